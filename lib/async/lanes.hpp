@@ -1,0 +1,50 @@
+// Where blocking calls run. The loop thread never blocks: `co_await offload(lane, f)` runs f on
+// one of the lane's threads and continues the coroutine on its own executor with f's result or
+// exception. Owned by the composition root; outlives every coroutine that uses it.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace satchel {
+
+template <class T>
+using Task = boost::asio::awaitable<T>;
+
+/// A few threads for one kind of blocking call.
+class Lane {
+ public:
+  explicit Lane(std::size_t threads) : pool_(threads) {}
+  boost::asio::thread_pool& pool() { return pool_; }
+
+ private:
+  boost::asio::thread_pool pool_;
+};
+
+/// `quick`: queries and aborts. `slow`: saves, restores, block jobs; a thread each for as many as
+/// may run at once. `files`: reading and writing of devices and of the host's disk.
+struct Lanes {
+  Lane quick{2};
+  Lane slow{4};
+  Lane files{4};
+};
+
+/// Runs f on the lane. f must own what it uses, or refer to what the awaiting coroutine keeps.
+template <class F>
+Task<std::invoke_result_t<F&>> offload(Lane& lane, F f) {
+  using R = std::invoke_result_t<F&>;
+  auto work = [](F run) -> Task<R> { co_return run(); };
+  auto job = boost::asio::co_spawn(lane.pool(), work(std::move(f)), boost::asio::use_awaitable);
+  if constexpr (std::is_void_v<R>)
+    co_await std::move(job);
+  else
+    co_return co_await std::move(job);
+}
+
+}  // namespace satchel

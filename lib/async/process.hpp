@@ -1,0 +1,33 @@
+// Runs another program (qemu-img) and waits for it. Blocking: call it on a lane.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/handle.hpp"
+
+namespace satchel {
+
+struct ProcessRun {
+  std::vector<std::string> arguments;  ///< arguments[0] is the program, looked up in PATH
+  /// Descriptors the child gets, in order, as 3, 4, 5 …; everything else is closed.
+  std::vector<int> descriptors;
+  /// Called with each piece of standard output as it comes; may be empty.
+  std::function<void(std::string_view)> on_output;
+  std::stop_token stop;  ///< a stop request sends SIGTERM
+};
+
+struct ProcessEnd {
+  int exit_status;     ///< as a shell has it: 128 + n for signal n
+  std::string output;  ///< standard output, at most the last 1 MiB
+  std::string errors;  ///< standard error, at most the last 64 KiB
+  bool stopped;        ///< it was ended because of the stop token
+};
+
+/// Throws Fault only when the program can't be started.
+ProcessEnd run_process(const ProcessRun& run);
+
+}  // namespace satchel

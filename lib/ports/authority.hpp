@@ -1,0 +1,20 @@
+// Who may ask for what; lib/bus has the real one (polkit). Called on the loop thread.
+#pragma once
+
+#include <string>
+
+#include "async/lanes.hpp"
+
+namespace satchel {
+
+enum class Action { eject, launch, manage, trust };
+
+class Authority {
+ public:
+  virtual ~Authority() = default;
+  /// Whether the bus client (its unique name) may do this; may ask the user for a password, so it
+  /// can take as long as a person does. Without polkit on the bus: root only.
+  virtual Task<bool> allows(std::string client, Action action) = 0;
+};
+
+}  // namespace satchel

@@ -1,0 +1,122 @@
+// What the runtime needs of a hypervisor; lib/libvirt is the real one, tests/fakes has a small
+// implementation with the same contract suite. Machines are named by UUID, described by libvirt
+// domain XML (made and read by lib/machine). All calls are made on the loop thread and continue
+// there; all throw Fault.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/lanes.hpp"
+#include "base/handle.hpp"
+#include "base/ids.hpp"
+
+namespace satchel {
+
+enum class Accelerator { kvm, tcg };
+
+enum class GuestState {
+  running,
+  paused,
+  paused_by_io_error,  ///< a disk with error_policy='stop' failed
+  shut_off,
+  crashed,
+};
+
+struct DomainEntry {
+  DomainId id;
+  std::string name;
+  GuestState state;
+  bool persistent;
+};
+
+struct DomainXml {
+  DomainEntry entry;
+  std::string live;      ///< as it runs (with security info and migratable CPU); empty when shut off
+  std::string inactive;  ///< as it would start next; empty for a transient one
+};
+
+/// What happened to a guest without this program having asked for it at that moment.
+struct GuestEvent {
+  enum class What { started, stopped_by_guest, stopped_by_host, crashed, paused, resumed,
+                    paused_by_io_error };
+  DomainId id;
+  What what;
+  std::string detail;  ///< libvirt's reason in words
+};
+
+/// What this host can run, for one accelerator, as preflight needs it.
+struct HostAbility {
+  std::string uri;           ///< of the connection
+  std::string architecture;  ///< "x86_64"
+  std::string emulator;      ///< path of the QEMU binary
+  std::string host_cpu;      ///< model name, for sentences
+  std::vector<std::string> machine_types;  ///< canonical and alias names
+  ByteCount free_memory;
+  std::uint64_t libvirt_version;   ///< 1000000*major + 1000*minor + micro
+  std::uint64_t emulator_version;  ///< the same
+};
+
+/// Descriptors that stand for the files of one disk source: `fdgroup='name'` in the XML.
+struct LentFiles {
+  std::string group;
+  std::vector<UniqueFd> descriptors;
+};
+
+class Hypervisor {
+ public:
+  virtual ~Hypervisor() = default;
+
+  virtual Task<std::vector<DomainEntry>> domains() = 0;
+  /// By UUID or, failing that, by name. None when there is no such domain.
+  virtual Task<std::optional<DomainXml>> describe(std::string name_or_id) = 0;
+  virtual Task<std::optional<DomainEntry>> find(DomainId id) = 0;
+
+  virtual Task<HostAbility> ability(Accelerator accelerator) = 0;
+  /// Whether a guest really starts with it: tried once, remembered while the process lives.
+  virtual Task<bool> works(Accelerator accelerator) = 0;
+  /// None when a CPU as in the `<cpu>` element runs here with this accelerator, else the reason.
+  virtual Task<std::optional<std::string>> cpu_obstacle(std::string cpu_xml,
+                                                        std::string machine_type,
+                                                        Accelerator accelerator) = 0;
+
+  /// Makes or replaces a persistent definition.
+  virtual Task<void> define(std::string xml) = 0;
+  /// Removes a definition, never a disk, and keeps NVRAM. No error when there is none.
+  virtual Task<void> undefine(DomainId id) = 0;
+
+  /// Gives the files for the fdgroups of a defined domain; they are used up by its next start.
+  virtual Task<void> lend(DomainId id, std::vector<LentFiles> files) = 0;
+  /// Starts a defined domain from its disks, with `xml` as its live description.
+  virtual Task<void> start(DomainId id, std::string xml) = 0;
+  /// Restores from a libvirt save image read from the path (a FIFO will do); leaves it paused.
+  virtual Task<void> restore(DomainId id, std::string path) = 0;
+  virtual Task<void> resume(DomainId id) = 0;
+  virtual Task<void> pause(DomainId id) = 0;
+  /// Ends the guest at once, as a power cut does.
+  virtual Task<void> destroy(DomainId id) = 0;
+  /// Suspends into the path, as virDomainSave does: returns after the guest is gone, throws while
+  /// it still lives. A running guest that could not be saved runs on; a paused one stays paused.
+  virtual Task<void> save(DomainId id, std::string path) = 0;
+  /// Aborts a save or other job that is under way on the guest, if any.
+  virtual Task<void> abort_job(DomainId id) = 0;
+
+  struct Overlay {
+    std::string target;  ///< "vda"
+    std::string path;    ///< an existing qcow2 file, empty, of the right size
+  };
+  /// Puts an overlay over each named disk of a running guest, all at the same instant.
+  virtual Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) = 0;
+
+  /// Sets the guest's clock from the host's through the guest agent; false when it has no agent.
+  virtual Task<bool> set_guest_time(DomainId id) = 0;
+
+  /// The one listener for events, called on the loop thread. Set it before anything else is asked.
+  virtual void listen(std::function<void(GuestEvent)> on_event) = 0;
+  /// Called on the loop thread when the connection is lost (false) or there again (true).
+  virtual void listen_connection(std::function<void(bool up)> on_change) = 0;
+};
+
+}  // namespace satchel
