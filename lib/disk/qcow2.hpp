@@ -1,0 +1,41 @@
+// The structure of a qcow2 file (QEMU: docs/interop/qcow2.txt), checked on a descriptor before QEMU
+// may open it: the device decides nothing about the host. Blocking reads; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+namespace satchel::disk {
+
+struct Qcow2Header {
+  std::uint32_t version;  ///< 2 or 3
+  std::optional<std::string> backing_name;
+  std::optional<std::string> backing_format;
+  std::uint32_t cluster_bits;
+  ByteCount virtual_size;
+  std::uint32_t l1_entries;
+  std::uint64_t incompatible_features;
+  bool has_data_file;
+  bool encrypted;
+  std::uint32_t snapshots;
+};
+
+/// Reads header, extensions and backing name; structure only.
+Result<Qcow2Header> read_qcow2(int fd);
+
+struct Expected {
+  /// Plain file name of the one below in the same directory; none for an image file.
+  std::optional<std::string> backing_name;
+  ByteCount virtual_size;
+};
+
+/// Empty when QEMU may open it: backing name exactly as expected with format qcow2, no data file, no
+/// encryption, no feature that we don't know (dirty and corrupt bits among them: say so), size as
+/// expected, tables within the file.
+Mistakes check_qcow2(int fd, const Expected& expected);
+
+}  // namespace satchel::disk

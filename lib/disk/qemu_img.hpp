@@ -1,0 +1,46 @@
+// qemu-img, run as a child process with every format named and nothing probed. Blocking; call it
+// on the files lane. All throw Fault with qemu-img's own words as the reason.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/progress.hpp"
+
+namespace satchel::disk {
+
+/// One file of a source chain, top first, all formats explicit.
+struct SourceFile {
+  std::string path;
+  std::string format;  ///< "raw", "qcow2", …
+};
+
+/// Copies all that the chain shows into one standalone qcow2 file; an existing file is
+/// overwritten. Zero clusters stay unallocated. The source may be open in a running guest only
+/// below its top overlay.
+void flatten(const std::vector<SourceFile>& source, const std::string& target,
+             const ProgressSink& progress, std::stop_token stop);
+
+/// What the top of a chain shows: its virtual size. Does not open what is below.
+ByteCount virtual_size(const SourceFile& file);
+
+/// The bytes flatten() would need at most (`qemu-img measure`).
+ByteCount size_when_flat(const std::vector<SourceFile>& source);
+
+struct NewOverlay {
+  std::string path;
+  ByteCount virtual_size;
+  /// Written into the header as it is, not opened, not required to exist; none for no backing.
+  std::optional<std::string> backing_name;
+};
+/// Makes an empty qcow2 file (version 3, 64 KiB clusters, lazy refcounts off).
+void create_overlay(const NewOverlay& overlay);
+
+/// What `qemu-img check` says of one file alone; throws when it is damaged.
+void check(const SourceFile& file);
+
+}  // namespace satchel::disk

@@ -1,0 +1,117 @@
+// One capsule's directory on a device: what is there, and how a generation is committed to it.
+// Opens everything beneath the directory and follows no link (openat2, RESOLVE_BENEATH and
+// RESOLVE_NO_SYMLINKS). Blocking: use it on the files lane; one thread at a time. Throws Fault; after
+// a Fault from a write the object is of no further use: open the capsule again (an fsync is never
+// tried twice).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "base/ids.hpp"
+#include "base/progress.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/host_key.hpp"
+#include "format/head.hpp"
+#include "format/slot.hpp"
+
+namespace satchel::format {
+
+/// What reading a capsule's slots and heads found.
+struct Examination {
+  std::optional<SignedHead> newest;    ///< the newest generation that is complete; its objects exist
+  std::optional<SignedHead> previous;  ///< the one in the other slot, when that is complete too
+  std::vector<std::string> problems;   ///< sentences: a torn slot, a missing object, …
+  std::optional<std::uint32_t> unknown_version;  ///< a newer Satchel wrote here; nothing may be written
+};
+
+/// An object being written: sequential, digested as it goes. Destroyed before finish(): the file
+/// is removed.
+class ObjectWriter {
+ public:
+  ObjectWriter(ObjectWriter&&) noexcept;
+  ObjectWriter& operator=(ObjectWriter&&) noexcept;
+  ~ObjectWriter();
+
+  void write(std::span<const std::byte> bytes);
+  /// Skips n bytes that read as zero (a hole where the filesystem has holes); digested as zeros.
+  void skip(ByteCount n);
+  ByteCount size() const;
+  /// fsyncs the file and gives what a head says of it. The directory is fsynced by commit().
+  Object finish();
+
+ private:
+  friend class CapsuleDirectory;
+  struct State;
+  explicit ObjectWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// What the filesystem of the device can hold.
+struct Room {
+  ByteCount free;
+  ByteCount largest_file;  ///< 4 GiB - 1 on FAT32
+};
+
+class CapsuleDirectory {
+ public:
+  /// The capsules below ROOT/satchel, in order of their ids; anything else there is passed over.
+  /// `root` is a directory descriptor of the mounted device.
+  static std::vector<CapsuleId> list(int root);
+  /// Makes the directories, the preallocated slots and README.txt; fsyncs all of it.
+  static CapsuleDirectory create(int root, CapsuleId id);
+  static CapsuleDirectory open(int root, CapsuleId id);
+  /// Removes a capsule with all its objects: slots first, so that a half removed one is none.
+  static void remove(int root, CapsuleId id);
+
+  CapsuleDirectory(CapsuleDirectory&&) noexcept;
+  CapsuleDirectory& operator=(CapsuleDirectory&&) noexcept;
+  ~CapsuleDirectory();
+
+  CapsuleId id() const;
+  Room room() const;
+
+  Examination examine();
+
+  enum class Access { read, read_write };
+  UniqueFd open_object(std::string_view path, Access access) const;
+  /// Opens, and refuses with Remedy::replug/other_device when the size is not the one the head
+  /// names (image and COW files, changed by merges, may be larger).
+  UniqueFd open_checked(const Object& object, Access access) const;
+  /// Reads a small object whole and checks its digest; at most `limit` bytes.
+  std::string read_object(const Object& object, ByteCount limit) const;
+
+  /// A new file; its directory is made when missing. An existing file of that name, left by an
+  /// interrupted writer and named by no head, is replaced.
+  ObjectWriter create_object(std::string path);
+  /// Takes a file that another program wrote in place (qemu-img's image): fsyncs it, digests it
+  /// and gives what a head says of it.
+  Object adopt_object(std::string path, const ProgressSink& progress, std::stop_token stop);
+  /// The path of an object as this process can open it: "/proc/self/fd/N/vda/image.qcow2"; its
+  /// directory is made when missing. For programs that only take paths and run as our children.
+  std::string path_for_child(std::string_view path);
+
+  /// Commits as docs/DEVICE-FORMAT.md says: fsync of the objects' directories, head, other slot,
+  /// read back past the page cache. When it returns, the generation is on the medium.
+  SignedHead commit(const Head& head, const HostKey& key);
+  /// Removes what neither of the two newest heads names: unnamed objects, older heads. Call it
+  /// after a commit was read back. Gives the bytes freed.
+  ByteCount sweep();
+  /// One line in the capsule's `log` file, for people; a failure to write it is not one of the commit.
+  void append_log(std::string_view line);
+
+ private:
+  struct State;
+  explicit CapsuleDirectory(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satchel::format

@@ -1,0 +1,30 @@
+// libvirt's save image container (libvirt: src/qemu/qemu_saveimage.h): a 92-byte header, domain
+// XML, an optional cookie, then QEMU's stream. Pure; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace satchel::hibernation {
+
+inline constexpr std::size_t save_header_size = 92;
+inline constexpr std::size_t largest_save_xml = 4U << 20;
+
+struct SaveHeader {
+  std::uint32_t data_length;  ///< bytes of XML and cookie that follow, NULs included
+  bool was_running;
+  std::uint32_t compression;  ///< 0 is raw, the only one that is read on
+};
+
+/// Of a stream that libvirt is still writing ("LibvirtQemudPart") or has finished.
+Result<SaveHeader> read_save_header(std::span<const std::byte> bytes);
+
+/// Header and XML of a finished, raw save image without cookie; QEMU's stream goes right behind.
+std::string write_save_header(std::string_view domain_xml);
+
+}  // namespace satchel::hibernation
