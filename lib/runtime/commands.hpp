@@ -1,0 +1,71 @@
+// What people may ask of the daemon, whoever carries the request (the bus today). Loop thread only.
+// A request that makes no sense now throws Fault at once; else it gives the job that does it.
+// Whether the asker may is decided before, by ports/authority.hpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/lanes.hpp"
+#include "base/handle.hpp"
+#include "base/ids.hpp"
+#include "runtime/view.hpp"
+
+namespace satchel {
+
+struct PackRequest {
+  std::string domain;          ///< libvirt name or UUID
+  DeviceNumber device;
+  std::string name;            ///< of the capsule; empty: the domain's
+};
+
+struct LaunchRequest {
+  CapsuleId capsule;
+  enum class CheckedOut { refuse, take_over } when_checked_out = CheckedOut::refuse;
+  enum class Memory { resume, start_fresh } memory = Memory::resume;
+};
+
+struct FormatRequest {
+  std::string node;
+  std::string fs_type = "ext4";
+  std::string label = "SATCHEL";
+};
+
+/// One thing that `doctor` looked at.
+struct Finding {
+  enum class Verdict { good, warning, bad, unknown };
+  std::string check;    ///< "kvm", "libvirt", "udisks2", "polkit", "host space", "device /dev/sdb1"
+  Verdict verdict;
+  std::string found;    ///< one sentence
+  std::string remedy;   ///< what to do; empty when good
+};
+
+class Commands {
+ public:
+  virtual ~Commands() = default;
+
+  virtual const HostView& view() const = 0;
+  virtual void listen(ViewListener listener) = 0;
+
+  virtual JobId pack(PackRequest request) = 0;
+  virtual JobId format(FormatRequest request) = 0;
+  virtual JobId launch(LaunchRequest request) = 0;
+  virtual JobId eject(CapsuleId capsule) = 0;
+  /// Ejects every capsule on the device, then lets go of it.
+  virtual JobId eject_device(DeviceNumber device) = 0;
+  virtual JobId checkpoint(CapsuleId capsule) = 0;
+  virtual JobId unlock(DeviceNumber device, UniqueFd passphrase) = 0;
+  virtual JobId resolve(CapsuleId capsule, std::string choice) = 0;
+  virtual JobId sync(CapsuleId capsule) = 0;
+  virtual JobId fold(CapsuleId capsule) = 0;
+  virtual JobId rollback(CapsuleId capsule, Sequence generation) = 0;
+  virtual JobId remove(CapsuleId capsule) = 0;
+  virtual void cancel(JobId job) = 0;
+
+  enum class Measure { no, devices };
+  /// Looks at what this host needs; with Measure::devices also writes and reads a file on each.
+  virtual Task<std::vector<Finding>> diagnose(Measure measure) = 0;
+};
+
+}  // namespace satchel
