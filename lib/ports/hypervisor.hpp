@@ -109,6 +109,10 @@ class Hypervisor {
   };
   /// Puts an overlay over each named disk of a running guest, all at the same instant.
   virtual Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) = 0;
+  /// The way back: merges each named disk's overlay into the file right below it (an active, shallow
+  /// block commit with an explicit base, then pivot), so that the guest runs on that file again
+  /// and the overlay may be removed. Used when a pack fails.
+  virtual Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) = 0;
 
   /// Sets the guest's clock from the host's through the guest agent; false when it has no agent.
   virtual Task<bool> set_guest_time(DomainId id) = 0;
