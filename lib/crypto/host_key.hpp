@@ -22,7 +22,8 @@ struct PublicKey {
   static std::optional<PublicKey> parse(std::string_view hex);
   /// The first 16 bytes of the key's BLAKE2b-256 digest.
   HostId host_id() const;
-  /// For people to compare: "SHA256:" style text, grouped; made from the digest of the key.
+  /// For people to compare: "BLAKE2b:" and 40 hexadecimal digits of the key's digest in groups of
+  /// four. The first 32 are those of the host's id.
   std::string fingerprint() const;
 };
 
