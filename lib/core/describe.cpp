@@ -1,0 +1,214 @@
+#include "core/describe.hpp"
+
+#include <chrono>
+#include <cstdio>
+
+#include "core/transitions.hpp"
+
+namespace satchel::core {
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+std::string generation(const Found& found) {
+  return "Generation " + std::to_string(found.sequence.value) + ", left by " +
+         found.last_host_name + " on " + to_string(found.time) +
+         (found.has_memory ? "." : ", shut down.");
+}
+
+std::string held(const CheckedOut& out) {
+  if (out.holder == Holder::this_host)
+    return " It is checked out since " + to_string(out.time) +
+           " by a session of this computer that is no longer here.";
+  return " It is checked out by " + out.host_name + " since " + to_string(out.time) +
+         ": what was done there is not on the device.";
+}
+
+std::string guest_sentence(const Session& session) {
+  switch (session.guest) {
+    case Guest::unborn:
+      return "The machine is about to start.";
+    case Guest::runs:
+      return "The machine runs on this computer.";
+    case Guest::paused:
+      return "The machine is paused on this computer.";
+    case Guest::halted:
+      return "The machine is paused because a disk failed.";
+    case Guest::saved:
+      return "The machine is saved on this computer.";
+    case Guest::off:
+      return "The machine is shut down; its disk changes are on this computer.";
+  }
+  return "The machine is in an unknown condition.";
+}
+
+std::string kept(const Session& session) {
+  switch (session.guest) {
+    case Guest::saved:
+      return "What the machine did is saved on this computer.";
+    case Guest::off:
+      return "The disk changes of the machine are kept on this computer.";
+    case Guest::unborn:
+    case Guest::runs:
+    case Guest::paused:
+    case Guest::halted:
+      break;
+  }
+  return "The machine is held in this computer's memory, paused.";
+}
+
+std::string launching_sentence(const Launching& at) {
+  switch (at.from) {
+    case LaunchFrom::memory:
+      return "Resuming the machine.";
+    case LaunchFrom::disk:
+      return "Booting the machine.";
+    case LaunchFrom::session:
+      return "Booting the machine again.";
+    case LaunchFrom::reattached:
+      return "Going on with the machine where the device was pulled.";
+  }
+  return "Launching.";
+}
+
+}  // namespace
+
+std::string detail(const State& state) {
+  return std::visit(
+      Overloaded{
+          [](const Absent&) { return std::string("The device is not plugged in."); },
+          [](const Examining&) { return std::string("Reading the device."); },
+          [](const Locked&) { return std::string("The device is encrypted and locked."); },
+          [](const Untrusted& at) {
+            return "The newest generation was made by a computer that is not trusted here; its "
+                   "key's fingerprint is " +
+                   at.fingerprint + ".";
+          },
+          [](const Ready& at) {
+            auto out = at.trouble ? at.trouble->what + " " : std::string();
+            out += generation(at.found);
+            if (at.found.checked_out) out += held(*at.found.checked_out);
+            return out;
+          },
+          [](const Launching& at) {
+            return launching_sentence(at) + (at.work.removal ? " It is then ejected." : "");
+          },
+          [](const Running& at) {
+            return at.trouble ? at.trouble->what + " " + guest_sentence(at.session)
+                              : guest_sentence(at.session);
+          },
+          [](const Checkpointing& at) {
+            return std::string("Writing a checkpoint to the device while the machine runs.") +
+                   (at.work.removal ? " It is then ejected." : "");
+          },
+          [](const Ejecting& at) {
+            return std::string(at.session && !at.apart
+                                   ? "Saving the machine to the device. Do not pull it out yet."
+                                   : "Releasing the device.");
+          },
+          [](const Safe&) { return std::string("The device may be pulled out."); },
+          [](const Stranded& at) {
+            auto out = at.trouble ? at.trouble->what + " " : std::string();
+            if (at.saving)
+              return out + "The device was pulled out; saving the machine on this computer.";
+            return out +
+                   (at.idle ? "The machine does not use its device. "
+                            : "The device was pulled out. ") +
+                   kept(at.session);
+          },
+          [](const Diverged& at) {
+            auto out = at.trouble ? at.trouble->what + " " : std::string();
+            if (at.resolving)
+              return out + (at.choice == Choice::export_ours
+                                ? "Writing this computer's session to plain files."
+                                : "Making this computer's session a machine of its own.");
+            out += "The device went on elsewhere: " + generation(at.theirs);
+            if (at.theirs.checked_out) out += held(*at.theirs.checked_out);
+            return out + " " + kept(at.ours);
+          },
+          [](const Failed& at) { return at.reason.what; },
+      },
+      state);
+}
+
+std::string next_step(const State& state) {
+  const auto of = [](const std::optional<Reason>& trouble, std::string otherwise) {
+    return trouble && !trouble->next.empty() ? trouble->next : std::move(otherwise);
+  };
+  return std::visit(
+      Overloaded{
+          [](const Absent&) { return std::string("Plug the device in."); },
+          [](const Locked&) { return std::string("Unlock it with its passphrase."); },
+          [](const Untrusted&) {
+            return std::string(
+                "Compare the fingerprint with the one that the other computer shows, then let an "
+                "administrator trust it.");
+          },
+          [&](const Ready& at) {
+            if (at.found.checked_out)
+              return std::string(
+                  "Eject it there first, or launch it here with take-over and give "
+                  "up what was done there.");
+            return of(at.trouble, "Launch it, or pull the device out.");
+          },
+          [&](const Running& at) {
+            return of(at.trouble, at.session.guest == Guest::off
+                                      ? "Eject to check its disks in, or launch it again."
+                                      : "Eject before you pull the device out.");
+          },
+          [](const Safe&) { return std::string("Pull the device out."); },
+          [&](const Stranded& at) {
+            if (at.saving) return std::string();
+            return of(at.trouble, at.idle ? "Launch it to try the device again."
+                                          : "Plug the same device in again to go on.");
+          },
+          [](const Diverged& at) {
+            if (at.resolving) return std::string();
+            return std::string(
+                "Choose: continue the device's, keep both, export this computer's, "
+                "or discard this computer's.");
+          },
+          [](const Failed& at) { return at.reason.next; },
+          [](const auto&) { return std::string(); },
+      },
+      state);
+}
+
+bool can_unplug(const State& state) {
+  return std::visit(Overloaded{
+                        [](const Absent&) { return true; },
+                        [](const Ready&) { return true; },
+                        [](const Safe&) { return true; },
+                        [](const Stranded&) { return true; },
+                        // Nothing of ours was opened for writing in these; only a guest that
+                        // outlived a restart of the daemon may still use the device.
+                        [](const Locked& at) { return !is_live(at.ours); },
+                        [](const Untrusted& at) { return !is_live(at.ours); },
+                        [](const Failed& at) { return !is_live(at.ours); },
+                        // Keeping both writes the second capsule to the device.
+                        [](const Diverged& at) { return !at.resolving && !is_live(at.ours); },
+                        [](const auto&) { return false; },
+                    },
+                    state);
+}
+
+std::string to_string(UnixMicros time) {
+  using namespace std::chrono;
+  const auto when = sys_time<microseconds>(microseconds(time.value));
+  const auto day = floor<days>(when);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<minutes>(when - day));
+  char text[40];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02u %02d:%02d UTC", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()));
+  return text;
+}
+
+}  // namespace satchel::core

@@ -1,0 +1,128 @@
+// What can happen to a capsule on this host, in the past tense. Facts are reported by the parts
+// that see them and may come twice, late or out of order; what somebody asked for is answered.
+// Values; any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/words.hpp"
+
+namespace satchel::core {
+
+// What was seen of the device.
+
+/// The same insertion any number of times: only the first counts.
+struct DeviceAppeared {
+  Insertion device;
+};
+struct DeviceGone {
+  Insertion device;
+};
+/// Unmounted (and powered off) on behalf of another capsule on the same device.
+struct DeviceReleased {
+  Insertion device;
+};
+
+struct NeedsUnlock {};
+struct NeedsTrust {
+  std::string fingerprint;
+};
+/// An examination has ended with an answer. It ends with JobEnded when it has none.
+struct Examined {
+  JobId job;
+  std::variant<Found, NeedsUnlock, NeedsTrust, Reason> verdict;
+};
+
+// What somebody asked for.
+
+struct UnlockGiven {};  ///< the device is unlocked now
+struct TrustGiven {};   ///< an administrator approved the signer
+
+enum class TakeOver { no, yes };
+enum class Memory { use, ignore };
+struct LaunchAsked {
+  Requester by = Requester::person;
+  TakeOver take_over = TakeOver::no;  ///< although another session has it checked out
+  Memory memory = Memory::use;        ///< ignore: boot from disk, keep the hibernation file
+  bool operator==(const LaunchAsked&) const = default;
+};
+struct EjectAsked {
+  Requester by = Requester::person;
+};
+struct CheckpointAsked {};
+struct CancelAsked {};
+struct ChoiceMade {
+  Choice choice;
+};
+
+// What became of jobs.
+
+enum class DeviceUse {
+  released,  ///< unmounted and powered off
+  kept,      ///< still mounted, because another capsule on it is in use
+};
+struct Done {
+  std::optional<Found> found;      ///< the newest generation, where the job made or changed one
+  std::optional<Session> session;  ///< the session as it is now, where one goes on
+  DeviceUse device = DeviceUse::kept;
+};
+enum class DeviceHealth { works, lost };
+/// Undone as far as possible; `session` is what there is of it now.
+struct JobFailed {
+  Reason reason;
+  std::optional<Session> session;
+  DeviceHealth device = DeviceHealth::works;
+};
+struct Cancelled {
+  std::optional<Session> session;
+};
+struct JobEnded {
+  JobId job;
+  std::variant<Done, JobFailed, Cancelled> outcome;
+};
+
+// What was seen of the guest, not caused by a job of ours.
+
+enum class GuestEnd { by_itself, crashed, by_host };
+struct GuestStopped {
+  GuestEnd how;
+};
+enum class GuestPause { by_somebody, by_error };
+struct GuestPaused {
+  GuestPause why;
+};
+struct GuestResumed {};  ///< or started by somebody
+
+// The rest.
+
+enum class LaunchFrom {
+  memory,      ///< the hibernation file
+  disk,        ///< boots the generation's disks
+  session,     ///< boots the disks of the session that is open
+  reattached,  ///< goes on with the session's own guest, or its save image, on this device again
+};
+
+/// The journal holds a session. Told once at start-up, before any device is.
+struct SessionFound {
+  Session session;
+  std::optional<Insertion> device;  ///< when it is in a port
+};
+/// Enough time has passed, or enough was written, for a checkpoint.
+struct CheckpointDue {};
+/// The capsule was deleted from its device.
+struct CapsuleRemoved {};
+/// A pack made this capsule; the session goes on when the machine was running.
+struct Packed {
+  Insertion device;
+  Found found;
+  std::optional<Session> session;
+};
+
+using Event = std::variant<DeviceAppeared, DeviceGone, DeviceReleased, Examined, UnlockGiven,
+                           TrustGiven, LaunchAsked, EjectAsked, CheckpointAsked, CancelAsked,
+                           ChoiceMade, JobEnded, GuestStopped, GuestPaused, GuestResumed,
+                           SessionFound, CheckpointDue, CapsuleRemoved, Packed>;
+
+}  // namespace satchel::core

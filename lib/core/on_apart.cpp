@@ -1,0 +1,153 @@
+// A session and its device are not together: the device is gone, or went on elsewhere.
+
+#include <utility>
+
+#include "core/transitions.hpp"
+
+namespace satchel::core {
+
+// stranded
+
+Step on(const Stranded& at, const DeviceAppeared& event, const Given& given) {
+  if (at.idle == event.device) return std::nullopt;
+  if (!at.saving) return examine(event.device, at.session, {}, given);
+  if (at.arrived == event.device) return std::nullopt;
+  auto state = at;
+  state.arrived = event.device;
+  return Transition{std::move(state), {}};
+}
+
+Step on(const Stranded& at, const DeviceGone& event, const Given&) {
+  if (at.arrived != event.device && at.idle != event.device) return std::nullopt;
+  auto state = at;
+  if (at.arrived == event.device) state.arrived.reset();
+  if (at.idle == event.device) state.idle.reset();
+  return Transition{std::move(state), {}};
+}
+
+Step on(const Stranded& at, const JobEnded& event, const Given& given) {
+  if (at.saving != event.job) return std::nullopt;
+  auto state = at;
+  state.saving.reset();
+  std::vector<Effect> effects;
+  if (std::holds_alternative<Done>(event.outcome)) {
+    state.session.guest = Guest::saved;
+  } else if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) {
+    if (failed->session) state.session.guest = failed->session->guest;
+    state.trouble = failed->reason;
+    effects.emplace_back(Tell{Notice::save_failed});
+  }
+  if (state.arrived)
+    return after(std::move(effects), examine(*state.arrived, state.session, {}, given));
+  return Transition{std::move(state), std::move(effects)};
+}
+
+Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
+  if (!at.idle || at.saving) return std::nullopt;
+  return examine(*at.idle, at.session, event, given);
+}
+
+Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
+  // Whatever is only in memory would be lost with the computer's power.
+  if (event.by == Requester::host_shutdown && is_alive(at.session.guest) && !at.saving)
+    return strand(at.session, at.idle, {}, given);
+  if (at.idle && !at.saving) return release(*at.idle, {}, at.session, event.by, given);
+  return std::nullopt;
+}
+
+Step on(const Stranded& at, const ChoiceMade& event, const Given& given) {
+  if (event.choice != Choice::discard_ours || at.saving) return std::nullopt;
+  std::vector<Effect> effects = {DropSession{at.session.id, DropCause::discarded}};
+  if (at.idle) return after(std::move(effects), examine(*at.idle, {}, {}, given));
+  return Transition{Absent{}, std::move(effects)};
+}
+
+// diverged
+
+Step on(const Diverged& at, const DeviceAppeared& event, const Given&) {
+  if (!at.resolving) return std::nullopt;
+  const auto work = appeared(*at.resolving, event.device);
+  if (!work) return std::nullopt;
+  auto state = at;
+  state.resolving = work;
+  return Transition{std::move(state), {}};
+}
+
+Step on(const Diverged& at, const DeviceGone& event, const Given& given) {
+  if (!at.resolving) {
+    if (event.device != at.device) return std::nullopt;
+    return strand(at.ours, {}, {}, given);
+  }
+  const auto work = gone(*at.resolving, event.device);
+  if (!work) return std::nullopt;
+  auto state = at;
+  state.resolving = work;
+  return Transition{std::move(state), {Cancel{work->job}}};
+}
+
+Step on(const Diverged& at, const DeviceReleased& event, const Given& given) {
+  if (at.resolving || event.device != at.device) return std::nullopt;
+  return strand(at.ours, at.device, {}, given);
+}
+
+Step on(const Diverged& at, const ChoiceMade& event, const Given& given) {
+  if (at.resolving) return std::nullopt;
+  const auto id = at.ours.id;
+  switch (event.choice) {
+    case Choice::continue_device: {
+      const auto ready = Ready{at.device, at.theirs};
+      const auto ask = LaunchAsked{Requester::person, TakeOver::no, Memory::use};
+      std::vector<Effect> effects = {DropSession{id, DropCause::discarded}};
+      if (auto step = on(ready, ask, given)) return after(std::move(effects), std::move(*step));
+      effects.emplace_back(Tell{Notice::checked_out_elsewhere});
+      return Transition{ready, std::move(effects)};
+    }
+    case Choice::discard_ours:
+      return Transition{Ready{at.device, at.theirs}, {DropSession{id, DropCause::discarded}}};
+    case Choice::keep_both:
+    case Choice::export_ours:
+      break;
+  }
+  auto state = at;
+  state.resolving = Work{given.next, at.device, at.device};
+  state.choice = event.choice;
+  state.trouble.reset();
+  return Transition{std::move(state), {Resolve{given.next, event.choice}}};
+}
+
+Step on(const Diverged& at, const JobEnded& event, const Given& given) {
+  if (!at.resolving || at.resolving->job != event.job) return std::nullopt;
+  const auto& work = *at.resolving;
+  if (std::holds_alternative<Done>(event.outcome)) {
+    // `theirs` stays the device's newest generation: what was kept is a capsule of its own.
+    return after({DropSession{at.ours.id, DropCause::resolved}},
+                 rest(work, at.theirs, {}, DeviceHealth::works, given));
+  }
+  auto ours = at.ours;
+  std::optional<Reason> trouble;
+  if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) {
+    trouble = failed->reason;
+    if (failed->session) ours.guest = failed->session->guest;
+  } else if (const auto& cancelled = std::get<Cancelled>(event.outcome); cancelled.session) {
+    ours.guest = cancelled.session->guest;
+  }
+  if (!work.now) return strand(std::move(ours), {}, std::move(trouble), given);
+  if (work.now != work.on) return examine(*work.now, std::move(ours), {}, given);
+  if (work.removal) return release(work.on, at.theirs, std::move(ours), *work.removal, given);
+  return Transition{Diverged{at.device, at.theirs, std::move(ours), {}, at.choice, trouble}, {}};
+}
+
+Step on(const Diverged& at, const EjectAsked& event, const Given& given) {
+  if (!at.resolving) return release(at.device, at.theirs, at.ours, event.by, given);
+  if (at.resolving->removal) return Transition{at, {}};
+  auto state = at;
+  state.resolving->removal = event.by;
+  return Transition{std::move(state), {}};
+}
+
+Step on(const Diverged& at, const CancelAsked&, const Given&) {
+  if (!at.resolving) return std::nullopt;
+  return Transition{at, {Cancel{at.resolving->job}}};
+}
+
+}  // namespace satchel::core

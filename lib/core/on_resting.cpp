@@ -1,0 +1,127 @@
+// States in which nothing is under way.
+
+#include <utility>
+
+#include "core/transitions.hpp"
+
+namespace satchel::core {
+
+// absent
+
+Step on(const Absent&, const DeviceAppeared& event, const Given& given) {
+  return examine(event.device, {}, {}, given);
+}
+
+Step on(const Absent&, const SessionFound& event, const Given& given) {
+  if (event.device) return examine(*event.device, event.session, {}, given);
+  return strand(event.session, {}, {}, given);
+}
+
+Step on(const Absent&, const Packed& event, const Given&) {
+  if (event.session)
+    return Transition{Running{event.device, event.found, *event.session}, {Tell{Notice::running}}};
+  return Transition{Ready{event.device, event.found}, {Tell{Notice::ready}}};
+}
+
+// locked
+
+Step on(const Locked& at, const DeviceGone& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part(at.ours, {}, {}, given);
+}
+
+Step on(const Locked& at, const DeviceReleased& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part(at.ours, {}, at.device, given);
+}
+
+Step on(const Locked& at, const UnlockGiven&, const Given& given) {
+  return examine(at.device, at.ours, {}, given);
+}
+
+Step on(const Locked& at, const EjectAsked& event, const Given& given) {
+  return release(at.device, {}, at.ours, event.by, given);
+}
+
+// untrusted
+
+Step on(const Untrusted& at, const DeviceGone& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part(at.ours, {}, {}, given);
+}
+
+Step on(const Untrusted& at, const DeviceReleased& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part(at.ours, {}, at.device, given);
+}
+
+Step on(const Untrusted& at, const TrustGiven&, const Given& given) {
+  return examine(at.device, at.ours, {}, given);
+}
+
+Step on(const Untrusted& at, const EjectAsked& event, const Given& given) {
+  return release(at.device, {}, at.ours, event.by, given);
+}
+
+// ready
+
+Step on(const Ready& at, const DeviceGone& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part({}, at.found, {}, given);
+}
+
+Step on(const Ready& at, const DeviceReleased& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part({}, at.found, at.device, given);
+}
+
+Step on(const Ready& at, const LaunchAsked& event, const Given& given) {
+  if (at.found.checked_out && event.take_over == TakeOver::no) return std::nullopt;
+  const bool use_memory = at.found.has_memory && event.memory == Memory::use;
+  return launch(at.device, at.found, {}, use_memory ? LaunchFrom::memory : LaunchFrom::disk, given);
+}
+
+Step on(const Ready& at, const EjectAsked& event, const Given& given) {
+  return release(at.device, at.found, {}, event.by, given);
+}
+
+Step on(const Ready& at, const SessionFound& event, const Given& given) {
+  return settle(at.device, at.found, event.session, {}, given);
+}
+
+Step on(const Ready&, const CapsuleRemoved&, const Given&) { return Transition{Absent{}, {}}; }
+
+// safe
+
+Step on(const Safe& at, const DeviceAppeared& event, const Given& given) {
+  // Unmounting makes udev report the device once more: only a new insertion counts.
+  if (event.device == at.device) return std::nullopt;
+  return examine(event.device, {}, {}, given);
+}
+
+Step on(const Safe& at, const DeviceGone& event, const Given&) {
+  if (event.device != at.device) return std::nullopt;
+  return Transition{Absent{}, {}};
+}
+
+// failed
+
+Step on(const Failed& at, const DeviceGone& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part(at.ours, {}, {}, given);
+}
+
+Step on(const Failed& at, const DeviceReleased& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return part(at.ours, {}, at.device, given);
+}
+
+Step on(const Failed& at, const LaunchAsked& event, const Given& given) {
+  return examine(at.device, at.ours, event, given);
+}
+
+Step on(const Failed& at, const EjectAsked& event, const Given& given) {
+  return release(at.device, {}, at.ours, event.by, given);
+}
+
+}  // namespace satchel::core

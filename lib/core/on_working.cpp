@@ -1,0 +1,243 @@
+// States in which a job or a guest is at work with the device.
+
+#include <utility>
+
+#include "core/transitions.hpp"
+
+namespace satchel::core {
+
+namespace {
+
+/// The outcome of a job that leaves a session as it was, in one shape.
+struct Ending {
+  std::optional<Session> session;
+  std::optional<Reason> trouble;
+  DeviceHealth health = DeviceHealth::works;
+};
+
+Ending ending_of(const JobEnded& event) {
+  if (const auto* failed = std::get_if<JobFailed>(&event.outcome))
+    return {failed->session, failed->reason, failed->device};
+  if (const auto* cancelled = std::get_if<Cancelled>(&event.outcome))
+    return {cancelled->session, {}, DeviceHealth::works};
+  return {std::get<Done>(event.outcome).session, {}, DeviceHealth::works};
+}
+
+std::vector<Effect> told(const std::optional<Reason>& trouble, Notice notice) {
+  if (!trouble) return {};
+  return {Tell{notice}};
+}
+
+}  // namespace
+
+// launching
+
+Step on(const Launching& at, const DeviceAppeared& event, const Given&) {
+  return with_work(at, appeared(at.work, event.device), {});
+}
+
+Step on(const Launching& at, const DeviceGone& event, const Given&) {
+  return with_work(at, gone(at.work, event.device), {Cancel{at.work.job}});
+}
+
+Step on(const Launching& at, const JobEnded& event, const Given& given) {
+  if (event.job != at.work.job) return std::nullopt;
+  auto end = ending_of(event);
+  auto found = at.found;
+  if (const auto* done = std::get_if<Done>(&event.outcome))
+    if (done->found) found = *done->found;
+  auto session = end.session ? end.session : at.session;
+  const bool done = std::holds_alternative<Done>(event.outcome);
+
+  if (!session)
+    return after(told(end.trouble, Notice::launch_failed),
+                 rest(at.work, std::move(found), end.trouble, end.health, given));
+  // A guest that could not be given its device again waits as before; the device is left alone.
+  if (!done && at.from == LaunchFrom::reattached && at.work.now == at.work.on) {
+    if (at.work.removal) return release(at.work.on, found, session, *at.work.removal, given);
+    auto state = Stranded{*session, {}, {}, at.work.now, end.trouble};
+    return Transition{std::move(state), told(end.trouble, Notice::launch_failed)};
+  }
+  auto then = go_on(at.work, std::move(found), std::move(*session), end.trouble, end.health, given);
+  if (done && std::holds_alternative<Running>(then.state))
+    then.effects.emplace_back(Tell{Notice::running});
+  return after(told(end.trouble, Notice::launch_failed), std::move(then));
+}
+
+Step on(const Launching& at, const EjectAsked& event, const Given&) {
+  return with_removal(at, event.by, {Cancel{at.work.job}});
+}
+
+Step on(const Launching& at, const CancelAsked&, const Given&) {
+  return Transition{at, {Cancel{at.work.job}}};
+}
+
+// running
+
+Step on(const Running& at, const DeviceGone& event, const Given& given) {
+  if (event.device != at.device) return std::nullopt;
+  return strand(at.session, {}, {}, given);
+}
+
+Step on(const Running& at, const LaunchAsked&, const Given& given) {
+  switch (at.session.guest) {
+    case Guest::off:
+      return launch(at.device, at.found, at.session, LaunchFrom::session, given);
+    case Guest::paused:
+    case Guest::halted:
+      return Transition{at, {ResumeGuest{}}};
+    case Guest::unborn:
+    case Guest::runs:
+    case Guest::saved:
+      break;
+  }
+  return std::nullopt;
+}
+
+Step on(const Running& at, const EjectAsked& event, const Given& given) {
+  return check_in(at.device, at.found, at.session, event.by, given);
+}
+
+Step on(const Running& at, const CheckpointAsked&, const Given& given) {
+  if (at.session.guest != Guest::runs) return std::nullopt;
+  auto state = Checkpointing{Work{given.next, at.device, at.device}, at.found, at.session};
+  return Transition{std::move(state), {StartCheckpoint{given.next}}};
+}
+
+Step on(const Running& at, const CheckpointDue&, const Given& given) {
+  return on(at, CheckpointAsked{}, given);
+}
+
+Step on(const Running& at, const ChoiceMade& event, const Given&) {
+  if (event.choice != Choice::discard_ours || at.session.guest != Guest::off) return std::nullopt;
+  auto found = at.found;
+  // The mark that guarded the session guards nothing any more.
+  if (found.checked_out && found.checked_out->session == at.session.id) found.checked_out.reset();
+  return Transition{Ready{at.device, std::move(found)},
+                    {DropSession{at.session.id, DropCause::discarded}}};
+}
+
+Step on(const Running& at, const GuestStopped& event, const Given&) {
+  if (at.session.guest == Guest::off) return std::nullopt;
+  auto state = at;
+  state.session.guest = Guest::off;
+  state.trouble.reset();
+  if (event.how == GuestEnd::crashed)
+    state.trouble = Reason{"The machine crashed; its disk changes are kept on this host.",
+                           "Launch it to boot it again, or eject to check its disks in."};
+  return Transition{std::move(state), {Tell{Notice::guest_off}}};
+}
+
+Step on(const Running& at, const GuestPaused& event, const Given&) {
+  auto state = at;
+  if (event.why == GuestPause::by_somebody) {
+    if (at.session.guest != Guest::runs) return std::nullopt;
+    state.session.guest = Guest::paused;
+    return Transition{std::move(state), {}};
+  }
+  if (at.session.guest == Guest::halted) return std::nullopt;
+  state.session.guest = Guest::halted;
+  state.trouble = Reason{"The machine is paused because one of its disks failed.",
+                         "Make room on this host if it is full, then launch it to go on."};
+  return Transition{std::move(state), {Tell{Notice::guest_halted}}};
+}
+
+Step on(const Running& at, const GuestResumed&, const Given&) {
+  if (at.session.guest == Guest::runs) return std::nullopt;
+  auto state = at;
+  state.session.guest = Guest::runs;
+  state.trouble.reset();
+  return Transition{std::move(state), {}};
+}
+
+// checkpointing
+
+Step on(const Checkpointing& at, const DeviceAppeared& event, const Given&) {
+  return with_work(at, appeared(at.work, event.device), {});
+}
+
+Step on(const Checkpointing& at, const DeviceGone& event, const Given&) {
+  return with_work(at, gone(at.work, event.device), {PauseGuest{}, Cancel{at.work.job}});
+}
+
+Step on(const Checkpointing& at, const JobEnded& event, const Given& given) {
+  if (event.job != at.work.job) return std::nullopt;
+  auto end = ending_of(event);
+  auto found = at.found;
+  if (const auto* done = std::get_if<Done>(&event.outcome))
+    if (done->found) found = *done->found;
+  auto session = end.session.value_or(at.session);
+  session.guest = at.session.guest;  // a checkpoint never ends or pauses the guest
+  return after(
+      told(end.trouble, Notice::checkpoint_failed),
+      go_on(at.work, std::move(found), std::move(session), end.trouble, end.health, given));
+}
+
+Step on(const Checkpointing& at, const EjectAsked& event, const Given&) {
+  return with_removal(at, event.by, {});
+}
+
+Step on(const Checkpointing& at, const CancelAsked&, const Given&) {
+  return Transition{at, {Cancel{at.work.job}}};
+}
+
+// ejecting
+
+Step on(const Ejecting& at, const DeviceAppeared& event, const Given&) {
+  return with_work(at, appeared(at.work, event.device), {});
+}
+
+Step on(const Ejecting& at, const DeviceGone& event, const Given&) {
+  return with_work(at, gone(at.work, event.device), {Cancel{at.work.job}});
+}
+
+Step on(const Ejecting& at, const JobEnded& event, const Given& given) {
+  if (event.job != at.work.job) return std::nullopt;
+  const auto& work = at.work;
+  auto end = ending_of(event);
+  const bool checks_in = at.session && !at.apart;
+
+  if (const auto* done = std::get_if<Done>(&event.outcome)) {
+    auto found = done->found ? done->found : at.found;
+    std::vector<Effect> effects;
+    if (checks_in) effects.emplace_back(DropSession{at.session->id, DropCause::checked_in});
+    const auto kept = checks_in ? std::nullopt : at.session;
+    if (!work.now) return after(std::move(effects), part(kept, {}, {}, given));
+    if (work.now != work.on) return after(std::move(effects), examine(*work.now, kept, {}, given));
+    if (done->device == DeviceUse::kept && found && !kept)
+      return after(std::move(effects),
+                   Transition{Ready{work.on, std::move(*found)}, {Tell{Notice::ready}}});
+    if (done->device == DeviceUse::kept && !kept) {
+      auto reason = Reason{"Another machine on the device is in use.", "Eject that one as well."};
+      return after(std::move(effects), Transition{Failed{work.on, {}, std::move(reason)}, {}});
+    }
+    return after(std::move(effects), part(kept, std::move(found), work.on, given));
+  }
+
+  auto effects = told(end.trouble, Notice::eject_failed);
+  auto without_removal = work;
+  without_removal.removal.reset();
+  if (checks_in)
+    return after(std::move(effects),
+                 go_on(without_removal, *at.found, end.session.value_or(*at.session), end.trouble,
+                       end.health, given));
+  if (!work.now) return after(std::move(effects), part(at.session, {}, {}, given));
+  if (work.now != work.on)
+    return after(std::move(effects), examine(*work.now, at.session, {}, given));
+  if (at.session)
+    return after(std::move(effects), strand(*at.session, work.on, end.trouble, given));
+  if (at.found)
+    return after(std::move(effects),
+                 rest(without_removal, *at.found, end.trouble, end.health, given));
+  auto reason = end.trouble.value_or(
+      Reason{"Releasing the device was cancelled.", "Eject it again, or launch it."});
+  return after(std::move(effects), Transition{Failed{work.on, {}, std::move(reason)}, {}});
+}
+
+Step on(const Ejecting& at, const EjectAsked&, const Given&) { return Transition{at, {}}; }
+
+Step on(const Ejecting& at, const CancelAsked&, const Given&) {
+  return Transition{at, {Cancel{at.work.job}}};
+}
+
+}  // namespace satchel::core

@@ -1,0 +1,198 @@
+#include <iterator>
+#include <utility>
+
+#include "core/transitions.hpp"
+
+namespace satchel::core {
+
+namespace {
+
+enum class Fate { checked_in, continues, diverged };
+
+// Whether what the device holds is what the session goes on from. Its own check-out mark says so
+// for sure: whoever commits after it replaces the mark.
+Fate fate(const Session& session, const Found& found) {
+  if (found.checked_out)
+    return found.checked_out->session == session.id ? Fate::continues : Fate::diverged;
+  if (found.id == session.base) return Fate::continues;
+  if (session.committing && found.id == *session.committing)
+    // The guest is ended only after the commit was read back: without one the session is in there,
+    // with one it has run on since and is to be checked in again.
+    return session.guest == Guest::off ? Fate::checked_in : Fate::continues;
+  return Fate::diverged;
+}
+
+Transition settle_session(Insertion device, Found found, Session ours,
+                          std::optional<LaunchAsked> wanted, const Given& given) {
+  switch (fate(ours, found)) {
+    case Fate::diverged: {
+      auto state = Diverged{device, std::move(found), std::move(ours)};
+      return {std::move(state), {Tell{Notice::diverged}}};
+    }
+    case Fate::checked_in: {
+      const auto id = ours.id;
+      return after({DropSession{id, DropCause::checked_in}},
+                   settle(device, std::move(found), std::nullopt, wanted, given));
+    }
+    case Fate::continues:
+      break;
+  }
+  switch (ours.guest) {
+    case Guest::halted:
+    case Guest::saved:
+      return launch(device, std::move(found), std::move(ours), LaunchFrom::reattached, given);
+    case Guest::unborn:
+    case Guest::runs:
+    case Guest::paused:
+    case Guest::off:
+      break;
+  }
+  const auto running = Running{device, std::move(found), std::move(ours)};
+  if (wanted)
+    if (auto step = on(running, *wanted, given)) return *step;
+  std::vector<Effect> effects;
+  if (running.session.guest == Guest::off) effects.emplace_back(Tell{Notice::guest_off});
+  return {running, std::move(effects)};
+}
+
+}  // namespace
+
+bool is_alive(Guest guest) {
+  return guest == Guest::runs || guest == Guest::paused || guest == Guest::halted;
+}
+
+bool is_live(const std::optional<Session>& session) {
+  return session && (session->guest == Guest::runs || session->guest == Guest::paused);
+}
+
+Transition after(std::vector<Effect> first, Transition then) {
+  first.insert(first.end(), std::make_move_iterator(then.effects.begin()),
+               std::make_move_iterator(then.effects.end()));
+  return {std::move(then.state), std::move(first)};
+}
+
+std::optional<Work> appeared(Work work, Insertion device) {
+  if (work.now) return std::nullopt;
+  work.now = device;
+  return work;
+}
+
+std::optional<Work> gone(Work work, Insertion device) {
+  if (work.now != device) return std::nullopt;
+  work.now.reset();
+  return work;
+}
+
+Transition examine(Insertion device, std::optional<Session> ours, std::optional<LaunchAsked> wanted,
+                   const Given& given) {
+  auto state = Examining{Work{given.next, device, device}, std::move(ours), wanted};
+  return {std::move(state), {StartExamine{given.next, device}}};
+}
+
+Transition settle(Insertion device, Found found, std::optional<Session> ours,
+                  std::optional<LaunchAsked> wanted, const Given& given) {
+  if (ours && ours->guest == Guest::unborn) {
+    // A launch was cut short before the guest lived: its check-out mark guards nothing.
+    if (found.checked_out && found.checked_out->session == ours->id) found.checked_out.reset();
+    const auto id = ours->id;
+    return after({DropSession{id, DropCause::never_ran}},
+                 settle(device, std::move(found), std::nullopt, wanted, given));
+  }
+  if (ours) return settle_session(device, std::move(found), std::move(*ours), wanted, given);
+
+  const auto ready = Ready{device, std::move(found)};
+  if (!wanted && given.policy.on_insert == OnInsert::resume)
+    wanted = LaunchAsked{Requester::policy, TakeOver::no, Memory::use};
+  if (wanted)
+    if (auto step = on(ready, *wanted, given)) return *step;
+  return {ready, {Tell{ready.found.checked_out ? Notice::checked_out_elsewhere : Notice::ready}}};
+}
+
+Transition launch(Insertion device, Found found, std::optional<Session> session, LaunchFrom from,
+                  const Given& given) {
+  auto state =
+      Launching{Work{given.next, device, device}, std::move(found), std::move(session), from};
+  std::vector<Effect> effects;
+  if (from == LaunchFrom::reattached)
+    effects.emplace_back(Reattach{given.next});
+  else
+    effects.emplace_back(StartLaunch{given.next, from});
+  return {std::move(state), std::move(effects)};
+}
+
+Transition check_in(Insertion device, Found found, Session session, Requester by,
+                    const Given& given) {
+  auto state = Ejecting{Work{given.next, device, device}, std::move(found), std::move(session)};
+  return {std::move(state), {StartEject{given.next, by}, Tell{Notice::ejecting}}};
+}
+
+Transition release(Insertion device, std::optional<Found> found, std::optional<Session> apart,
+                   Requester by, const Given& given) {
+  if (is_live(apart)) {
+    auto again = examine(device, std::move(apart), {}, given);
+    std::get<Examining>(again.state).work.removal = by;
+    return again;
+  }
+  auto state = Ejecting{Work{given.next, device, device, by}, std::move(found), std::move(apart)};
+  state.apart = state.session.has_value();
+  return {std::move(state), {ReleaseDevice{given.next}}};
+}
+
+Transition strand(Session session, std::optional<Insertion> idle, std::optional<Reason> trouble,
+                  const Given& given) {
+  if (session.guest == Guest::unborn) {
+    const auto id = session.id;
+    return after({DropSession{id, DropCause::never_ran}}, part({}, {}, idle, given));
+  }
+  if (!is_alive(session.guest)) {
+    auto state = Stranded{std::move(session), {}, {}, idle, std::move(trouble)};
+    return {std::move(state), {Tell{Notice::stranded}}};
+  }
+  std::vector<Effect> effects;
+  if (session.guest == Guest::runs) effects.emplace_back(PauseGuest{});
+  session.guest = Guest::halted;
+  effects.emplace_back(SaveStranded{given.next});
+  effects.emplace_back(Tell{Notice::stranded});
+  auto state = Stranded{std::move(session), given.next, {}, idle, std::move(trouble)};
+  return {std::move(state), std::move(effects)};
+}
+
+Transition part(std::optional<Session> ours, std::optional<Found> found,
+                std::optional<Insertion> released, const Given& given) {
+  if (ours) return strand(std::move(*ours), released, {}, given);
+  if (!released) return {Absent{}, {}};
+  return {Safe{*released, std::move(found)}, {Tell{Notice::safe}}};
+}
+
+Transition go_on(const Work& work, Found found, Session session, std::optional<Reason> trouble,
+                 DeviceHealth health, const Given& given) {
+  if (session.guest == Guest::unborn) {
+    const auto id = session.id;
+    return after({DropSession{id, DropCause::never_ran}},
+                 rest(work, std::move(found), std::move(trouble), health, given));
+  }
+  if (work.now == work.on && health == DeviceHealth::works) {
+    if (work.removal)
+      return check_in(work.on, std::move(found), std::move(session), *work.removal, given);
+    return {Running{work.on, std::move(found), std::move(session), std::move(trouble)}, {}};
+  }
+  if (work.now && work.now != work.on) {
+    // Back before the guest had to be saved: it waits, paused, for its device to be recognised.
+    std::vector<Effect> effects;
+    if (session.guest == Guest::runs) effects.emplace_back(PauseGuest{});
+    if (is_alive(session.guest)) session.guest = Guest::halted;
+    return after(std::move(effects), examine(*work.now, std::move(session), {}, given));
+  }
+  return strand(std::move(session), work.now, std::move(trouble), given);
+}
+
+Transition rest(const Work& work, Found found, std::optional<Reason> trouble, DeviceHealth health,
+                const Given& given) {
+  if (!work.now) return {Absent{}, {}};
+  if (work.now != work.on) return examine(*work.now, {}, {}, given);
+  if (health == DeviceHealth::lost && trouble) return {Failed{work.on, {}, *trouble}, {}};
+  if (work.removal) return release(work.on, std::move(found), {}, *work.removal, given);
+  return {Ready{work.on, std::move(found), std::move(trouble)}, {}};
+}
+
+}  // namespace satchel::core
