@@ -1,0 +1,112 @@
+#include "machine/description.hpp"
+
+#include <pugixml.hpp>
+#include <set>
+#include <sstream>
+
+#include "machine/xml_visitors.hpp"
+
+namespace satchel::machine {
+
+namespace {
+
+/// What can stand only once, by its name.
+class Unique {
+ public:
+  explicit Unique(Mistakes& mistakes) : mistakes_(mistakes) {}
+  void claim(const std::string& what, const std::string& name) {
+    if (!names_.insert(what + " " + name).second) {
+      mistakes_.push_back({what + " " + name, "stands twice"});
+    }
+  }
+
+ private:
+  Mistakes& mistakes_;
+  std::set<std::string> names_;
+};
+
+std::string text_of(const Number& number) { return number ? std::to_string(*number) : "0"; }
+
+void claim_place(Unique& unique, const Place& place) {
+  if (!place.alias.empty()) unique.claim("alias", place.alias);
+  if (!place.address || place.address->type != "pci") return;
+  const Address& address = *place.address;
+  unique.claim("PCI address", text_of(address.domain) + ":" + text_of(address.bus) + ":" +
+                                  text_of(address.slot) + "." + text_of(address.function));
+}
+
+template <class T>
+void claim_places(Unique& unique, const std::vector<T>& devices) {
+  for (const T& device : devices) claim_place(unique, device.place);
+}
+
+void check_devices(const Devices& devices, Mistakes& mistakes) {
+  Unique unique(mistakes);
+  for (const Disk& disk : devices.disks) {
+    if (disk.target.empty()) mistakes.push_back({"disk", "has no target"});
+    if (disk.device.empty()) mistakes.push_back({"disk " + disk.target, "has no device type"});
+    unique.claim("disk", disk.target);
+  }
+  for (const Controller& controller : devices.controllers) {
+    if (controller.type.empty()) mistakes.push_back({"controller", "has no type"});
+  }
+  for (const Interface& nic : devices.interfaces) {
+    if (nic.backend.empty()) mistakes.push_back({"interface " + nic.mac, "has no backend"});
+    if (!nic.mac.empty()) unique.claim("interface", nic.mac);
+  }
+  claim_places(unique, devices.controllers);
+  claim_places(unique, devices.disks);
+  claim_places(unique, devices.interfaces);
+  claim_places(unique, devices.serials);
+  claim_places(unique, devices.inputs);
+  claim_places(unique, devices.sounds);
+  claim_places(unique, devices.videos);
+  claim_places(unique, devices.watchdogs);
+  claim_places(unique, devices.balloons);
+  claim_places(unique, devices.rngs);
+  claim_places(unique, devices.iommus);
+}
+
+}  // namespace
+
+ByteCount memory(const Description& machine) {
+  return ByteCount(machine.memory_kib.value_or(0) << 10);
+}
+
+Mistakes inconsistencies(const Description& machine) {
+  Mistakes mistakes;
+  const auto need = [&](const char* what, bool there) {
+    if (!there) mistakes.push_back({what, "is missing"});
+  };
+  need("name", !machine.name.empty());
+  need("id", !machine.id.value.is_nil());
+  need("architecture", !machine.architecture.empty());
+  need("machine type", !machine.machine_type.empty());
+  need("memory", machine.memory_kib.value_or(0) > 0);
+  need("vcpus", machine.vcpus.has_value());
+  if (machine.current_memory_kib.value_or(0) > machine.memory_kib.value_or(0)) {
+    mistakes.push_back({"current memory", "is more than the memory"});
+  }
+  if (machine.current_vcpus.value_or(1) > machine.vcpus.value_or(1)) {
+    mistakes.push_back({"current vcpus", "are more than the vcpus"});
+  }
+  check_devices(machine.devices, mistakes);
+  return mistakes;
+}
+
+std::string cpu_xml(const Description& machine) {
+  Cpu cpu = machine.cpu.value_or(Cpu{});
+  cpu.numa.clear();
+  if (cpu.mode.empty()) cpu.mode = "custom";
+  if (cpu.mode == "custom" && cpu.model.empty()) cpu.model = "qemu64";
+  if (cpu.mode == "custom" && cpu.match.empty()) cpu.match = "exact";
+  pugi::xml_document document;
+  pugi::xml_node node = document.append_child("cpu");
+  XmlWriter writer(node);
+  fields(writer, cpu);
+  std::ostringstream text;
+  document.save(text, "", pugi::format_raw | pugi::format_no_declaration);
+  return text.str();
+}
+
+}  // namespace satchel::machine

@@ -1,0 +1,58 @@
+// Launching's side: a description becomes the XML of one session on one host. What the guest sees
+// comes from the description, what names the host from the policy and the plan. Pure; any thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "machine/description.hpp"
+#include "machine/firmware.hpp"
+
+namespace satchel::machine {
+
+/// How a network interface is connected where neither the map nor a default network has a place.
+enum class NetworkFallback { nat, link_down };
+
+/// Whether this host's QEMU can show a display by SPICE; without, VNC shows it all the same.
+enum class Spice { absent, offered };
+
+/// What this host decides for every machine that comes.
+struct HostPolicy {
+  std::string emulator;
+  Accelerator accelerator{};
+  std::map<std::string, std::string> networks;  ///< name where it came from -> libvirt network here
+  std::string default_network;                  ///< for all others; empty: none
+  NetworkFallback otherwise = NetworkFallback::nat;
+  std::string listen_address = "127.0.0.1";
+  Spice spice = Spice::absent;
+  std::vector<FirmwareFiles> firmware;  ///< as firmware_on_host() finds it
+};
+
+struct SessionDisk {
+  struct File {
+    std::string fd_group;    ///< empty: QEMU opens shown_path itself
+    std::string shown_path;  ///< what libvirt shows; need not exist where there is a group
+    std::string format;      ///< raw, qcow2
+  };
+  std::string target;
+  std::vector<File> chain;  ///< top (overlay) first
+};
+
+/// Whether the session goes on from a memory image or boots from its disks.
+enum class Start { boot, resume };
+
+struct SessionPlan {
+  std::string domain_name;
+  Start start = Start::boot;
+  std::vector<SessionDisk> disks;  ///< one for each of the description's disks that is a "disk"
+  std::string serial_log_path;     ///< gets what the first serial port says; empty: nowhere
+  std::string nvram_path;          ///< this session's copy; needed for EFI
+};
+
+/// Domain XML for libvirt 9 and later. Call it only when obstacles() has nothing against it: a disk
+/// without a chain or firmware that is not here is a Fault{report_bug}.
+std::string write_domain(const Description& machine, const HostPolicy& policy,
+                         const SessionPlan& plan);
+
+}  // namespace satchel::machine
