@@ -1,0 +1,89 @@
+"""The test guest's disk and what it says of itself on its serial port (tests/guest)."""
+import importlib.machinery
+import importlib.util
+import os
+import re
+
+from checks import Failure, run, wait_for
+
+GUEST = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guest")
+LINE = re.compile(r"^(boot|tick) (\d+) mem=([0-9a-f]{16}) disk=([0-9a-f]{16}) ok$")
+
+
+def _load(name):
+    """A script of tests/guest as a module."""
+    path = os.path.join(GUEST, name)
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+domain_xml = _load("make-domain").domain_xml
+
+
+def make_disk(path, append="", format="qcow2", empty=None):
+    """A machine's disk; append is for the guest's kernel command line; empty: a second disk, in MiB."""
+    more = ["--empty", empty] if empty else ["--append", append] if append else []
+    run(os.path.join(GUEST, "make-disk"), path, "--format", format, *more)
+    return path
+
+
+class Ticks:
+    """Reads a serial port's file. The file may not exist yet, or be replaced by a longer one."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def lines(self):
+        try:
+            with open(self.path, errors="replace") as file:
+                text = file.read()
+        except FileNotFoundError:
+            return []
+        # The last one may be half written.
+        return [line.strip() for line in text.split("\n")[:-1]]
+
+    def broken(self):
+        """The lines in which the guest found its memory or disk not as it left them."""
+        return [line for line in self.lines() if line.startswith("BROKEN") or "panic" in line]
+
+    def counts(self):
+        """All counts in the order in which they were said, without those at boot."""
+        found = (LINE.match(line) for line in self.lines())
+        return [int(match[2]) for match in found if match and match[1] == "tick"]
+
+    def boots(self):
+        """The count that each boot of the guest took over from its disk."""
+        found = (LINE.match(line) for line in self.lines())
+        return [int(match[2]) for match in found if match and match[1] == "boot"]
+
+    def last(self):
+        counts = self.counts()
+        return counts[-1] if counts else 0
+
+    def halted(self):
+        return any(line.startswith("halt ") for line in self.lines())
+
+    def await_count(self, count, seconds=60):
+        """Wait until the guest has come to this count; fails at once when it finds itself broken."""
+        def there():
+            if broken := self.broken():
+                raise RuntimeError(f"the guest says: {broken[0]}")
+            return self.last() >= count
+        wait_for(there, seconds, f"the guest at {self.path} counts to {count} (it is at {self.last()})")
+        return self.last()
+
+    def await_more(self, ticks=10, seconds=60):
+        """Wait for so many ticks from now on."""
+        return self.await_count(self.last() + ticks, seconds)
+
+    def check_unbroken(self):
+        """Raise unless every line was ok and each count follows the one before."""
+        if broken := self.broken():
+            raise Failure(f"the guest says: {broken[0]}")
+        counts = self.counts()
+        for before, after in zip(counts, counts[1:]):
+            if after != before + 1:
+                raise Failure(f"count {after} follows {before} in {self.path}")
+        return counts

@@ -1,0 +1,161 @@
+"""Sticks: image files that loop devices make into block devices, announced by the kernel and udev."""
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+
+from checks import Failure, run, wait_for
+
+WORLD = os.environ.get("WORLD", "/nonexistent")
+
+
+class Stick:
+    """A USB stick. A plain one is a loop device over its image; one with a rate, or that can fail or be
+    pulled in use ("pullable"), has nbdkit between the two: 40 MB/s is rate=40_000_000."""
+
+    count = 0
+
+    def __init__(self, size="1G", fs="ext4", label="SATCHEL", rate=None, pullable=False, options=()):
+        Stick.count += 1
+        self.name = f"stick{Stick.count}"
+        self.image = os.path.join(WORLD, self.name + ".img")
+        self.rate, self.served = rate, pullable or rate is not None
+        self.node, self._server, self._before = None, None, (0, 0)
+        run("truncate", "-s", size, self.image)
+        if fs == "ext4":
+            run("mke2fs", "-q", "-t", "ext4", "-m", "0", "-L", label, *options, self.image)
+        elif fs is not None:
+            run(f"mkfs.{fs}", *(["-n", label] if fs in ("vfat", "exfat") else ["-L", label]), *options, self.image)
+
+    def plug(self):
+        """Plug it in; returns the device's node once udev has told what it found on it."""
+        if self.node:
+            raise Failure(f"{self.name} is plugged in")
+        self.node = run("losetup", "-f", "--show", self._serve() if self.served else self.image).stdout.strip()
+        self._before = self._sectors()
+        wait_for(lambda: os.path.exists(f"/run/udev/data/b{self._number()}")
+                 and self.properties().get("SYSTEMD_READY") != "0", 20, f"udev's word on {self.node}")
+        return self.node
+
+    def pull(self):
+        """Pull it out. A plain one must not be in use. One behind nbdkit is gone at once, whatever uses it:
+        reads and writes fail, udev tells 'remove', and the mount is left with nothing under it."""
+        node, self.node = self.node, None
+        if self.served:
+            self._server.send_signal(signal.SIGKILL)
+            self._server.wait()
+            run("umount", "-l", os.path.dirname(self._served_path()), check=False)
+            with open(f"/sys/block/{os.path.basename(node)}/uevent", "w") as uevent:
+                uevent.write("remove")
+            run("losetup", "-d", node)
+            return
+        run("losetup", "-d", node)
+        wait_for(lambda: self._backing(node) is None, 10, f"{node} is free (is it still mounted?)")
+        run("udevadm", "settle", "--timeout=20")
+
+    def fail(self, what="pwrite"):
+        """Every such request to a pullable stick gets an I/O error from now on: pread, pwrite, flush."""
+        open(self._trigger(what), "w").close()
+
+    def heal(self):
+        for what in ("pread", "pwrite", "flush"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._trigger(what))
+
+    def properties(self):
+        """udev's properties of the plugged device."""
+        shown = run("udevadm", "info", "-q", "property", self.node, check=False).stdout
+        return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+    def crossed(self):
+        """Bytes read from and written to the stick since it was plugged in."""
+        return tuple((now - before) * 512 for now, before in zip(self._sectors(), self._before))
+
+    def mounted_at(self):
+        """Where it is mounted in this world, or None."""
+        return run("findmnt", "-n", "-o", "TARGET", self.node, check=False).stdout.strip() or None \
+            if self.node else None
+
+    @contextlib.contextmanager
+    def mount_ro(self):
+        """Look at what is on the medium at this instant, as the next computer would see it; no service notices,
+        and nothing done there comes back. Gives the path."""
+        # A copy, as mounting replays a journal.
+        copy = os.path.join(WORLD, "look", self.name + ".copy")
+        run("cp", "--sparse=always", self.image, copy)
+        try:
+            with self._mounted(copy, "ro") as path:
+                yield path
+        finally:
+            os.unlink(copy)
+
+    @contextlib.contextmanager
+    def mount_rw(self):
+        """Change it independently, while it is not plugged in (damage done elsewhere)."""
+        if self.node:
+            raise Failure(f"{self.name} is plugged in")
+        link = os.path.join(WORLD, "look", self.name)
+        os.link(self.image, link)
+        try:
+            with self._mounted(link, "rw") as path:
+                yield path
+        finally:
+            os.unlink(link)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _mounted(image, option):
+        """The world's udev rules keep all services off loop devices over files in look/."""
+        place = image + ".d"
+        os.makedirs(place, exist_ok=True)
+        node = run("losetup", "-f", "--show", image).stdout.strip()
+        try:
+            run("mount", "-t", run("blkid", "-p", "-o", "value", "-s", "TYPE", node).stdout.strip(), "-o", option,
+                node, place)
+            try:
+                yield place
+            finally:
+                run("umount", place)
+        finally:
+            run("losetup", "-d", node)
+
+    def _serve(self):
+        path, ready = self._served_path(), os.path.join(WORLD, self.name + ".pid")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        filters, values = ["--filter=error"], [f"rate={self.rate * 8}"] if self.rate else []
+        for what in ("pread", "pwrite"):
+            values += [f"error-{what}=EIO", f"error-{what}-rate=100%", f"error-{what}-file={self._trigger(what)}"]
+        if self.rate:
+            filters.append("--filter=rate")
+        with open(os.path.join(WORLD, "log", self.name + ".log"), "ab") as log:
+            self._server = subprocess.Popen(
+                ["nbdfuse", f"--pidfile={ready}", path, "[", "nbdkit", "--exit-with-parent", "-f", *filters,
+                 "file", self.image, *values, "]"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(lambda: os.path.exists(ready) and os.path.getsize(ready), 20, f"nbdfuse serves {self.name}")
+        os.unlink(ready)
+        return path
+
+    def _served_path(self):
+        return os.path.join(WORLD, self.name, "disk")
+
+    def _trigger(self, what):
+        return os.path.join(WORLD, f"{self.name}.fail-{what}")
+
+    def _number(self):
+        device = os.stat(self.node).st_rdev
+        return f"{os.major(device)}:{os.minor(device)}"
+
+    def _sectors(self):
+        with open(f"/sys/block/{os.path.basename(self.node)}/stat") as file:
+            fields = file.read().split()
+        return int(fields[2]), int(fields[6])
+
+    @staticmethod
+    def _backing(node):
+        try:
+            with open(f"/sys/block/{os.path.basename(node)}/loop/backing_file") as file:
+                return file.read().strip()
+        except OSError:
+            return None
