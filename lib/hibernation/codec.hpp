@@ -18,13 +18,19 @@
 
 namespace satchel::hibernation {
 
-/// Takes bytes in order; throws Fault when it can't.
+struct BlockTable;
+
+/// Gives up to as many bytes as fit, 0 at the end. The token is asked to stop also when the encoder
+/// gives up by itself (a sink that failed): a wait for more must end then. Throws Fault. Called on a
+/// thread of the encoder.
+using Source = std::function<std::size_t(std::span<std::byte>, std::stop_token)>;
+/// Takes bytes in order; throws Fault when it can't. Called on the caller's thread.
 using Sink = std::function<void(std::span<const std::byte>)>;
 
 struct EncoderSettings {
-  int level = 1;         ///< zstd's, 1 to 19
-  unsigned threads = 2;  ///< 1 to 64
-  std::size_t block = 1U << 20;  ///< bytes of the stream in one block
+  int level = 1;                 ///< zstd's, 1 to 19
+  unsigned threads = 2;          ///< 1 to 64
+  std::size_t block = 1U << 20;  ///< bytes of the stream in one block, 1 to 16 MiB
 };
 
 struct Encoded {
@@ -33,10 +39,11 @@ struct Encoded {
   std::string map;        ///< the map object's bytes
 };
 
-/// Reads `in` to its end. Memory is bounded by threads * block; slow sinks slow the reader down.
-/// Throws Fault, also with Remedy::retry when stopped.
-Encoded encode(const std::function<std::size_t(std::span<std::byte>)>& in, const Sink& pages,
-               const EncoderSettings& settings, const ProgressSink& progress, std::stop_token stop);
+/// Reads `in` to its end. Memory is bounded by twice (threads + 2) blocks; slow sinks slow the reader
+/// down. Throws what `in` or `pages` threw first, Fault with Remedy::retry when stopped, and
+/// Remedy::later_version for a stream of more than 2^20 blocks.
+Encoded encode(const Source& in, const Sink& pages, const EncoderSettings& settings,
+               const ProgressSink& progress, std::stop_token stop);
 
 /// A checked map, ready to decode from.
 class Decoder {
@@ -56,9 +63,8 @@ class Decoder {
               std::stop_token stop) const;
 
  private:
-  struct Table;
-  explicit Decoder(std::unique_ptr<Table> table);
-  std::unique_ptr<Table> table_;
+  explicit Decoder(std::unique_ptr<BlockTable> table);
+  std::unique_ptr<BlockTable> table_;
 };
 
 }  // namespace satchel::hibernation

@@ -1,0 +1,60 @@
+#include "hibernation/restore_feed.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+
+#include "async/wake.hpp"
+#include "base/fault.hpp"
+
+namespace satchel::hibernation {
+
+RestoreFeed::RestoreFeed(const std::filesystem::path& directory) : path_(directory / "restore") {
+  std::error_code gone;  // a leftover of a killed daemon; what matters is that mkfifo succeeds
+  std::filesystem::remove(path_, gone);
+  if (::mkfifo(path_.c_str(), 0600) != 0)
+    throw fault_from_errno(errno, "make the FIFO", path_.string());
+  fifo_.reset(::open(path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!fifo_) throw fault_from_errno(errno, "open the FIFO", path_.string());
+  place_.reset(::open(path_.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  if (!place_) throw fault_from_errno(errno, "open the FIFO", path_.string());
+}
+
+RestoreFeed::~RestoreFeed() {
+  std::error_code ignored;  // the directory is emptied at the next start of the daemon as well
+  std::filesystem::remove(path_, ignored);
+}
+
+void RestoreFeed::write(std::span<const std::byte> bytes, std::stop_token stop) {
+  const StopWake wake(stop);
+  while (!bytes.empty()) {
+    if (stop.stop_requested())
+      throw Fault(Remedy::retry,
+                  Fault::Text{"feed", path_.string(), "the restore has ended before its end", {}});
+    const auto n = ::write(fifo_.get(), bytes.data(), bytes.size());
+    if (n > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+      continue;
+    }
+    if (errno != EAGAIN && errno != EINTR)
+      throw fault_from_errno(errno, "write to the FIFO", path_.string());
+    pollfd waits[] = {{fifo_.get(), POLLOUT, 0}, {wake.fd(), POLLIN, 0}};
+    if (::poll(waits, 2, -1) < 0 && errno != EINTR)
+      throw fault_from_errno(errno, "wait for", path_.string());
+  }
+}
+
+void RestoreFeed::abandon() noexcept {
+  ::unlink(path_.c_str());
+  // Opening for both directions wakes a reader that waits in open(2); closing gives it the end.
+  const auto again = "/proc/self/fd/" + std::to_string(place_.get());
+  fifo_.reset(::open(again.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  fifo_.reset();
+}
+
+}  // namespace satchel::hibernation

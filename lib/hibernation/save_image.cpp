@@ -1,0 +1,68 @@
+#include "hibernation/save_image.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace satchel::hibernation {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "libvirt writes its header in the host's byte order");
+
+constexpr std::string_view partial_magic = "LibvirtQemudPart";
+constexpr std::string_view complete_magic = "LibvirtQemudSave";
+
+/// struct _virQEMUSaveHeader
+struct RawHeader {
+  char magic[16];
+  std::uint32_t version;
+  std::uint32_t data_length;
+  std::uint32_t was_running;
+  std::uint32_t compression;
+  std::uint32_t cookie_offset;
+  std::uint32_t unused[14];
+};
+static_assert(sizeof(RawHeader) == save_header_size);
+
+constexpr std::uint32_t known_version = 2;
+
+}  // namespace
+
+Result<SaveHeader> read_save_header(std::span<const std::byte> bytes) {
+  if (bytes.size() < save_header_size)
+    return mistake("save header", "it is shorter than 92 bytes");
+  RawHeader raw;
+  std::memcpy(&raw, bytes.data(), sizeof raw);
+  const std::string_view magic(raw.magic, sizeof raw.magic);
+  if (magic != partial_magic && magic != complete_magic)
+    return mistake("save header", "this is no save image of libvirt's QEMU driver");
+  Mistakes mistakes;
+  if (raw.version != known_version)
+    mistakes.push_back({"save header", "version " + std::to_string(raw.version) +
+                                           " is not known, only version 2 is"});
+  if (raw.data_length == 0 || raw.data_length > largest_save_xml)
+    mistakes.push_back({"save header", "a description of " + std::to_string(raw.data_length) +
+                                           " bytes is not possible"});
+  if (raw.was_running > 1)
+    mistakes.push_back({"save header", "the state of the guest is unreadable"});
+  if (raw.cookie_offset >= raw.data_length && raw.cookie_offset != 0)
+    mistakes.push_back({"save header", "the cookie lies outside of the description"});
+  if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
+  return SaveHeader{raw.data_length, raw.was_running == 1, raw.compression};
+}
+
+std::string write_save_header(std::string_view domain_xml) {
+  RawHeader raw{};
+  std::memcpy(raw.magic, complete_magic.data(), sizeof raw.magic);
+  raw.version = known_version;
+  raw.data_length = static_cast<std::uint32_t>(domain_xml.size() + 1);
+  raw.was_running = 1;
+  std::string out(save_header_size, '\0');
+  std::memcpy(out.data(), &raw, sizeof raw);
+  out += domain_xml;
+  out += '\0';
+  return out;
+}
+
+}  // namespace satchel::hibernation
