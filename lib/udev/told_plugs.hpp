@@ -16,7 +16,7 @@ class ToldPlugs {
  public:
   /// What udev says of one block device.
   struct News {
-    std::string action;       ///< "add", "change", "remove", "move", "bind" …; empty: enumerated
+    std::string action;  ///< "add", "change", "remove", "move", "bind" …; empty: enumerated
     Plug plug;
     std::string sysfs_before;  ///< of a "move": where the device was; else empty
     enum class Tag { ours, not_ours } tag = Tag::not_ours;

@@ -26,17 +26,17 @@ class UmockdevStage : public tests::PlugStage {
     const std::string name = "sd" + std::string(1, static_cast<char>('b' + count_++));
     const std::string sequence = std::to_string(++sequence_);
     const char* attributes[] = {"dev", "8:16", nullptr};
-    const char* properties[] = {"DEVNAME",         nullptr, "DEVTYPE",     "disk",
-                                "ID_FS_LABEL",     nullptr, "ID_FS_TYPE",  "ext4",
-                                "SATCHEL_DEVICE",  "1",     "DISKSEQ",     nullptr,
-                                "USEC_INITIALIZED", "1",    nullptr,       nullptr};
+    const char* properties[] = {"DEVNAME",          nullptr, "DEVTYPE",    "disk",
+                                "ID_FS_LABEL",      nullptr, "ID_FS_TYPE", "ext4",
+                                "SATCHEL_DEVICE",   "1",     "DISKSEQ",    nullptr,
+                                "USEC_INITIALIZED", "1",     nullptr,      nullptr};
     const std::string node = "/dev/" + name;
     properties[1] = node.c_str();
     properties[5] = label.c_str();
     properties[11] = sequence.c_str();
-    gchar* path = umockdev_testbed_add_devicev(
-        testbed_.get(), "block", name.c_str(), nullptr, const_cast<gchar**>(attributes),
-        const_cast<gchar**>(properties));
+    gchar* path = umockdev_testbed_add_devicev(testbed_.get(), "block", name.c_str(), nullptr,
+                                               const_cast<gchar**>(attributes),
+                                               const_cast<gchar**>(properties));
     REQUIRE(path != nullptr);
     paths_[node] = path;
     g_free(path);
