@@ -144,6 +144,7 @@ def mount_all(world):
     for place in ("/run/dbus", "/run/udev/rules.d", "/run/lock", "/run/mount"):
         os.makedirs(place)
     show_policies(world)
+    show_qemu_user(world)
 
 
 def make_devices(place):
@@ -187,6 +188,20 @@ def show_policies(world):
         if name.endswith(".policy"):
             shutil.copy(os.path.join(ours, name), both)
     kernel.mount(both, actions, flags=kernel.MS_BIND)
+
+
+def show_qemu_user(world):
+    """libvirt's QEMU driver looks QEMU's user up, even where it is told to use another. It comes with the package
+    of the system-wide libvirtd; where that is not installed, the user exists in this world alone."""
+    for path, line in (("/etc/passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"),
+                       ("/etc/group", "libvirt-qemu:x:64055:\n")):
+        with open(path) as file:
+            text = file.read()
+        if "libvirt-qemu:" not in text:
+            copy = os.path.join(world, os.path.basename(path))
+            with open(copy, "w") as file:
+                file.write(text.rstrip("\n") + "\n" + line)
+            kernel.mount(copy, path, flags=kernel.MS_BIND)
 
 
 def start_bus(world, logs):
