@@ -43,14 +43,20 @@ function(satchel_library name)
   target_link_libraries(satchel_${name} PUBLIC satchel_options tl::expected ${ARG_LINK})
 endfunction()
 
-# satchel_test(NAME SOURCES a.cpp … [LINK targets …])
-# One Catch2 executable test_NAME, which CTest runs as one test named NAME.
+# satchel_test(NAME SOURCES a.cpp … [LINK targets …] [WORLD])
+# One Catch2 executable test_NAME, which CTest runs as one test named NAME; WORLD: in a private world
+# (tests/world/enter), for what needs root, udevd, UDisks2, loop devices or libvirt's QEMU driver.
 function(satchel_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "WORLD" "" "SOURCES;LINK" ${ARGN})
   add_executable(test_${name} ${ARG_SOURCES})
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(test_${name} PRIVATE satchel_options satchel_catch_main ${ARG_LINK})
   target_compile_definitions(test_${name}
                              PRIVATE SATCHEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  add_test(NAME ${name} COMMAND test_${name})
+  if(ARG_WORLD)
+    add_test(NAME ${name} COMMAND ${PROJECT_SOURCE_DIR}/tests/world/enter $<TARGET_FILE:test_${name}>)
+    set_tests_properties(${name} PROPERTIES LABELS scenario TIMEOUT 300 SKIP_RETURN_CODE 77)
+  else()
+    add_test(NAME ${name} COMMAND test_${name})
+  endif()
 endfunction()
