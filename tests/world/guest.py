@@ -30,19 +30,29 @@ def make_disk(path, append="", format="qcow2", empty=None):
 
 
 class Ticks:
-    """Reads a serial port's file. The file may not exist yet, or be replaced by a longer one."""
+    """Reads a serial port's file, which need not exist yet; or of several the one after the other."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, *paths):
+        self.paths = paths
+        self.path = paths[-1]
+
+    def text(self):
+        whole = ""
+        for path in self.paths:
+            try:
+                with open(path, errors="replace") as file:
+                    whole += file.read()
+            except FileNotFoundError:
+                pass
+        return whole
 
     def lines(self):
-        try:
-            with open(self.path, errors="replace") as file:
-                text = file.read()
-        except FileNotFoundError:
-            return []
         # The last one may be half written.
-        return [line.strip() for line in text.split("\n")[:-1]]
+        return [line.strip() for line in self.text().split("\n")[:-1]]
+
+    def then(self, other):
+        """One journey: what was said here, then there. A guest may be saved in the middle of a line."""
+        return Ticks(*self.paths, *other.paths)
 
     def broken(self):
         """The lines in which the guest found its memory or disk not as it left them."""
@@ -85,5 +95,5 @@ class Ticks:
         counts = self.counts()
         for before, after in zip(counts, counts[1:]):
             if after != before + 1:
-                raise Failure(f"count {after} follows {before} in {self.path}")
+                raise Failure(f"count {after} follows {before} in {', '.join(self.paths)}")
         return counts

@@ -167,8 +167,9 @@ def make_devices(place):
         os.symlink(target, os.path.join(place, name))
     for number in range(LOOPS):
         os.mknod(os.path.join(place, f"loop{number}"), stat.S_IFBLK | 0o660, os.makedev(7, number))
-    if not os.path.exists(os.path.join(place, "loop-control")):
-        os.mknod(os.path.join(place, "loop-control"), stat.S_IFCHR | 0o660, os.makedev(10, 237))
+    for name, minor in (("loop-control", 237), ("fuse", 229)):  # opening one loads its module
+        if not os.path.exists(os.path.join(place, name)):
+            os.mknod(os.path.join(place, name), stat.S_IFCHR | 0o660, os.makedev(10, minor))
     for name in ("pts", "shm"):
         os.mkdir(os.path.join(place, name))
     kernel.mount("/dev/pts", os.path.join(place, "pts"), flags=kernel.MS_BIND | kernel.MS_REC)
