@@ -22,14 +22,6 @@ std::string generation(const Found& found) {
          (found.has_memory ? "." : ", shut down.");
 }
 
-std::string held(const CheckedOut& out) {
-  if (out.holder == Holder::this_host)
-    return " It is checked out since " + to_string(out.time) +
-           " by a session of this computer that is no longer here.";
-  return " It is checked out by " + out.host_name + " since " + to_string(out.time) +
-         ": what was done there is not on the device.";
-}
-
 std::string guest_sentence(const Session& session) {
   switch (session.guest) {
     case Guest::unborn:
@@ -79,6 +71,14 @@ std::string launching_sentence(const Launching& at) {
 
 }  // namespace
 
+std::string held(const CheckedOut& out) {
+  if (out.holder == Holder::this_host)
+    return "It is checked out since " + to_string(out.time) +
+           " by a session of this computer that is no longer here.";
+  return "It is checked out by " + out.host_name + " since " + to_string(out.time) +
+         ": what was done there is not on the device.";
+}
+
 std::string detail(const State& state) {
   return std::visit(
       Overloaded{
@@ -93,7 +93,7 @@ std::string detail(const State& state) {
           [](const Ready& at) {
             auto out = at.trouble ? at.trouble->what + " " : std::string();
             out += generation(at.found);
-            if (at.found.checked_out) out += held(*at.found.checked_out);
+            if (at.found.checked_out) out += " " + held(*at.found.checked_out);
             return out;
           },
           [](const Launching& at) {
@@ -129,7 +129,7 @@ std::string detail(const State& state) {
                                 ? "Writing this computer's session to plain files."
                                 : "Making this computer's session a machine of its own.");
             out += "The device went on elsewhere: " + generation(at.theirs);
-            if (at.theirs.checked_out) out += held(*at.theirs.checked_out);
+            if (at.theirs.checked_out) out += " " + held(*at.theirs.checked_out);
             return out + " " + kept(at.ours);
           },
           [](const Failed& at) { return at.reason.what; },

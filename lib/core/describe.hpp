@@ -20,11 +20,15 @@ std::string_view name(const Effect& effect);
 std::string_view name(Notice notice);
 std::string_view name(Guest guest);
 std::string_view name(Requester requester);
+std::string_view name(LaunchFrom from);
 
 /// What is going on, one sentence or two; never empty.
 std::string detail(const State& state);
 /// What the person can do, one sentence; empty when there is nothing to do but wait.
 std::string next_step(const State& state);
+
+/// Who has the newest generation checked out, since when, and what that means: one sentence.
+std::string held(const CheckedOut& out);
 
 /// Whether pulling this capsule's device loses nothing of the capsule: no job writes to it and no
 /// session depends on it. The device as a whole may be pulled when all its capsules say so.

@@ -104,6 +104,20 @@ std::string_view name(Requester requester) {
   return "";
 }
 
+std::string_view name(LaunchFrom from) {
+  switch (from) {
+    case LaunchFrom::memory:
+      return "memory";
+    case LaunchFrom::disk:
+      return "disk";
+    case LaunchFrom::session:
+      return "session";
+    case LaunchFrom::reattached:
+      return "reattached";
+  }
+  return "";
+}
+
 const Session* session_of(const State& state) {
   return std::visit(
       [](const auto& at) -> const Session* {

@@ -33,7 +33,7 @@ Step on(const Stranded& at, const JobEnded& event, const Given& given) {
   if (std::holds_alternative<Done>(event.outcome)) {
     state.session.guest = Guest::saved;
   } else if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) {
-    if (failed->session) state.session.guest = failed->session->guest;
+    state.session = as_told(at.session, failed->session);
     state.trouble = failed->reason;
     effects.emplace_back(Tell{Notice::save_failed});
   }
@@ -127,9 +127,9 @@ Step on(const Diverged& at, const JobEnded& event, const Given& given) {
   std::optional<Reason> trouble;
   if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) {
     trouble = failed->reason;
-    if (failed->session) ours.guest = failed->session->guest;
-  } else if (const auto& cancelled = std::get<Cancelled>(event.outcome); cancelled.session) {
-    ours.guest = cancelled.session->guest;
+    ours = as_told(at.ours, failed->session);
+  } else {
+    ours = as_told(at.ours, std::get<Cancelled>(event.outcome).session);
   }
   if (!work.now) return strand(std::move(ours), {}, std::move(trouble), given);
   if (work.now != work.on) return examine(*work.now, std::move(ours), {}, given);

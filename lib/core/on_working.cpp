@@ -46,7 +46,7 @@ Step on(const Launching& at, const JobEnded& event, const Given& given) {
   auto found = at.found;
   if (const auto* done = std::get_if<Done>(&event.outcome))
     if (done->found) found = *done->found;
-  auto session = end.session ? end.session : at.session;
+  auto session = at.session ? as_told(*at.session, end.session) : end.session;
   const bool done = std::holds_alternative<Done>(event.outcome);
 
   if (!session)
@@ -166,7 +166,7 @@ Step on(const Checkpointing& at, const JobEnded& event, const Given& given) {
   auto found = at.found;
   if (const auto* done = std::get_if<Done>(&event.outcome))
     if (done->found) found = *done->found;
-  auto session = end.session.value_or(at.session);
+  auto session = as_told(at.session, end.session);
   session.guest = at.session.guest;  // a checkpoint never ends or pauses the guest
   return after(
       told(end.trouble, Notice::checkpoint_failed),
@@ -219,7 +219,7 @@ Step on(const Ejecting& at, const JobEnded& event, const Given& given) {
   without_removal.removal.reset();
   if (checks_in)
     return after(std::move(effects),
-                 go_on(without_removal, *at.found, end.session.value_or(*at.session), end.trouble,
+                 go_on(without_removal, *at.found, as_told(*at.session, end.session), end.trouble,
                        end.health, given));
   if (!work.now) return after(std::move(effects), part(at.session, {}, {}, given));
   if (work.now != work.on)

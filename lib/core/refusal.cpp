@@ -7,58 +7,52 @@ namespace satchel::core {
 
 namespace {
 
-std::string_view verb(const Event& event) {
-  if (std::holds_alternative<UnlockGiven>(event)) return "Unlocking";
-  if (std::holds_alternative<TrustGiven>(event)) return "Trusting";
-  if (std::holds_alternative<LaunchAsked>(event)) return "Launching";
-  if (std::holds_alternative<EjectAsked>(event)) return "Ejecting";
-  if (std::holds_alternative<CheckpointAsked>(event)) return "A checkpoint";
-  if (std::holds_alternative<CancelAsked>(event)) return "Cancelling";
-  return "This choice";
-}
-
-Reason plainly(const State& state, const Event& event) {
-  return {std::string(verb(event)) + " is not possible now. " + detail(state), next_step(state)};
-}
-
-Reason launch(const State& state, const Event& event) {
-  if (const auto* at = std::get_if<Running>(&state); at && at->session.guest == Guest::runs)
+Reason launch(const State& state) {
+  if (const auto* at = std::get_if<Ready>(&state); at && at->found.checked_out)
+    return {held(*at->found.checked_out), next_step(state)};
+  if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state))
     return {"The machine runs on this computer already.", {}};
   if (std::holds_alternative<Launching>(state))
     return {"The machine is being launched already.", {}};
-  if (std::holds_alternative<Checkpointing>(state))
-    return {"The machine runs on this computer already.", {}};
+  if (std::holds_alternative<Ejecting>(state))
+    return {"The machine is being ejected.",
+            "Launch it again where the device is plugged in next."};
   if (std::holds_alternative<Safe>(state))
     return {"The device was released.", "Pull it out and plug it in again."};
-  return plainly(state, event);
+  return {detail(state), next_step(state)};
 }
 
-Reason eject(const State& state, const Event& event) {
-  if (std::holds_alternative<Absent>(state))
-    return {"The device is not plugged in.", "Plug the device in."};
+Reason eject(const State& state) {
   if (std::holds_alternative<Safe>(state))
     return {"The device was released already.", "Pull it out."};
-  return plainly(state, event);
+  return {detail(state), next_step(state)};
 }
 
-Reason checkpoint(const State& state, const Event& event) {
-  if (std::holds_alternative<Running>(state))
-    return {"A checkpoint needs a machine that runs. " + detail(state), next_step(state)};
-  return plainly(state, event);
+Reason checkpoint(const State& state) {
+  if (std::holds_alternative<Checkpointing>(state))
+    return {"A checkpoint is being written already.", {}};
+  return {"Only a machine that runs on this computer can have a checkpoint.", next_step(state)};
+}
+
+Reason choice(const State& state) {
+  if (const auto* at = std::get_if<Diverged>(&state); at && at->resolving)
+    return {"The choice made is being carried out.", {}};
+  if (std::holds_alternative<Stranded>(state))
+    return {detail(state), "Plug the same device in again to go on, or discard what is kept here."};
+  return {"There is nothing to choose: the machine has one history.", next_step(state)};
 }
 
 }  // namespace
 
 Reason refusal(const State& state, const Event& event) {
   if (!is_asked(event)) return {};
-  if (std::holds_alternative<LaunchAsked>(event)) return launch(state, event);
-  if (std::holds_alternative<EjectAsked>(event)) return eject(state, event);
-  if (std::holds_alternative<CheckpointAsked>(event)) return checkpoint(state, event);
-  if (std::holds_alternative<CancelAsked>(event) && !job_of(state))
-    return {"Nothing is under way that could be cancelled.", {}};
-  if (std::holds_alternative<ChoiceMade>(event) && !std::holds_alternative<Diverged>(state))
-    return {"There is nothing to choose now. " + detail(state), next_step(state)};
-  return plainly(state, event);
+  if (std::holds_alternative<UnlockGiven>(event)) return {"The device is not locked.", {}};
+  if (std::holds_alternative<TrustGiven>(event)) return {"There is nobody to be trusted.", {}};
+  if (std::holds_alternative<LaunchAsked>(event)) return launch(state);
+  if (std::holds_alternative<EjectAsked>(event)) return eject(state);
+  if (std::holds_alternative<CheckpointAsked>(event)) return checkpoint(state);
+  if (std::holds_alternative<ChoiceMade>(event)) return choice(state);
+  return {"Nothing is under way that could be cancelled.", {}};
 }
 
 }  // namespace satchel::core

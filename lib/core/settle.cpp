@@ -65,6 +65,14 @@ bool is_live(const std::optional<Session>& session) {
   return session && (session->guest == Guest::runs || session->guest == Guest::paused);
 }
 
+Session as_told(const Session& before, const std::optional<Session>& told) {
+  if (!told) return before;
+  auto out = *told;
+  // What has lived once is never nothing again, whatever a job that went wrong believes.
+  if (out.guest == Guest::unborn) out.guest = before.guest;
+  return out;
+}
+
 Transition after(std::vector<Effect> first, Transition then) {
   first.insert(first.end(), std::make_move_iterator(then.effects.begin()),
                std::make_move_iterator(then.effects.end()));

@@ -142,6 +142,8 @@ Transition rest(const Work& work, Found found, std::optional<Reason> trouble, De
 bool is_alive(Guest guest);
 /// There is a session whose guest uses the device at this moment.
 bool is_live(const std::optional<Session>& session);
+/// The session as it is after a job that may have told of it.
+Session as_told(const Session& before, const std::optional<Session>& told);
 /// Puts effects before those of the transition.
 Transition after(std::vector<Effect> first, Transition then);
 /// As the work is after a report about its device.

@@ -1,0 +1,165 @@
+// What repeated, late and unexpected events must not do, and what a restart of the daemon finds.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "core/describe.hpp"
+#include "core/samples.hpp"
+
+namespace {
+
+using namespace satchel;
+using namespace satchel::core;
+using namespace satchel::core::samples;
+
+Transition must(const State& state, const Event& event) {
+  auto step = react(state, event, next_job, Policy{OnInsert::resume});
+  INFO(name(state) << " + " << name(event));
+  REQUIRE(step);
+  return std::move(*step);
+}
+
+bool ignored(const State& state, const Event& event) {
+  return !react(state, event, next_job, Policy{OnInsert::resume});
+}
+
+template <class E>
+bool has(const Transition& step) {
+  return std::any_of(step.effects.begin(), step.effects.end(),
+                     [](const Effect& each) { return std::holds_alternative<E>(each); });
+}
+
+}  // namespace
+
+TEST_CASE("a repeated report of the same insertion does nothing in any state") {
+  for (const auto& [title, state] : states()) {
+    if (device_of(state) != first_stay) continue;
+    CAPTURE(title);
+    CHECK(ignored(state, DeviceAppeared{first_stay}));
+  }
+}
+
+TEST_CASE("a report that an earlier insertion is gone does nothing") {
+  const auto device = Insertion(9);
+  CHECK(ignored(Running{device, found(), session(Guest::runs)}, DeviceGone{first_stay}));
+  CHECK(ignored(Ready{device, found()}, DeviceGone{first_stay}));
+}
+
+TEST_CASE("a released device that udev reports once more stays safe, a new insertion does not") {
+  const State safe = Safe{first_stay, found()};
+  CHECK(ignored(safe, DeviceAppeared{first_stay}));
+  CHECK(name(must(safe, DeviceAppeared{second_stay}).state) == "examining");
+  CHECK(name(must(safe, DeviceGone{first_stay}).state) == "absent");
+}
+
+TEST_CASE("the late end of another job is ignored") {
+  for (const auto& [title, state] : states()) {
+    CAPTURE(title);
+    CHECK(ignored(state, JobEnded{JobId(3), Cancelled{}}));
+  }
+}
+
+TEST_CASE("a restart of the daemon leaves a running guest alone") {
+  const auto told = must(Absent{}, SessionFound{session(Guest::runs), first_stay});
+  CHECK(name(told.state) == "examining");
+  CHECK(ignored(told.state, DeviceAppeared{first_stay}));
+  const auto step = must(told.state, Examined{next_job, found_checked_out_by_us()});
+  CHECK(name(step.state) == "running");
+  CHECK(step.effects.empty());
+}
+
+TEST_CASE("a restart of the daemon without the device strands a running guest") {
+  const auto step = must(Absent{}, SessionFound{session(Guest::runs), {}});
+  CHECK(name(step.state) == "stranded");
+  CHECK(has<PauseGuest>(step));
+  CHECK(has<SaveStranded>(step));
+}
+
+TEST_CASE("a launch cut short before the guest lived is undone and tried again") {
+  auto unborn = session(Guest::unborn);
+  const auto told = must(Absent{}, SessionFound{unborn, first_stay});
+  const auto step = must(told.state, Examined{next_job, found_checked_out_by_us()});
+  CHECK(name(step.state) == "launching");
+  CHECK(has<DropSession>(step));
+  CHECK(has<StartLaunch>(step));
+}
+
+TEST_CASE("an eject that was committed before the daemon died is known as such") {
+  auto ended = session(Guest::off);
+  ended.committing = found(2).id;
+  const auto told = must(Absent{}, SessionFound{ended, first_stay});
+  const auto step = must(told.state, Examined{next_job, found(2)});
+  CHECK(has<DropSession>(step));
+  CHECK_FALSE(session_of(step.state));
+}
+
+TEST_CASE("a guest that outlived a committed eject is still this host's session") {
+  auto alive = session(Guest::runs);
+  alive.committing = found(2).id;
+  const auto told = must(Absent{}, SessionFound{alive, first_stay});
+  const auto step = must(told.state, Examined{next_job, found(2)});
+  CHECK(name(step.state) == "running");
+  CHECK_FALSE(has<DropSession>(step));
+}
+
+TEST_CASE("a failed examination around a running guest neither pauses it nor allows unplugging") {
+  const auto told = must(Absent{}, SessionFound{session(Guest::runs), first_stay});
+  const auto failed = must(told.state, Examined{next_job, reason()});
+  REQUIRE(name(failed.state) == "failed");
+  CHECK_FALSE(has<PauseGuest>(failed));
+  CHECK_FALSE(can_unplug(failed.state));
+  CHECK(name(must(failed.state, EjectAsked{}).state) == "examining");
+  CHECK(name(must(failed.state, DeviceGone{first_stay}).state) == "stranded");
+}
+
+TEST_CASE("a guest that could not be given its device again waits and can be tried again") {
+  const State launching = Launching{work(), found(), session(Guest::saved), LaunchFrom::reattached};
+  const auto failed = must(launching, JobEnded{under_way, JobFailed{reason(), {}}});
+  REQUIRE(name(failed.state) == "stranded");
+  CHECK(session_of(failed.state)->guest == Guest::saved);
+  CHECK(next_step(failed.state) == reason().next);
+  CHECK(ignored(failed.state, DeviceAppeared{first_stay}));
+  CHECK(name(must(failed.state, LaunchAsked{}).state) == "examining");
+}
+
+TEST_CASE("a host that shuts down saves a guest that is still only in memory") {
+  const State halted = Stranded{session(Guest::halted)};
+  CHECK(has<SaveStranded>(must(halted, EjectAsked{Requester::host_shutdown})));
+  CHECK(ignored(halted, EjectAsked{Requester::person}));
+}
+
+TEST_CASE("a stranded session can be discarded by its user") {
+  const auto step = must(Stranded{session(Guest::saved)}, ChoiceMade{Choice::discard_ours});
+  CHECK(name(step.state) == "absent");
+  CHECK(has<DropSession>(step));
+}
+
+TEST_CASE("a guest that went off with the power can be checked in, booted or discarded") {
+  const auto told = must(Absent{}, SessionFound{session(Guest::off), first_stay});
+  const auto off = must(told.state, Examined{next_job, found_checked_out_by_us()});
+  REQUIRE(name(off.state) == "running");
+  CHECK_FALSE(has<StartLaunch>(off));
+  CHECK(has<StartEject>(must(off.state, EjectAsked{})));
+  CHECK(has<StartLaunch>(must(off.state, LaunchAsked{})));
+  const auto discarded = must(off.state, ChoiceMade{Choice::discard_ours});
+  REQUIRE(name(discarded.state) == "ready");
+  CHECK(has<StartLaunch>(must(discarded.state, LaunchAsked{})));
+}
+
+TEST_CASE("a pack leaves the machine running or at rest") {
+  CHECK(name(must(Absent{}, Packed{first_stay, found(), session(Guest::runs)}).state) == "running");
+  CHECK(name(must(Absent{}, Packed{first_stay, found(), {}}).state) == "ready");
+}
+
+TEST_CASE("a capsule that was deleted is gone, but never one that is in use") {
+  CHECK(name(must(Ready{first_stay, found()}, CapsuleRemoved{}).state) == "absent");
+  CHECK(ignored(Running{first_stay, found(), session(Guest::runs)}, CapsuleRemoved{}));
+}
+
+TEST_CASE("a guest halted by an error goes on when it is asked to") {
+  const auto halted =
+      must(Running{first_stay, found(), session(Guest::runs)}, GuestPaused{GuestPause::by_error});
+  CHECK(session_of(halted.state)->guest == Guest::halted);
+  CHECK(has<ResumeGuest>(must(halted.state, LaunchAsked{})));
+  const auto resumed = must(halted.state, GuestResumed{});
+  CHECK(session_of(resumed.state)->guest == Guest::runs);
+}
