@@ -1,0 +1,146 @@
+#include "config/config.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "config/quantity.hpp"
+#include "config/yaml_reader.hpp"
+
+namespace satchel {
+
+namespace {
+
+/// One of the words, as its value.
+template <class T>
+auto words(std::initializer_list<std::pair<std::string_view, T>> table) {
+  return [list = std::vector(table)](const std::string& text) -> std::optional<T> {
+    for (const auto& [word, value] : list)
+      if (word == text) return value;
+    return std::nullopt;
+  };
+}
+
+template <class T>
+auto number(T least, T most) {
+  return [=](const std::string& text) -> std::optional<T> {
+    T value{};
+    const auto* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end || value < least || value > most) return std::nullopt;
+    return value;
+  };
+}
+
+bool is_plain_name(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/';
+  });
+}
+
+std::optional<std::string> plain_name(const std::string& text) {
+  return is_plain_name(text) ? std::optional(text) : std::nullopt;
+}
+
+std::optional<std::string> address(const std::string& text) {
+  in6_addr buffer{};
+  const bool known = inet_pton(AF_INET, text.c_str(), &buffer) == 1 ||
+                     inet_pton(AF_INET6, text.c_str(), &buffer) == 1;
+  return known ? std::optional(text) : std::nullopt;
+}
+
+std::optional<std::string> libvirt_uri(const std::string& text) {
+  static constexpr std::string_view embedded = "qemu:///embed?root=";
+  if (text == "auto" || text == "qemu:///system") return text;
+  if (text.starts_with(embedded) && text.size() > embedded.size() + 1 &&
+      text[embedded.size()] == '/')
+    return text;
+  return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> deadline(const std::string& text) {
+  const auto value = parse_duration(text);
+  if (!value || *value < std::chrono::seconds(10) || *value > std::chrono::hours(24))
+    return std::nullopt;
+  return value;
+}
+
+void read(Section& top, Config& out) {
+  top.scalar("host_name", out.host_name, "a name of at most 64 characters without a slash",
+             plain_name);
+  top.scalar("on_insert", out.on_insert, "resume or ask",
+             words<OnInsert>({{"resume", OnInsert::resume}, {"ask", OnInsert::ask}}));
+
+  auto libvirt = top.in("libvirt");
+  libvirt.scalar("uri", out.libvirt.uri,
+                 "auto, qemu:///system or qemu:///embed?root=/absolute/path", libvirt_uri);
+  libvirt.refuse_others();
+
+  auto networks = top.in("networks");
+  static constexpr std::string_view network = "a network's name";
+  auto map = networks.in("map");
+  map.pairs(is_plain_name, network,
+            [&](std::string from, std::string to) { out.networks.map.emplace(from, to); });
+  networks.scalar("default", out.networks.fallback, network, plain_name);
+  networks.scalar(
+      "otherwise", out.networks.otherwise, "user or link-down",
+      words<Otherwise>({{"user", Otherwise::user}, {"link-down", Otherwise::link_down}}));
+  networks.refuse_others();
+
+  auto display = top.in("display");
+  display.scalar("listen", out.display.listen, "an IPv4 or IPv6 address", address);
+  display.refuse_others();
+
+  auto eject = top.in("eject");
+  eject.scalar("power_off", out.eject.power_off, "true or false",
+               words<PowerOff>({{"true", PowerOff::yes}, {"false", PowerOff::no}}));
+  eject.scalar("deadline", out.eject.deadline, "a duration from 10s to 24h, as in 10min", deadline);
+  eject.refuse_others();
+
+  auto space = top.in("space");
+  static constexpr std::string_view size = "a size as in 512MiB";
+  space.scalar("keep_free_host", out.space.keep_free_host, size, parse_size);
+  space.scalar("keep_free_device", out.space.keep_free_device, size, parse_size);
+  space.refuse_others();
+
+  auto compression = top.in("compression");
+  compression.scalar("level", out.compression.level, "a whole number from 1 to 19",
+                     number<int>(1, 19));
+  compression.scalar("threads", out.compression.threads, "a whole number from 0 to 256",
+                     number<unsigned>(0, 256));
+  compression.refuse_others();
+
+  auto log = top.in("log");
+  log.scalar("level", out.log.level, "debug, info, warning or error",
+             words<LogLevel>({{"debug", LogLevel::debug},
+                              {"info", LogLevel::info},
+                              {"warning", LogLevel::warning},
+                              {"error", LogLevel::error}}));
+  log.refuse_others();
+
+  top.refuse_others();
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view yaml, std::string_view origin) {
+  MistakeList mistakes(origin);
+  Config out;
+  try {
+    const auto documents = YAML::LoadAll(std::string(yaml));
+    if (documents.size() > 1) mistakes.note(documents[1].Mark(), "there must be one document only");
+    Section top(documents.empty() ? YAML::Node() : documents.front(), {}, mistakes);
+    read(top, out);
+  } catch (const YAML::Exception& error) {
+    mistakes.note(error.mark, "this is not YAML: " + error.msg);
+  }
+  if (!mistakes.empty()) return tl::unexpected<Mistakes>(mistakes.take());
+  return out;
+}
+
+}  // namespace satchel

@@ -1,0 +1,83 @@
+// What /etc/satchel/satchel.yaml decides about this host. Owned by the composition root, constant
+// after start; any thread may read it. satchel.yaml(5) and config/satchel.yaml say the same.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+namespace satchel {
+
+enum class OnInsert { resume, ask };
+/// What a network card gets whose network this host does not have.
+enum class Otherwise {
+  user,       ///< QEMU's own NAT
+  link_down,  ///< a card with its cable pulled
+};
+enum class PowerOff { no, yes };
+
+struct Config {
+  /// Shown to other hosts; empty: the computer's host name.
+  std::string host_name;
+  OnInsert on_insert = OnInsert::resume;
+
+  struct Libvirt {
+    /// A qemu:/// URI, or "auto": qemu:///system when its socket is there, else the embedded
+    /// driver under the state directory.
+    std::string uri = "auto";
+    bool operator==(const Libvirt&) const = default;
+  } libvirt;
+
+  struct Networks {
+    std::map<std::string, std::string> map;  ///< a machine's network name to this host's
+    std::string fallback = "default";        ///< `default`: for names that are not in the map
+    Otherwise otherwise = Otherwise::user;
+    bool operator==(const Networks&) const = default;
+  } networks;
+
+  struct Display {
+    std::string listen = "127.0.0.1";  ///< an IPv4 or IPv6 address
+    bool operator==(const Display&) const = default;
+  } display;
+
+  struct Eject {
+    PowerOff power_off = PowerOff::yes;  ///< the port, after unmounting
+    /// After this long an eject is given up and the machine runs on.
+    std::chrono::seconds deadline = std::chrono::minutes(10);
+    bool operator==(const Eject&) const = default;
+  } eject;
+
+  struct Space {
+    ByteCount keep_free_host = mebibytes(1024);
+    ByteCount keep_free_device = mebibytes(16);
+    bool operator==(const Space&) const = default;
+  } space;
+
+  struct Compression {
+    int level = 1;         ///< zstd, 1..19
+    unsigned threads = 0;  ///< 0: one a CPU
+    bool operator==(const Compression&) const = default;
+  } compression;
+
+  struct Logging {
+    LogLevel level = LogLevel::info;
+    bool operator==(const Logging&) const = default;
+  } log;
+
+  bool operator==(const Config&) const = default;
+};
+
+/// Reads the YAML text. Unknown and repeated keys, wrong types and wrong ranges are all reported,
+/// each with "<origin>, line L, column C" (from 1). An empty text is the defaults.
+Result<Config> parse_config(std::string_view yaml, std::string_view origin);
+
+/// parse_config of a file; the defaults when there is no such file. Blocking.
+Result<Config> load_config(const std::filesystem::path& file);
+
+}  // namespace satchel

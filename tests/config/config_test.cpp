@@ -1,0 +1,143 @@
+#include "config/config.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace satchel;
+using namespace std::chrono_literals;
+
+namespace {
+
+Mistakes mistakes_in(std::string_view yaml) {
+  const auto parsed = parse_config(yaml, "satchel.yaml");
+  REQUIRE_FALSE(parsed);
+  return parsed.error();
+}
+
+}  // namespace
+
+TEST_CASE("the file that is installed says the defaults") {
+  const auto parsed = load_config(SATCHEL_SOURCE_DIR "/config/satchel.yaml");
+  if (!parsed) FAIL(to_string(parsed.error()));
+  CHECK(*parsed == Config{});
+}
+
+TEST_CASE("without a file, and with an empty one, the defaults hold") {
+  const auto absent = load_config("/nowhere/satchel.yaml");
+  REQUIRE(absent);
+  CHECK(*absent == Config{});
+  for (const auto* text : {"", "# nothing\n", "---\n", "eject:\nnetworks:\n  map:\n"}) {
+    CAPTURE(text);
+    const auto parsed = parse_config(text, "satchel.yaml");
+    REQUIRE(parsed);
+    CHECK(*parsed == Config{});
+  }
+}
+
+TEST_CASE("a file that can't be read is a mistake, not the defaults") {
+  const auto parsed = load_config("/proc/self/mem/satchel.yaml");
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.error().front().where == "/proc/self/mem/satchel.yaml");
+}
+
+TEST_CASE("every key is read") {
+  const auto parsed = parse_config(R"(host_name: anvil
+on_insert: ask
+libvirt: {uri: "qemu:///embed?root=/var/lib/satchel/e"}
+networks:
+  map: {office: bridged, lab: lab2}
+  default: nat
+  otherwise: link-down
+display: {listen: "::1"}
+eject: {power_off: false, deadline: 90s}
+space: {keep_free_host: 2GiB, keep_free_device: 0B}
+compression: {level: 19, threads: 3}
+log: {level: debug}
+)",
+                                   "satchel.yaml");
+  if (!parsed) FAIL(to_string(parsed.error()));
+  CHECK(parsed->host_name == "anvil");
+  CHECK(parsed->on_insert == OnInsert::ask);
+  CHECK(parsed->libvirt.uri == "qemu:///embed?root=/var/lib/satchel/e");
+  CHECK(parsed->networks.map.at("office") == "bridged");
+  CHECK(parsed->networks.map.at("lab") == "lab2");
+  CHECK(parsed->networks.fallback == "nat");
+  CHECK(parsed->networks.otherwise == Otherwise::link_down);
+  CHECK(parsed->display.listen == "::1");
+  CHECK(parsed->eject.power_off == PowerOff::no);
+  CHECK(parsed->eject.deadline == 90s);
+  CHECK(parsed->space.keep_free_host == mebibytes(2048));
+  CHECK(parsed->space.keep_free_device == ByteCount(0));
+  CHECK(parsed->compression.level == 19);
+  CHECK(parsed->compression.threads == 3);
+  CHECK(parsed->log.level == LogLevel::debug);
+}
+
+TEST_CASE("all mistakes are told at once, each with its line and column") {
+  const auto found = mistakes_in(R"(on_insert: maybe
+colour: red
+compression:
+  level: 20
+  threads: many
+  size: 3
+space:
+  keep_free_host: 5GB
+)");
+  const Mistakes expected = {
+      {"satchel.yaml, line 1, column 12", "on_insert must be resume or ask, not \"maybe\""},
+      {"satchel.yaml, line 8, column 19",
+       "space.keep_free_host must be a size as in 512MiB, not \"5GB\""},
+      {"satchel.yaml, line 4, column 10",
+       "compression.level must be a whole number from 1 to 19, not \"20\""},
+      {"satchel.yaml, line 5, column 12",
+       "compression.threads must be a whole number from 0 to 256, not \"many\""},
+      {"satchel.yaml, line 6, column 3", "unknown key compression.size"},
+      {"satchel.yaml, line 2, column 1", "unknown key colour"},
+  };
+  CHECK(found.size() == expected.size());
+  for (const auto& each : expected) {
+    CAPTURE(each.where, each.what);
+    CHECK(std::find(found.begin(), found.end(), each) != found.end());
+  }
+}
+
+TEST_CASE("mistakes are told from the top of the file to its end") {
+  const auto found = mistakes_in("space: 1\non_insert: 2\nlog: {level: 3}\n");
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].where == "satchel.yaml, line 1, column 8");
+  CHECK(found[1].where == "satchel.yaml, line 2, column 12");
+  CHECK(found[2].where == "satchel.yaml, line 3, column 14");
+}
+
+TEST_CASE("a key given twice, a second document and a list for a section are mistakes") {
+  CHECK(mistakes_in("on_insert: ask\non_insert: resume\n").front().what ==
+        "on_insert is given twice");
+  CHECK(mistakes_in("on_insert: ask\n---\non_insert: ask\n").front().what ==
+        "there must be one document only");
+  CHECK(mistakes_in("eject: [1, 2]\n").front().what == "eject must have keys and values");
+  CHECK(mistakes_in("- a\n").front().what == "the text must have keys and values");
+}
+
+TEST_CASE("what isn't YAML is told with its place") {
+  const auto found = mistakes_in("on_insert: [ask\n");
+  REQUIRE(found.size() == 1);
+  CHECK(found.front().where.find("satchel.yaml, line ") == 0);
+  CHECK(found.front().what.find("this is not YAML: ") == 0);
+}
+
+TEST_CASE("libvirt is this computer's own and never another one's") {
+  for (const auto* uri : {"qemu+ssh://elsewhere/system", "xen:///", "qemu:///embed?root=relative",
+                          "qemu:///embed", ""}) {
+    CAPTURE(uri);
+    CHECK_FALSE(parse_config("libvirt: {uri: \"" + std::string(uri) + "\"}", "x"));
+  }
+}
+
+TEST_CASE("a value in a list, an address that is none and a name with a slash are refused") {
+  CHECK_FALSE(parse_config("display: {listen: localhost}", "x"));
+  CHECK_FALSE(parse_config("host_name: a/b", "x"));
+  CHECK_FALSE(parse_config("host_name: [a]", "x"));
+  CHECK_FALSE(parse_config("networks: {map: {a: [b]}}", "x"));
+  CHECK_FALSE(parse_config("eject: {deadline: 5s}", "x"));
+}
