@@ -1,0 +1,48 @@
+#include <nlohmann/json.hpp>
+
+#include "base/fault.hpp"
+#include "session/journal_words.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+std::string_view to_string(Phase phase) { return journal::word(journal::phases, phase); }
+
+std::string write_journal(const Session& session) {
+  using journal::word;
+  nlohmann::ordered_json out;
+  out["version"] = journal::version;
+  out["capsule"] = session.capsule.value.str();
+  out["capsule_name"] = session.capsule_name;
+  out["session"] = session.session.value.str();
+  out["domain"] = session.domain.value.str();
+  out["domain_name"] = session.domain_name;
+  out["fs_uuid"] = session.fs_uuid;
+  out["disk_sequence"] = session.disk_sequence;
+  out["base"] = session.base.value.str();
+  out["base_sequence"] = session.base_sequence.value;
+  if (session.committing) out["committing"] = session.committing->value.str();
+  out["phase"] = word(journal::phases, session.phase);
+  out["disks"] = nlohmann::ordered_json::array();
+  for (const auto& disk : session.disks) {
+    nlohmann::ordered_json entry;
+    entry["target"] = disk.target;
+    entry["path"] = disk.path;
+    entry["chain"] = disk.chain;
+    out["disks"].push_back(std::move(entry));
+  }
+  out["guest_was"] = word(journal::guests, session.guest_was);
+  out["defined_by"] = word(journal::definers, session.defined_by);
+  if (session.original_definition) out["original_definition"] = *session.original_definition;
+  if (session.nvram) out["nvram"] = *session.nvram;
+  if (session.save_image) out["save_image"] = *session.save_image;
+  out["started"] = session.started.value;
+  try {
+    return out.dump(2) + "\n";
+  } catch (const nlohmann::json::exception& error) {
+    throw Fault(Remedy::fix_request, {"write down", "the session of " + session.capsule.value.str(),
+                                      error.what(), "Use names and paths in UTF-8."});
+  }
+}
+
+}  // namespace satchel

@@ -1,0 +1,74 @@
+// What the host writes down of a session, so that a restarted daemon continues or undoes it: the
+// journal of one run of a capsule here. Plain values; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+namespace satchel {
+
+/// What was under way when the journal was written last.
+enum class Phase {
+  packing,    ///< the capsule is being made from a machine of this host
+  launching,  ///< the guest may not have lived yet
+  running,
+  ejecting,  ///< `committing` says whether the device may hold it already
+  stranded,  ///< the device is gone; `save_image` is set once the guest is on this host's disk
+};
+
+/// How the guest is to go on after it was suspended.
+enum class GuestWas { running, paused, shut_off };
+
+/// Who made the domain's definition in libvirt.
+enum class DefinedBy { us, user };
+
+struct DiskOverlay {
+  std::string target;  ///< "vda"
+  std::string path;    ///< of the overlay, absolute
+  /// The files below it, from the topmost down, relative to the capsule's directory.
+  std::vector<std::string> chain;
+  bool operator==(const DiskOverlay&) const = default;
+};
+
+struct Session {
+  CapsuleId capsule;
+  std::string capsule_name;
+  SessionId session;
+  DomainId domain;
+  std::string domain_name;
+  std::string fs_uuid;  ///< of the device's filesystem, as udev has it
+  /// DISKSEQ of the insertion whose files the guest has open; 0: not known.
+  std::uint64_t disk_sequence = 0;
+  GenerationId base;  ///< the generation on the device that the session goes on from
+  Sequence base_sequence;
+  /// The generation that an eject is about to commit; written before the commit.
+  std::optional<GenerationId> committing;
+  Phase phase = Phase::launching;
+  std::vector<DiskOverlay> disks;
+  GuestWas guest_was = GuestWas::running;
+  DefinedBy defined_by = DefinedBy::us;
+  /// The inactive XML as it was before a pack, to be put back.
+  std::optional<std::string> original_definition;
+  std::optional<std::string> nvram;       ///< path of the firmware's variables, absolute
+  std::optional<std::string> save_image;  ///< path of a stranded guest's save image, absolute
+  UnixMicros started;
+  bool operator==(const Session&) const = default;
+};
+
+/// "ejecting".
+std::string_view to_string(Phase phase);
+
+/// The journal's text: JSON. Throws Fault when a text in it is not UTF-8.
+std::string write_journal(const Session& session);
+
+/// Reads a journal strictly: all that write_journal writes and nothing else. `where` of a mistake
+/// is a JSON pointer.
+Result<Session> read_journal(std::string_view text);
+
+}  // namespace satchel

@@ -1,0 +1,174 @@
+#include "session/session_shelf.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "base/handle.hpp"
+
+namespace satchel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto journal_name = "journal";
+constexpr auto next_name = "journal.new";
+
+UniqueFd open_directory(const fs::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw fault_from_errno(errno, "open", path.string());
+  return fd;
+}
+
+void sync(int fd, const fs::path& path) {
+  if (::fsync(fd) != 0) throw fault_from_errno(errno, "write out", path.string());
+}
+
+/// Makes it and writes its name out; nothing to do when it is there.
+void make_durably(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0711) != 0) {
+    if (errno == EEXIST) return;
+    throw fault_from_errno(errno, "make", path.string());
+  }
+  // The umask may have taken bits away that QEMU's user needs.
+  if (::chmod(path.c_str(), 0711) != 0) throw fault_from_errno(errno, "open up", path.string());
+  sync(open_directory(path.parent_path()).get(), path.parent_path());
+}
+
+void write_all(int fd, std::string_view text, const fs::path& path) {
+  while (!text.empty()) {
+    const auto written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw fault_from_errno(errno, "write", path.string());
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+/// None when there is no such file.
+std::optional<std::string> read_all(const fs::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) throw fault_from_errno(errno, "open", path.string());
+  std::string out;
+  std::array<char, 16384> block{};
+  for (;;) {
+    const auto got = ::read(fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw fault_from_errno(errno, "read", path.string());
+    if (got == 0) return out;
+    out.append(block.data(), static_cast<std::size_t>(got));
+  }
+}
+
+/// The session of a journal whose directory has the right name.
+Result<Session> read_at(const std::string& text, CapsuleId capsule) {
+  auto session = read_journal(text);
+  if (session && session->capsule != capsule)
+    return mistake("/capsule", "is not the capsule that the directory is named after");
+  return session;
+}
+
+}  // namespace
+
+SessionShelf::SessionShelf(fs::path state_directory)
+    : sessions_(std::move(state_directory) / "sessions") {}
+
+fs::path SessionShelf::directory(CapsuleId capsule) const {
+  return sessions_ / capsule.value.str();
+}
+
+fs::path SessionShelf::make_directory(CapsuleId capsule) const {
+  make_durably(sessions_);
+  auto path = directory(capsule);
+  make_durably(path);
+  return path;
+}
+
+void SessionShelf::save(const Session& session) const {
+  const auto text = write_journal(session);
+  const auto path = make_directory(session.capsule);
+  const auto next = path / next_name;
+  const auto dir = open_directory(path);
+  UniqueFd fd(
+      ::openat(dir.get(), next_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) throw fault_from_errno(errno, "make", next.string());
+  write_all(fd.get(), text, next);
+  sync(fd.get(), next);
+  if (::renameat(dir.get(), next_name, dir.get(), journal_name) != 0)
+    throw fault_from_errno(errno, "rename", next.string());
+  sync(dir.get(), path);
+}
+
+SessionShelf::Contents SessionShelf::all() const {
+  Contents out;
+  std::error_code error;
+  fs::directory_iterator entries(sessions_, error);
+  if (error == std::errc::no_such_file_or_directory) return out;
+  if (error) throw fault_from_errno(error.value(), "read", sessions_.string());
+  for (; entries != fs::directory_iterator(); entries.increment(error)) {
+    const auto& path = entries->path();
+    const auto id = Uuid::parse(path.filename().string());
+    if (!id) continue;
+    const CapsuleId capsule(*id);
+    const auto where = (path / journal_name).string();
+    try {
+      const auto text = read_all(where);
+      if (!text) {
+        out.leftovers.push_back(capsule);
+      } else if (auto session = read_at(*text, capsule)) {
+        out.sessions.push_back(std::move(*session));
+      } else {
+        for (const auto& each : session.error())
+          out.unreadable.push_back({where + each.where, each.what});
+      }
+    } catch (const Fault& fault) {
+      out.unreadable.push_back({where, fault.what()});
+    }
+  }
+  if (error) throw fault_from_errno(error.value(), "read", sessions_.string());
+  std::sort(out.sessions.begin(), out.sessions.end(),
+            [](const Session& a, const Session& b) { return a.capsule < b.capsule; });
+  std::sort(out.leftovers.begin(), out.leftovers.end());
+  return out;
+}
+
+std::optional<Session> SessionShelf::find(CapsuleId capsule) const {
+  const auto path = directory(capsule) / journal_name;
+  const auto text = read_all(path);
+  if (!text) return std::nullopt;
+  auto session = read_at(*text, capsule);
+  if (!session)
+    throw Fault(Remedy::report_bug,
+                {"read", path.string(), to_string(session.error()),
+                 "Move the directory aside; it may hold what the machine did on this computer."});
+  return std::move(*session);
+}
+
+void SessionShelf::remove(CapsuleId capsule) const {
+  const auto path = directory(capsule);
+  std::error_code error;
+  if (!fs::exists(fs::symlink_status(path, error))) {
+    if (error && error != std::errc::no_such_file_or_directory)
+      throw fault_from_errno(error.value(), "look at", path.string());
+    return;
+  }
+  // The journal first: one that outlived its overlays would promise what is gone.
+  const auto dir = open_directory(path);
+  if (::unlinkat(dir.get(), journal_name, 0) != 0 && errno != ENOENT)
+    throw fault_from_errno(errno, "remove", (path / journal_name).string());
+  sync(dir.get(), path);
+  fs::remove_all(path, error);
+  if (error) throw fault_from_errno(error.value(), "remove", path.string());
+}
+
+}  // namespace satchel

@@ -1,0 +1,52 @@
+// The host's sessions on its own disk: `sessions/<capsule uuid>/journal` under the state
+// directory, with the session's overlays and save image beside it. One owner, the runtime; all
+// calls block: make them on the files lane, one at a time.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+class SessionShelf {
+ public:
+  /// `state_directory` exists; what is needed below it is made when it is needed.
+  explicit SessionShelf(std::filesystem::path state_directory);
+
+  /// Where the capsule's session keeps its files; need not exist.
+  std::filesystem::path directory(CapsuleId capsule) const;
+  /// directory(), made durably if need be: mode 0711, so that QEMU's user reaches a file that it
+  /// was given, and nobody can list it. Throws Fault.
+  std::filesystem::path make_directory(CapsuleId capsule) const;
+
+  /// Writes the journal, mode 0600. When this returns it is on the disk; before, the one written
+  /// last is. Throws Fault.
+  void save(const Session& session) const;
+
+  struct Contents {
+    std::vector<Session> sessions;
+    /// Journals that can't be read, with their paths. They and what is beside them stay as they
+    /// are.
+    Mistakes unreadable;
+    /// Directories without a journal: what a session cut short before or after its life left.
+    std::vector<CapsuleId> leftovers;
+  };
+  /// All that is there. Throws Fault when the directory itself can't be read.
+  Contents all() const;
+  /// None when there is no journal. Throws Fault when it can't be read.
+  std::optional<Session> find(CapsuleId capsule) const;
+
+  /// Removes the journal, durably, then the files beside it. No error when there is none.
+  /// Throws Fault.
+  void remove(CapsuleId capsule) const;
+
+ private:
+  std::filesystem::path sessions_;
+};
+
+}  // namespace satchel
