@@ -31,8 +31,7 @@ struct Pipe {
     if (pipe2(ends.data(), O_CLOEXEC) != 0) throw fault_from_errno(errno, "make", "a pipe");
     read.reset(ends[0]);
     write.reset(ends[1]);
-    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
-      throw fault_from_errno(errno, "set up", "a pipe");
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) throw fault_from_errno(errno, "set up", "a pipe");
   }
 };
 
@@ -104,8 +103,8 @@ class Child {
     sigemptyset(&mask);
     SpawnPlan::check(posix_spawnattr_setsigdefault(&plan.attributes, &defaults));
     SpawnPlan::check(posix_spawnattr_setsigmask(&plan.attributes, &mask));
-    SpawnPlan::check(posix_spawnattr_setflags(&plan.attributes,
-                                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
+    SpawnPlan::check(
+        posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
 
     auto arguments = run.arguments;
     auto environment = child_environment();

@@ -9,7 +9,8 @@
 
 namespace satchel {
 
-/// Readable (POLLIN) from the stop request on. Throws Fault when the process has no descriptor left.
+/// Readable (POLLIN) from the stop request on. Throws Fault when the process has no descriptor
+/// left.
 class StopWake {
  public:
   explicit StopWake(std::stop_token stop);

@@ -33,9 +33,9 @@ struct Expected {
   ByteCount virtual_size;
 };
 
-/// Empty when QEMU may open it: backing name exactly as expected with format qcow2, no data file, no
-/// encryption, no feature that we don't know (dirty and corrupt bits among them: say so), size as
-/// expected, tables within the file.
+/// Empty when QEMU may open it: backing name exactly as expected with format qcow2, no data file,
+/// no encryption, no feature that we don't know (dirty and corrupt bits among them: say so), size
+/// as expected, tables within the file.
 Mistakes check_qcow2(int fd, const Expected& expected);
 
 }  // namespace satchel::disk

@@ -2,7 +2,6 @@
 // on the files lane. All throw Fault with qemu-img's own words as the reason.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -19,16 +18,18 @@ struct SourceFile {
   std::string format;  ///< "raw", "qcow2", …
 };
 
-/// Copies all that the chain shows into one standalone qcow2 file; an existing file is
-/// overwritten. Zero clusters stay unallocated. The source may be open in a running guest only
-/// below its top overlay.
+/// Copies all that the chain shows into one standalone qcow2 file (version 3, 64 KiB clusters, lazy
+/// refcounts off); an existing file is overwritten. Zero clusters stay unallocated. The source may
+/// be open in a running guest only below its top overlay. What is written is not durable: fsync the
+/// target. Progress counts the bytes that size_when_flat() promises.
 void flatten(const std::vector<SourceFile>& source, const std::string& target,
              const ProgressSink& progress, std::stop_token stop);
 
-/// What the top of a chain shows: its virtual size. Does not open what is below.
+/// What the top of a chain shows: its virtual size. Does not open what is below; safe while a guest
+/// uses the file.
 ByteCount virtual_size(const SourceFile& file);
 
-/// The bytes flatten() would need at most (`qemu-img measure`).
+/// The bytes flatten() would need at most (`qemu-img measure`). Safe while a guest uses the source.
 ByteCount size_when_flat(const std::vector<SourceFile>& source);
 
 struct NewOverlay {
@@ -40,7 +41,8 @@ struct NewOverlay {
 /// Makes an empty qcow2 file (version 3, 64 KiB clusters, lazy refcounts off).
 void create_overlay(const NewOverlay& overlay);
 
-/// What `qemu-img check` says of one file alone; throws when it is damaged.
+/// What `qemu-img check` says of one file alone; throws when it is damaged. Leaked clusters are no
+/// damage.
 void check(const SourceFile& file);
 
 }  // namespace satchel::disk

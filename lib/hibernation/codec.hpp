@@ -21,8 +21,8 @@ namespace satchel::hibernation {
 struct BlockTable;
 
 /// Gives up to as many bytes as fit, 0 at the end. The token is asked to stop also when the encoder
-/// gives up by itself (a sink that failed): a wait for more must end then. Throws Fault. Called on a
-/// thread of the encoder.
+/// gives up by itself (a sink that failed): a wait for more must end then. Throws Fault. Called on
+/// a thread of the encoder.
 using Source = std::function<std::size_t(std::span<std::byte>, std::stop_token)>;
 /// Takes bytes in order; throws Fault when it can't. Called on the caller's thread.
 using Sink = std::function<void(std::span<const std::byte>)>;
@@ -39,8 +39,8 @@ struct Encoded {
   std::string map;        ///< the map object's bytes
 };
 
-/// Reads `in` to its end. Memory is bounded by twice (threads + 2) blocks; slow sinks slow the reader
-/// down. Throws what `in` or `pages` threw first, Fault with Remedy::retry when stopped, and
+/// Reads `in` to its end. Memory is bounded by twice (threads + 2) blocks; slow sinks slow the
+/// reader down. Throws what `in` or `pages` threw first, Fault with Remedy::retry when stopped, and
 /// Remedy::later_version for a stream of more than 2^20 blocks.
 Encoded encode(const Source& in, const Sink& pages, const EncoderSettings& settings,
                const ProgressSink& progress, std::stop_token stop);
@@ -57,8 +57,8 @@ class Decoder {
   ByteCount stream_size() const;
   ByteCount pages_size() const;
   /// Reads `pages` in order, once, checks every block's digest before a byte of it is decompressed,
-  /// decompresses in parallel, and gives the stream to `out` in order. Throws Fault naming the block
-  /// that is damaged; nothing of a damaged block is given to `out`.
+  /// decompresses in parallel, and gives the stream to `out` in order. Throws Fault naming the
+  /// block that is damaged; nothing of a damaged block is given to `out`.
   void decode(int pages_fd, const Sink& out, unsigned threads, const ProgressSink& progress,
               std::stop_token stop) const;
 

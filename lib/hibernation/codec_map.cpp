@@ -13,8 +13,7 @@ constexpr std::size_t entry_size = 40;
 
 template <class Number>
 void put(std::string& out, Number value) {
-  for (std::size_t i = 0; i < sizeof value; ++i)
-    out += static_cast<char>(value >> (8 * i) & 0xff);
+  for (std::size_t i = 0; i < sizeof value; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
 template <class Number>

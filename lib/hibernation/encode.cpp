@@ -66,8 +66,8 @@ class Cutter {
     }
     if (block.raw_size == 0) return false;
     if (++blocks_ > most_blocks)
-      throw Fault(Remedy::later_version, {"store", "the machine's memory",
-                                          "it has more blocks than a map can name", {}});
+      throw Fault(Remedy::later_version,
+                  {"store", "the machine's memory", "it has more blocks than a map can name", {}});
     return true;
   }
 

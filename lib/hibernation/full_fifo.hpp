@@ -1,6 +1,7 @@
 // A FIFO whose pipe is filled to the brim: whoever opens it for writing gets in, and then waits in
-// the first write until we admit() or turn_away(); who writes nothing is not held (docs/decisions/0002-save-gate.md). Owned by a
-// SaveGate; one thread at a time, but for stop tokens.
+// the first write until we admit() or turn_away(); who writes nothing is not held
+// (docs/decisions/0002-save-gate.md). Owned by a SaveGate; one thread at a time, but for stop
+// tokens.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,8 @@ class FullFifo {
   UniqueFd admit();
 
   /// Ends every write by EPIPE, those of writers that still are inside open(2) as well: the pipe
-  /// stays full while there is no reader. A writer that reaches the FIFO after this call waits until
-  /// the next.
+  /// stays full while there is no reader. A writer that reaches the FIFO after this call waits
+  /// until the next.
   void turn_away() noexcept;
 
  private:

@@ -1,6 +1,7 @@
 // Three stages over a ring of slots: one thread fills them in order, some work on them, and the
-// caller's thread empties them in the same order. Memory is the ring; a slow stage slows the others.
-// The first exception of any stage stops all and is thrown by run() after every thread has ended.
+// caller's thread empties them in the same order. Memory is the ring; a slow stage slows the
+// others. The first exception of any stage stops all and is thrown by run() after every thread has
+// ended.
 #pragma once
 
 #include <condition_variable>
@@ -112,9 +113,8 @@ class Pipeline {
     Lock lock(mutex_);
     for (std::uint64_t index = 0;; ++index) {
       auto& next = place(index);
-      if (!wait(lock, [&] {
-            return next.stage == Stage::worked || (all_filled_ && index == filled_);
-          }))
+      if (!wait(lock,
+                [&] { return next.stage == Stage::worked || (all_filled_ && index == filled_); }))
         return;
       if (next.stage != Stage::worked) break;
       lock.unlock();

@@ -46,8 +46,7 @@ void make_unopenable(const std::filesystem::path& path) {
   auto dead = path;
   dead += ".refused";
   ::unlink(dead.c_str());
-  if (::mknod(dead.c_str(), S_IFSOCK | 0600, 0) == 0 &&
-      ::rename(dead.c_str(), path.c_str()) == 0)
+  if (::mknod(dead.c_str(), S_IFSOCK | 0600, 0) == 0 && ::rename(dead.c_str(), path.c_str()) == 0)
     return;
   // The FIFO that has the path stays there and turns every writer away: as safe, but slower.
   ::unlink(dead.c_str());
@@ -92,7 +91,8 @@ void SaveGate::open(std::stop_token stop) {
   std::size_t total = 0;
   while (const auto n = read_some(header.get(), buffer, stop)) total += n;
   if (total < save_header_size)
-    throw Fault(Remedy::retry, {"complete", "the save", "libvirt went away in the middle of it", {}});
+    throw Fault(Remedy::retry,
+                {"complete", "the save", "libvirt went away in the middle of it", {}});
 }
 
 void SaveGate::refuse() noexcept {

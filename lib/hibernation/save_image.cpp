@@ -30,8 +30,7 @@ constexpr std::uint32_t known_version = 2;
 }  // namespace
 
 Result<SaveHeader> read_save_header(std::span<const std::byte> bytes) {
-  if (bytes.size() < save_header_size)
-    return mistake("save header", "it is shorter than 92 bytes");
+  if (bytes.size() < save_header_size) return mistake("save header", "it is shorter than 92 bytes");
   RawHeader raw;
   std::memcpy(&raw, bytes.data(), sizeof raw);
   const std::string_view magic(raw.magic, sizeof raw.magic);

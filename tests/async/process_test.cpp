@@ -40,8 +40,8 @@ TEST_CASE("a child ended by a signal is reported as a shell does it") {
 TEST_CASE("a program that is not there is a fault that says so") {
   ProcessRun run;
   run.arguments = {"satchel-no-such-program"};
-  REQUIRE_THROWS_WITH(run_process(run),
-                      Catch::Contains("satchel-no-such-program") && Catch::Contains("No such file"));
+  REQUIRE_THROWS_WITH(run_process(run), Catch::Contains("satchel-no-such-program") &&
+                                            Catch::Contains("No such file"));
 }
 
 TEST_CASE("output is kept bounded and its end is what is kept") {

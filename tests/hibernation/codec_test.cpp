@@ -29,8 +29,12 @@ std::string memory_like(std::size_t size, unsigned seed) {
   std::string out;
   while (out.size() < size) {
     switch (random() % 3) {
-      case 0: out.append(4096, '\0'); break;
-      case 1: out.append(4096, static_cast<char>(random())); break;
+      case 0:
+        out.append(4096, '\0');
+        break;
+      case 1:
+        out.append(4096, static_cast<char>(random()));
+        break;
       default:
         for (int i = 0; i < 1024; ++i) {
           const auto word = random();
@@ -171,7 +175,8 @@ TEST_CASE("progress grows to the whole stream") {
   CHECK(seen.back() == stream.size());
 }
 
-TEST_CASE("a flipped bit anywhere in the pages is found, its block named, and none of it given out") {
+TEST_CASE(
+    "a flipped bit anywhere in the pages is found, its block named, and none of it given out") {
   const auto stream = memory_like(400'000, 6);
   EncoderSettings settings;
   settings.block = 100'000;
@@ -185,8 +190,8 @@ TEST_CASE("a flipped bit anywhere in the pages is found, its block named, and no
     std::size_t block = 0;
     for (std::size_t end = table->blocks[0].packed_size; at >= end;)
       end += table->blocks[++block].packed_size;
-    const auto given = decode_damaged(objects.encoded.map, pages,
-                                      "block " + std::to_string(block) + " of the machine's memory");
+    const auto given = decode_damaged(
+        objects.encoded.map, pages, "block " + std::to_string(block) + " of the machine's memory");
     CHECK(given.size() <= block * settings.block);
     CHECK((stream.starts_with(given)));
   }

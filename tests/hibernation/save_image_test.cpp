@@ -8,7 +8,9 @@ using namespace satchel::hibernation;
 
 namespace {
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
 
 }  // namespace
 
@@ -49,9 +51,9 @@ TEST_CASE("headers that libvirt would not have written are refused, with all the
   other[0] = 'l';
   CHECK_FALSE(read_save_header(bytes_of(other)));
   other = image;
-  other[16] = 3;                            // version
+  other[16] = 3;                             // version
   other.replace(20, 4, "\xff\xff\xff\xff");  // length
-  other[24] = 2;                            // was running
+  other[24] = 2;                             // was running
   const auto result = read_save_header(bytes_of(other));
   REQUIRE_FALSE(result);
   CHECK(result.error().size() == 3);
