@@ -90,7 +90,7 @@ struct Interface {
   std::string mac;
   Word model;
   std::string network;  ///< name where it came from: a hint for the next host's map; may be empty
-  Word backend;         ///< tap or user: a virtio NIC saved on a tap resumes only on a tap
+  Word backend;         ///< tap or user: the memory image resumes only on the same kind
   Switch link = Switch::unset;  ///< off: unplugged
   Number mtu;
   Number receive_queue, transmit_queue;

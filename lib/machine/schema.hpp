@@ -91,7 +91,7 @@ template <class V>
 void fields(V& v, NumaCell& c) {
   v.number("id", "@id", c.id, range::word);
   v.text("cpus", "@cpus", c.cpus, shape::cpu_list);
-  v.number("memory_kib", "@memory", c.memory_kib, range::kib);
+  v.kib("memory_kib", "@memory", c.memory_kib);
   v.list("distances", "distances/sibling", c.distances, 128);
 }
 

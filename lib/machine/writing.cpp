@@ -80,25 +80,33 @@ void write_disks(pugi::xml_node devices, const Description& machine, const Sessi
   }
 }
 
+/// What QEMU's stream asks of the next connection (seen with QEMU 7.2): user networking is a
+/// section of its own ('slirp') that must be there again, and a virtio interface that had a tap's
+/// vnet headers resumes only with them.
+std::string connection(const Interface& nic, const std::string& network, Start start) {
+  if (start == Start::resume && nic.backend == "user") return "user";
+  if (!network.empty()) return "network";
+  const bool needs_tap =
+      start == Start::resume && nic.backend == "tap" && nic.model.starts_with("virtio");
+  return needs_tap ? "ethernet" : "user";
+}
+
 void write_interface(pugi::xml_node xml, const Interface& nic, const HostPolicy& policy,
                      Start start) {
   xml.remove_child("source");
   const auto mapped = policy.networks.find(nic.network);
-  const std::string network = mapped == policy.networks.end() || nic.network.empty()
-                                  ? policy.default_network
-                                  : mapped->second;
-  if (!network.empty()) {
-    set(xml, "type", "network");
-    set(child(xml, "source"), "network", network);
-    return;
+  const std::string& network =
+      mapped == policy.networks.end() ? policy.default_network : mapped->second;
+  const std::string type = connection(nic, network, start);
+  set(xml, "type", type);
+  if (type == "network") set(child(xml, "source"), "network", network);
+  if (type == "user") {  // libvirt has neither there, and then the guest has neither
+    xml.remove_child("mtu");
+    xml.child("driver").remove_attribute("queues");
   }
-  // QEMU refuses to resume a virtio interface saved on a tap (with vnet headers) on anything else.
-  const bool needs_tap =
-      start == Start::resume && nic.backend == "tap" && nic.model.starts_with("virtio");
-  set(xml, "type", needs_tap ? "ethernet" : "user");
-  if (needs_tap || policy.otherwise == NetworkFallback::link_down) {
-    set(child(xml, "link"), "state", "down");
-  }
+  const bool nowhere = type == "ethernet" ||  // a tap that nothing is plugged into
+                       (type == "user" && policy.otherwise == NetworkFallback::link_down);
+  if (nowhere) set(child(xml, "link"), "state", "down");
 }
 
 void write_ports(pugi::xml_node devices, const Description& machine, const SessionPlan& plan,

@@ -205,7 +205,7 @@ void XmlWriter::number(const char*, const char* path, const Number& value, Range
 void XmlWriter::kib(const char*, const char* path, const Number& value) {
   if (!value) return;
   put(path, std::to_string(*value));
-  make(path).append_attribute("unit").set_value("KiB");
+  make(split(path).first.c_str()).append_attribute("unit").set_value("KiB");
 }
 
 void XmlWriter::state(const char*, const char* path, Switch value, Spelling spelling) {

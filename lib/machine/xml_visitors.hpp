@@ -97,8 +97,11 @@ class XmlWriter {
     pugi::xml_node inner = make(path);
     XmlWriter writer(inner);
     fields(writer, value);
-    const bool bare = !inner.first_child() && !inner.first_attribute();
-    if (bare && inner != node_) inner.parent().remove_child(inner);
+    while (inner != node_ && !inner.first_child() && !inner.first_attribute()) {
+      pugi::xml_node parent = inner.parent();
+      parent.remove_child(inner);
+      inner = parent;
+    }
   }
   template <class T>
   void part(const char*, const char* path, std::optional<T>& value) {
