@@ -41,7 +41,7 @@ ONLY_IN = [
     (r"zstd\.h", ("lib/hibernation",)),
     (r"pugixml\.hpp", ("lib/machine", "lib/libvirt")),  # domains there; capabilities, CPUs and chains here
     (r"yaml-cpp/.*", ("lib/config",)),
-    (r"CLI/.*", ("cli",)),
+    (r"CLI/.*", ("cli", "daemon")),
     (r"spdlog/.*", ("daemon/log",)),
     (r"fmt/.*", ()),
     (r"boost/asio\.hpp", ()),
