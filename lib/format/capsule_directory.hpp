@@ -1,8 +1,8 @@
 // One capsule's directory on a device: what is there, and how a generation is committed to it.
 // Opens everything beneath the directory and follows no link (openat2, RESOLVE_BENEATH and
-// RESOLVE_NO_SYMLINKS). Blocking: use it on the files lane; one thread at a time. Throws Fault; after
-// a Fault from a write the object is of no further use: open the capsule again (an fsync is never
-// tried twice).
+// RESOLVE_NO_SYMLINKS). Blocking: use it on the files lane; one thread at a time. Throws Fault;
+// after a Fault from a write the object is of no further use: open the capsule again (an fsync is
+// never tried twice).
 #pragma once
 
 #include <cstddef>
@@ -27,10 +27,12 @@ namespace satchel::format {
 
 /// What reading a capsule's slots and heads found.
 struct Examination {
-  std::optional<SignedHead> newest;    ///< the newest generation that is complete; its objects exist
+  std::optional<SignedHead> newest;  ///< the newest generation that is complete; its objects exist
   std::optional<SignedHead> previous;  ///< the one in the other slot, when that is complete too
   std::vector<std::string> problems;   ///< sentences: a torn slot, a missing object, …
-  std::optional<std::uint32_t> unknown_version;  ///< a newer Satchel wrote here; nothing may be written
+  std::vector<std::string> notes;      ///< sentences about the filesystem; nothing is wrong
+  std::optional<std::uint32_t>
+      unknown_version;  ///< a newer Satchel wrote here; nothing may be written
 };
 
 /// An object being written: sequential, digested as it goes. Destroyed before finish(): the file
@@ -95,21 +97,28 @@ class CapsuleDirectory {
   /// Takes a file that another program wrote in place (qemu-img's image): fsyncs it, digests it
   /// and gives what a head says of it.
   Object adopt_object(std::string path, const ProgressSink& progress, std::stop_token stop);
-  /// The path of an object as this process can open it: "/proc/self/fd/N/vda/image.qcow2"; its
-  /// directory is made when missing. For programs that only take paths and run as our children.
+  /// The path of an object for programs that only take paths and run as our children:
+  /// "/proc/<our pid>/fd/N/image.qcow2", good while this CapsuleDirectory lives; its directory is
+  /// made when missing. Nothing is at the path, or a regular file.
   std::string path_for_child(std::string_view path);
 
   /// Commits as docs/DEVICE-FORMAT.md says: fsync of the objects' directories, head, other slot,
-  /// read back past the page cache. When it returns, the generation is on the medium.
+  /// read back past the page cache. When it returns, the generation is on the medium. Refuses, with
+  /// nothing written, a head that does not continue the newest generation (seq and parent) or names
+  /// an object that was neither finished or adopted through this CapsuleDirectory nor is in one of
+  /// the two newest heads just so.
   SignedHead commit(const Head& head, const HostKey& key);
-  /// Removes what neither of the two newest heads names: unnamed objects, older heads. Call it
-  /// after a commit was read back. Gives the bytes freed.
+  /// Removes what neither of the two newest heads names: unnamed objects, older heads. Objects
+  /// begun since the last commit stay, and nothing goes while a slot is torn or its head unread.
+  /// Call it after a commit was read back. Gives the bytes freed.
   ByteCount sweep();
-  /// One line in the capsule's `log` file, for people; a failure to write it is not one of the commit.
+  /// One line in the capsule's `log` file, for people. A Fault of it is not one of the commit, and
+  /// leaves the capsule usable.
   void append_log(std::string_view line);
 
+  struct State;  ///< lib/format's own
+
  private:
-  struct State;
   explicit CapsuleDirectory(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

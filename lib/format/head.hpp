@@ -17,9 +17,15 @@ namespace satchel::format {
 
 inline constexpr std::uint32_t format_version = 1;
 inline constexpr std::size_t largest_head = 4U << 20;  ///< bytes of a head file
+inline constexpr std::size_t most_disks = 64;
+inline constexpr std::size_t longest_chain = 256;  ///< files of one disk
+inline constexpr std::size_t most_objects = 4096;
+inline constexpr std::size_t longest_history = 32;
+/// Integers of a head go up to here, so that every JSON reader keeps them exactly.
+inline constexpr std::uint64_t largest_integer = (std::uint64_t{1} << 53) - 1;
 
 /// A file of the capsule. `path` is relative to the capsule's directory, at most two parts of
-/// [A-Za-z0-9._-], neither beginning with a dot.
+/// [A-Za-z0-9._-], neither beginning nor ending with a dot, distinct without regard to case.
 struct Object {
   std::string path;
   ByteCount size;
@@ -37,12 +43,12 @@ struct Disk {
 
 /// The saved memory, CPU and device state.
 struct Hibernation {
-  std::string codec;     ///< "zstd-blocks-1"
-  std::string pages;     ///< object with the bytes
-  std::string map;       ///< object that tells how to rebuild QEMU's stream
-  ByteCount stream_size;  ///< of QEMU's stream
+  std::string codec;        ///< "zstd-blocks-1"
+  std::string pages;        ///< object with the bytes
+  std::string map;          ///< object that tells how to rebuild QEMU's stream
+  ByteCount stream_size;    ///< of QEMU's stream
   std::string accelerator;  ///< "kvm" or "tcg": what the state was made under
-  std::string emulator;   ///< version that made it, for people: "QEMU 7.2.22"
+  std::string emulator;     ///< version that made it, for people: "QEMU 7.2.22"
   bool was_paused = false;  ///< the user had paused the guest; it stays paused after a resume
   bool operator==(const Hibernation&) const = default;
 };
@@ -96,13 +102,18 @@ struct SignedHead {
   Digest digest;  ///< of the file's bytes; the slot's record has it
 };
 
-/// The head file's bytes: canonical JSON with signer and signature.
+/// The head file's bytes: canonical JSON with signer and signature. Throws Fault when check() finds
+/// a mistake or when the key is not that of the generation's host.
 std::string write_head(const Head& head, const HostKey& key);
 
 /// Reads and checks everything: size, depth, canonical encoding, version, all members, every path,
-/// that objects and references match, the signature. A version that is not ours is one mistake whose
-/// `where` is "version" and whose text says which version of Satchel is needed.
+/// that objects and references match, the signature. A version that is not ours is one mistake
+/// whose `where` is "version" and whose text says which version of Satchel is needed.
 Result<SignedHead> read_head(std::string_view bytes);
+
+/// The version that a head's bytes name, when they are JSON that names one: to tell a head of a
+/// later Satchel from a damaged one.
+std::optional<std::uint32_t> version_of(std::string_view bytes);
 
 /// What is wrong with a head that is about to be written; empty when nothing is.
 Mistakes check(const Head& head);

@@ -1,0 +1,84 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+
+#include "format/capsule_state.hpp"
+#include "format/text.hpp"
+
+namespace satchel::format {
+namespace {
+
+class Sweep {
+ public:
+  explicit Sweep(const CapsuleDirectory::State& capsule) : capsule_(capsule) {
+    for (const auto& slot : capsule.found->slots) {
+      if (!slot.head) continue;
+      keep(head_path(slot.record->seq));
+      for (const auto& object : slot.head->head.objects) keep(object.path);
+    }
+    for (const auto& path : capsule.work->claimed) keep(path);
+  }
+
+  ByteCount run() {
+    files_in(capsule_.dir.get(), "");
+    for (const auto& name : names_in(capsule_.dir.get(), capsule_.shown())) {
+      if (name == "slots") continue;
+      const auto directory = open_directory(capsule_.dir.get(), name);
+      if (directory)
+        files_in(directory->get(), name + "/");
+      else if (directory.error() != ENOTDIR && directory.error() != ELOOP)
+        throw fault_from_errno(directory.error(), "open", capsule_.shown(name));
+    }
+    return freed_;
+  }
+
+ private:
+  void keep(const std::string& path) { kept_.insert(folded(path)); }
+
+  void files_in(int directory, const std::string& prefix) {
+    for (const auto& name : names_in(directory, capsule_.shown(prefix))) {
+      const std::string path = prefix + name;
+      if (path == "log" || kept_.contains(folded(path))) continue;
+      struct stat about {};
+      if (::fstatat(directory, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0)
+        throw fault_from_errno(errno, "examine", capsule_.shown(path));
+      if (S_ISDIR(about.st_mode)) continue;
+      remove_file(directory, name, capsule_.shown(path));
+      freed_ = freed_ + ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
+    }
+  }
+
+  const CapsuleDirectory::State& capsule_;
+  std::set<std::string> kept_;
+  ByteCount freed_;
+};
+
+}  // namespace
+
+ByteCount CapsuleDirectory::sweep() {
+  state_->look();
+  state_->require_writable("tidy");
+  for (const auto& slot : state_->found->slots)
+    if (slot.state != SlotState::empty && !slot.head) return ByteCount(0);
+  return state_->work->guard([&] { return Sweep(*state_).run(); });
+}
+
+void CapsuleDirectory::append_log(std::string_view line) {
+  state_->require_writable("write the log of");
+  const std::string shown = state_->shown("log");
+  std::string text(line);
+  for (auto& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  text += '\n';
+  const UniqueFd file =
+      or_fault(open_beneath(state_->dir.get(), "log", O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK),
+               "write", shown);
+  const ssize_t n = ::write(file.get(), text.data(), text.size());
+  if (n < 0) throw fault_from_errno(errno, "write", shown);
+  if (static_cast<std::size_t>(n) != text.size()) throw fault_from_errno(ENOSPC, "write", shown);
+}
+
+}  // namespace satchel::format
