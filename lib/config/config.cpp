@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/quantity.hpp"
-#include "config/yaml_reader.hpp"
+#include "config/section.hpp"
 
 namespace satchel {
 
@@ -130,15 +130,11 @@ void read(Section& top, Config& out) {
 
 Result<Config> parse_config(std::string_view yaml, std::string_view origin) {
   MistakeList mistakes(origin);
+  const auto text = read_yaml(yaml);
+  for (const auto& [place, what] : text.wrong) mistakes.note(place, what);
   Config out;
-  try {
-    const auto documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() > 1) mistakes.note(documents[1].Mark(), "there must be one document only");
-    Section top(documents.empty() ? YAML::Node() : documents.front(), {}, mistakes);
-    read(top, out);
-  } catch (const YAML::Exception& error) {
-    mistakes.note(error.mark, "this is not YAML: " + error.msg);
-  }
+  Section top(text.root, {}, mistakes);
+  read(top, out);
   if (!mistakes.empty()) return tl::unexpected<Mistakes>(mistakes.take());
   return out;
 }

@@ -157,7 +157,12 @@ Step on(const Checkpointing& at, const DeviceAppeared& event, const Given&) {
 }
 
 Step on(const Checkpointing& at, const DeviceGone& event, const Given&) {
-  return with_work(at, gone(at.work, event.device), {PauseGuest{}, Cancel{at.work.job}});
+  auto state = at;
+  std::vector<Effect> effects;
+  if (at.session.guest == Guest::runs) effects.emplace_back(PauseGuest{});
+  if (is_alive(at.session.guest)) state.session.guest = Guest::halted;
+  effects.emplace_back(Cancel{at.work.job});
+  return with_work(state, gone(at.work, event.device), std::move(effects));
 }
 
 Step on(const Checkpointing& at, const JobEnded& event, const Given& given) {

@@ -126,6 +126,17 @@ TEST_CASE("what isn't YAML is told with its place") {
   CHECK(found.front().what.find("this is not YAML: ") == 0);
 }
 
+TEST_CASE("a text that contains itself, or unfolds into very much, is refused") {
+  CHECK_FALSE(parse_config("a: &x {b: *x}\n", "x"));
+  std::string bomb = "a0: &a0 {k: v}\n";
+  for (int i = 1; i < 12; ++i) {
+    const auto below = "*a" + std::to_string(i - 1);
+    const auto name = "a" + std::to_string(i);
+    bomb += name + ": &" + name + " {a: " + below + " , b: " + below + " , c: " + below + " }\n";
+  }
+  CHECK_FALSE(parse_config(bomb, "x"));
+}
+
 TEST_CASE("libvirt is this computer's own and never another one's") {
   for (const auto* uri : {"qemu+ssh://elsewhere/system", "xen:///", "qemu:///embed?root=relative",
                           "qemu:///embed", ""}) {

@@ -163,3 +163,15 @@ TEST_CASE("a guest halted by an error goes on when it is asked to") {
   const auto resumed = must(halted.state, GuestResumed{});
   CHECK(session_of(resumed.state)->guest == Guest::runs);
 }
+
+TEST_CASE(
+    "a device pulled while a checkpoint is written pauses the guest before the job has ended") {
+  const State checkpointing = Checkpointing{work(), found(), session(Guest::runs)};
+  const auto pulled = must(checkpointing, DeviceGone{first_stay});
+  CHECK(has<PauseGuest>(pulled));
+  CHECK(has<Cancel>(pulled));
+  const auto ended = must(pulled.state, JobEnded{under_way, Cancelled{}});
+  REQUIRE(name(ended.state) == "stranded");
+  CHECK(has<SaveStranded>(ended));
+  CHECK_FALSE(has<PauseGuest>(ended));
+}

@@ -73,7 +73,7 @@ std::vector<NamedState> states() {
       {"running, guest paused by an error", Running{first_stay, found(), halted}},
       {"running, guest off", Running{first_stay, found(), off}},
       {"checkpointing", Checkpointing{work(), found(), runs}},
-      {"checkpointing, device gone", Checkpointing{work_gone, found(), runs}},
+      {"checkpointing, device gone", Checkpointing{work_gone, found(), halted}},
       {"checkpointing, eject asked", Checkpointing{work_removal, found(), runs}},
       {"ejecting", Ejecting{work(), found(), runs}},
       {"ejecting, device gone", Ejecting{work_gone, found(), runs}},

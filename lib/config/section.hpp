@@ -2,8 +2,6 @@
 // leaves the value as it was, so that all of them are found in one go. Not thread-safe.
 #pragma once
 
-#include <yaml-cpp/yaml.h>
-
 #include <functional>
 #include <optional>
 #include <set>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "config/yaml_tree.hpp"
 
 namespace satchel {
 
@@ -20,7 +19,7 @@ namespace satchel {
 class MistakeList {
  public:
   explicit MistakeList(std::string_view origin) : origin_(origin) {}
-  void note(const YAML::Mark& mark, std::string what);
+  void note(TextPlace place, std::string what);
   /// All, in the order of the text.
   Mistakes take();
   bool empty() const { return found_.empty(); }
@@ -28,33 +27,32 @@ class MistakeList {
  private:
   std::string origin_;
   struct Placed {
-    int position;
+    TextPlace place;
     Mistake mistake;
   };
   std::vector<Placed> found_;
 };
 
-/// One mapping of the text. `name` is its path, "eject", empty for the whole text.
+/// One mapping of the text, which outlives it. `name` is its path, "eject", empty for the whole
+/// text.
 class Section {
  public:
-  Section(const YAML::Node& node, std::string name, MistakeList& mistakes);
+  Section(const YamlTree& node, std::string name, MistakeList& mistakes);
 
-  /// Calls `read` with the key's value if it is there.
-  void at(const std::string& key, const std::function<void(const YAML::Node&)>& read);
   /// A section within; empty keys allowed ("eject:").
   Section in(const std::string& key);
 
   /// A scalar that `convert` turns into a T, or else a mistake: "<name> must be <expected>".
   template <class T, class F>
   void scalar(const std::string& key, T& out, std::string_view expected, F convert) {
-    at(key, [&](const YAML::Node& value) {
-      std::optional<T> made;
-      if (value.IsScalar()) made = convert(value.Scalar());
-      if (made)
-        out = std::move(*made);
-      else
-        wrong(value, key, expected);
-    });
+    const auto* value = find(key);
+    if (value == nullptr) return;
+    std::optional<T> made;
+    if (value->kind == YamlTree::Kind::scalar) made = convert(value->text);
+    if (made)
+      out = std::move(*made);
+    else
+      wrong(*value, key, expected);
   }
 
   /// All pairs of scalars that `valid` accepts, whatever their keys.
@@ -65,10 +63,11 @@ class Section {
   void refuse_others();
 
  private:
+  const YamlTree* find(const std::string& key);
   std::string full(const std::string& key) const;
-  void wrong(const YAML::Node& value, const std::string& key, std::string_view expected);
+  void wrong(const YamlTree& value, const std::string& key, std::string_view expected);
 
-  YAML::Node node_;
+  const YamlTree& node_;
   std::string name_;
   MistakeList& mistakes_;
   std::set<std::string> known_;
