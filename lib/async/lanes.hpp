@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstddef>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -39,12 +40,25 @@ struct Lanes {
 template <class F>
 Task<std::invoke_result_t<F&>> offload(Lane& lane, F f) {
   using R = std::invoke_result_t<F&>;
-  auto work = [](F run) -> Task<R> { co_return run(); };
-  auto job = boost::asio::co_spawn(lane.pool(), work(std::move(f)), boost::asio::use_awaitable);
-  if constexpr (std::is_void_v<R>)
+  if constexpr (std::is_void_v<R>) {
+    auto work = [](F run) -> Task<void> {
+      run();
+      co_return;
+    };
+    auto job = boost::asio::co_spawn(lane.pool(), work(std::move(f)), boost::asio::use_awaitable);
     co_await std::move(job);
-  else
-    co_return co_await std::move(job);
+  } else {
+    // Not the job's own result: Asio would have it default-constructible.
+    std::optional<R> result;
+    auto work = [](F run, std::optional<R>& out) -> Task<void> {
+      out.emplace(run());
+      co_return;
+    };
+    auto job =
+        boost::asio::co_spawn(lane.pool(), work(std::move(f), result), boost::asio::use_awaitable);
+    co_await std::move(job);
+    co_return std::move(*result);
+  }
 }
 
 }  // namespace satchel

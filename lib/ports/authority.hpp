@@ -4,6 +4,7 @@
 #include <string>
 
 #include "async/lanes.hpp"
+#include "base/interaction.hpp"
 
 namespace satchel {
 
@@ -12,9 +13,12 @@ enum class Action { eject, launch, manage, trust };
 class Authority {
  public:
   virtual ~Authority() = default;
-  /// Whether the bus client (its unique name) may do this; may ask the user for a password, so it
-  /// can take as long as a person does. Without polkit on the bus: root only.
-  virtual Task<bool> allows(std::string client, Action action) = 0;
+  /// Whether the bus client (its unique name) may do this. Where interaction is allowed it may ask
+  /// the user for a password, so it can take as long as a person does. Without polkit on the bus:
+  /// root only.
+  virtual Task<bool> allows(std::string client, Action action, Interaction interaction) = 0;
+  /// Whether anybody but root can be allowed: polkit is on the bus, or would be started.
+  virtual Task<bool> is_there() = 0;
 };
 
 }  // namespace satchel

@@ -1,0 +1,125 @@
+#include "daemon/bus/capsule_face.hpp"
+
+#include "daemon/bus/options.hpp"
+
+namespace satchel::faces {
+
+namespace {
+
+Task<ObjectPath> launch(Requests& requests, Caller caller, CapsuleId capsule, Dictionary given) {
+  Options options("Launch", std::move(given));
+  LaunchRequest request;
+  request.capsule = capsule;
+  if (options.take("take_over", false))
+    request.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  if (options.take("start_fresh", false)) request.memory = LaunchRequest::Memory::start_fresh;
+  options.finish();
+  co_await requests.authorise(caller, Action::launch, "launch the machine");
+  co_return requests.started(requests.commands().launch(request));
+}
+
+/// The commands that need nothing but the capsule.
+struct Plain {
+  JobId (Commands::*command)(CapsuleId);
+  Action action;
+  const char* what;
+};
+constexpr Plain eject{&Commands::eject, Action::eject, "eject the machine"};
+constexpr Plain checkpoint{&Commands::checkpoint, Action::eject, "checkpoint the machine"};
+constexpr Plain sync_files{&Commands::sync, Action::manage, "sync the machine's files"};
+constexpr Plain fold{&Commands::fold, Action::manage, "fold the machine's disks"};
+constexpr Plain remove_capsule{&Commands::remove, Action::manage, "remove the machine"};
+
+Task<ObjectPath> act(Requests& requests, Caller caller, CapsuleId capsule, Plain plain) {
+  co_await requests.authorise(caller, plain.action, plain.what);
+  co_return requests.started((requests.commands().*plain.command)(capsule));
+}
+
+/// A method that takes options, of which none is known yet.
+Task<ObjectPath> act_without(const char* method, Requests& requests, Caller caller,
+                             CapsuleId capsule, Plain plain, Dictionary given) {
+  const Options options(method, std::move(given));
+  options.finish();
+  co_return co_await act(requests, caller, capsule, plain);
+}
+
+Task<ObjectPath> resolve(Requests& requests, Caller caller, CapsuleId capsule, std::string choice) {
+  co_await requests.authorise(caller, Action::manage, "choose how the machine goes on");
+  co_return requests.started(requests.commands().resolve(capsule, choice));
+}
+
+Task<ObjectPath> rollback(Requests& requests, Caller caller, CapsuleId capsule,
+                          Sequence generation) {
+  co_await requests.authorise(caller, Action::manage, "roll the machine back");
+  co_return requests.started(requests.commands().rollback(capsule, generation));
+}
+
+void describe_properties(Shown<CapsuleView>& shown) {
+  shown.property("Id", &CapsuleView::id, Emits::never_changes)
+      .property("Name", &CapsuleView::name)
+      .property("State", &CapsuleView::state)
+      .property("Detail", &CapsuleView::detail)
+      .property("NextStep", &CapsuleView::next_step)
+      .property("CanUnplug", &CapsuleView::can_unplug)
+      .property("Device", &CapsuleView::device)
+      .property("Job", &CapsuleView::job)
+      .property("Domain", &CapsuleView::domain)
+      .property("Generation", &CapsuleView::generation)
+      .property("GenerationId", &CapsuleView::generation_id)
+      .property("LastHost", &CapsuleView::last_host)
+      .property("LastTime", &CapsuleView::last_time)
+      .property("CheckedOutBy", &CapsuleView::checked_out_by)
+      .property("HasMemory", &CapsuleView::has_memory)
+      .property("MemorySize", &CapsuleView::memory_size)
+      .property("HibernationSize", &CapsuleView::hibernation_size)
+      .property("ImageSize", &CapsuleView::image_size)
+      .property("CowSize", &CapsuleView::cow_size)
+      .property("LayersSize", &CapsuleView::layers_size)
+      .property("Layers", &CapsuleView::layers)
+      .property("CowLimit", &CapsuleView::cow_limit)
+      .property("History", &CapsuleView::history);
+}
+
+Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
+  describe_properties(shown);
+  const auto capsule = shown.view().id;
+  const auto plain = [&requests, capsule](Plain command) {
+    return [&requests, capsule, command](Caller caller) {
+      return act(requests, std::move(caller), capsule, command);
+    };
+  };
+  return shown.face()
+      .method("Launch", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return launch(requests, std::move(caller), capsule, std::move(options));
+              })
+      .method("Eject", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return act_without("Eject", requests, std::move(caller), capsule, eject,
+                                   std::move(options));
+              })
+      .method("Checkpoint", {}, {"job"}, plain(checkpoint))
+      .method("Resolve", {"choice"}, {"job"},
+              [&requests, capsule](Caller caller, std::string choice) {
+                return resolve(requests, std::move(caller), capsule, std::move(choice));
+              })
+      .method("Sync", {}, {"job"}, plain(sync_files))
+      .method("Fold", {}, {"job"}, plain(fold))
+      .method("Rollback", {"generation"}, {"job"},
+              [&requests, capsule](Caller caller, std::uint64_t generation) {
+                return rollback(requests, std::move(caller), capsule, Sequence(generation));
+              })
+      .method("Remove", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return act_without("Remove", requests, std::move(caller), capsule, remove_capsule,
+                                   std::move(options));
+              });
+}
+
+}  // namespace
+
+CapsuleFace::CapsuleFace(Bus& bus, Requests& requests, const CapsuleView& view)
+    : shown_("org.satchel.Satchel1.Capsule", view),
+      object_(bus, path_of(view.id), {describe(shown_, requests)}, Place::member) {}
+
+}  // namespace satchel::faces

@@ -1,0 +1,47 @@
+// satcheld: see satcheld(8).
+#include <exception>
+#include <iostream>
+
+#include "base/fault.hpp"
+#include "config/config.hpp"
+#include "log.hpp"
+#include "options.hpp"
+#include "places.hpp"
+#include "service.hpp"
+
+namespace {
+
+constexpr int failed = 1;
+constexpr int bad_configuration = 78;  // EX_CONFIG of sysexits.h: systemd does not restart on it
+
+int serve(const satchel::Places& places, satchel::Config config) {
+  const auto log = satchel::open_log(config.log.level);
+  try {
+    satchel::prepare(places);
+    satchel::Service service(places, std::move(config), *log);
+    return service.run();
+  } catch (const satchel::Fault& fault) {
+    log->error(std::string(fault.what()) + ". " + fault.next_step());
+    return failed;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto places = satchel::places();
+  const auto parsed = satchel::parse_options(argc, argv, places.configuration / "satchel.yaml");
+  if (!parsed.options) return parsed.exit_status;
+
+  const auto config = satchel::load_config(parsed.options->config);
+  if (!config) {
+    for (const auto& mistake : config.error())
+      std::cerr << mistake.where << ": " << mistake.what << '\n';
+    return bad_configuration;
+  }
+  if (parsed.options->what == satchel::Options::Do::check_config) {
+    std::cout << parsed.options->config.string() << " is correct\n";
+    return 0;
+  }
+  return serve(places, *config);
+}

@@ -1,0 +1,48 @@
+#include "places.hpp"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <system_error>
+
+#include "base/fault.hpp"
+
+namespace satchel {
+
+namespace {
+
+std::filesystem::path from_environment(const char* variable, const char* otherwise) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+void make_directory(const std::filesystem::path& directory, mode_t mode) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) throw fault_from_errno(error.value(), "make", directory.string());
+  if (::chmod(directory.c_str(), mode) != 0)
+    throw fault_from_errno(errno, "set the mode of", directory.string());
+}
+
+}  // namespace
+
+Places places() {
+  return Places{from_environment("STATE_DIRECTORY", "/var/lib/satchel"),
+                from_environment("RUNTIME_DIRECTORY", "/run/satchel"),
+                from_environment("CONFIGURATION_DIRECTORY", "/etc/satchel")};
+}
+
+void prepare(const Places& places) {
+  // QEMU's user passes through to overlays and consoles that libvirt opens by path.
+  make_directory(places.state, 0711);
+  make_directory(places.state / "serial", 0711);
+  make_directory(places.runtime, 0711);
+  std::error_code error;
+  for (const auto& leftover : std::filesystem::directory_iterator(places.runtime, error)) {
+    std::filesystem::remove_all(leftover.path(), error);
+    if (error) throw fault_from_errno(error.value(), "remove", leftover.path().string());
+  }
+  if (error) throw fault_from_errno(error.value(), "list", places.runtime.string());
+}
+
+}  // namespace satchel

@@ -1,0 +1,116 @@
+#include "service.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "service_manager.hpp"
+
+namespace satchel {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr const char* bus_name = "org.satchel.Satchel1";
+
+std::string host_name(const Config& config) {
+  if (!config.host_name.empty()) return config.host_name;
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0)
+    throw fault_from_errno(errno, "find", "this computer's name");
+  return name;
+}
+
+/// "auto" is the system's libvirt where its socket is, else the driver inside this process.
+std::string libvirt_uri(const Config& config, const Places& places) {
+  if (config.libvirt.uri != "auto") return config.libvirt.uri;
+  for (const char* socket : {"/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"})
+    if (std::filesystem::exists(socket)) return "qemu:///system";
+  return "qemu:///embed?root=" + (places.state / "libvirt").string();
+}
+
+UnixMicros now() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return UnixMicros(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(since).count()));
+}
+
+}  // namespace
+
+Service::Service(Places places, Config config, Log& log)
+    : places_(std::move(places)),
+      log_(log),
+      signals_(io_, SIGTERM, SIGINT),
+      key_(HostKey::load_or_create(places_.state / "host.key")),
+      shelf_(places_.state / "sessions"),
+      bus_(io_.get_executor(), BusListener{[this](std::string why) {
+                                             log_.error("the system bus is gone: " + why);
+                                             end(1);
+                                           },
+                                           [this](std::string what) { log_.warning(what); }}),
+      authority_(bus_),
+      volumes_(bus_),
+      plugs_(io_.get_executor()),
+      hypervisor_(libvirt_uri(config, places_), io_.get_executor(), lanes_),
+      parts_{io_.get_executor(), lanes_,       hypervisor_,       volumes_,
+             plugs_,             authority_,   log_,              key_,
+             shelf_,             config,       host_name(config), places_.state,
+             places_.runtime,    [] { return now(); }},
+      host_(parts_, SATCHEL_VERSION) {}
+
+int Service::run() {
+  // libvirt's embedded driver and our FIFOs write to pipes whose readers may be gone.
+  ::signal(SIGPIPE, SIG_IGN);
+  signals_.async_wait([this](boost::system::error_code failed, int) {
+    if (!failed) asio::co_spawn(io_, stop(), asio::detached);
+  });
+  asio::co_spawn(io_, start(), [this](std::exception_ptr failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const Fault& fault) {
+      log_.error(std::string(fault.what()) + ". " + fault.next_step());
+    } catch (const std::exception& other) {
+      log_.error(other.what());
+    }
+    end(1);
+  });
+  io_.run();
+  return status_;
+}
+
+Task<void> Service::start() {
+  faces_.emplace(bus_, host_, authority_);
+  auto starting = host_.start();
+  co_await std::move(starting);
+  auto naming = bus_.request_name(bus_name);
+  co_await std::move(naming);
+  feed_watchdog(io_.get_executor());
+  log_.info("satcheld " SATCHEL_VERSION " serves as " + parts_.host_name + " (" +
+            host_.view().fingerprint + ")");
+  notify_ready();
+}
+
+Task<void> Service::stop() {
+  notify_stopping();
+  log_.info("stopping; running guests go on");
+  auto settling = host_.settle();
+  co_await std::move(settling);
+  end(0);
+}
+
+void Service::end(int status) {
+  status_ = status;
+  faces_.reset();
+  io_.stop();
+}
+
+}  // namespace satchel

@@ -1,0 +1,160 @@
+// The jobs of one capsule as the runner begins them: each gives the event by which it ended.
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/capsule_runner.hpp"
+#include "runtime/jobs/check_in.hpp"
+#include "runtime/jobs/launch.hpp"
+#include "runtime/jobs/strand.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace {
+
+core::Event ended(JobId job, std::optional<core::Found> found,
+                  std::optional<core::Session> session, core::DeviceUse use) {
+  core::Done done;
+  done.found = std::move(found);
+  done.session = std::move(session);
+  done.device = use;
+  return core::JobEnded{job, std::move(done)};
+}
+
+core::Reason unreadable(const format::Examination& seen) {
+  if (seen.unknown_version)
+    return {"The device was written by a newer version of Satchel (format " +
+                std::to_string(*seen.unknown_version) + ").",
+            "Install a newer Satchel on this computer; nothing on the device was changed."};
+  std::string what = "No generation on the device is complete";
+  for (const auto& problem : seen.problems) what += "; " + problem;
+  return {what + ".", "Nothing was written to it. If the device was pulled while it was being "
+                      "packed, remove the capsule and pack it again."};
+}
+
+PowerOff power_off_for(const Config& config, core::Requester by) {
+  // A file manager powers off by itself after its own unmount.
+  return by == core::Requester::desktop ? PowerOff::no : config.eject.power_off;
+}
+
+}  // namespace
+
+core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const {
+  const auto& head = signed_head.head;
+  core::Found found;
+  found.id = head.generation.id;
+  found.sequence = head.generation.seq;
+  found.last_host = head.generation.host;
+  found.last_host_name = head.generation.host_name;
+  found.time = head.generation.time;
+  found.has_memory = head.hibernation.has_value();
+  if (head.checked_out) {
+    const bool here = head.checked_out->host == around_.parts.key.public_key().host_id();
+    core::CheckedOut out;
+    out.host = head.checked_out->host;
+    out.host_name = head.checked_out->host_name;
+    out.session = head.checked_out->session;
+    out.time = head.checked_out->since;
+    out.holder = here ? core::Holder::this_host : core::Holder::another_host;
+    found.checked_out = std::move(out);
+  }
+  return found;
+}
+
+Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device) {
+  auto mounting = around_.devices.mounted_stick(device);
+  const auto held = co_await std::move(mounting);
+  auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
+    return format::CapsuleDirectory::open(held->root(), id).examine();
+  });
+  auto seen = co_await std::move(examining);
+  for (const auto& problem : seen.problems)
+    around_.parts.log.warning(name_ + ": " + problem + "; using what is complete");
+  if (!seen.newest || seen.unknown_version)
+    co_return core::Examined{job.id, unreadable(seen)};
+  name_ = seen.newest->head.name;
+  head_ = std::move(*seen.newest);
+  co_return core::Examined{job.id, found_in(*head_)};
+}
+
+Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
+  if (from == core::LaunchFrom::session || from == core::LaunchFrom::reattached) {
+    auto going_on = reattach(std::move(job));
+    co_return co_await std::move(going_on);
+  }
+  LaunchOrder order;
+  order.stick = stick();
+  order.capsule = id_;
+  order.expected = core::found_of(state_)->id;
+  order.from =
+      from == core::LaunchFrom::memory ? machine::Start::resume : machine::Start::boot;
+  const auto insertion = order.stick->insertion();
+  auto launching = satchel::launch(around_.parts, std::move(order), job);
+  auto launched = co_await std::move(launching);
+  around_.devices.note_read(insertion, launched.read, launched.took);
+  head_ = std::move(launched.head);
+  session_ = std::move(launched.session);
+  auto asking = core_session_now(around_.parts, *session_);
+  auto session = co_await std::move(asking);
+  co_return ended(job.id, found_in(*head_), std::move(session), core::DeviceUse::kept);
+}
+
+Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
+  auto loading = offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
+  auto session = co_await std::move(loading);
+  if (!session)
+    throw Fault(Remedy::report_bug,
+                Fault::Text{"eject", name_, "the session's journal is missing", {}});
+  CheckInOrder order{stick(), std::move(*session)};
+  const auto insertion = order.stick->insertion();
+  const auto deadline = around_.board.cancel_after(job.id, around_.parts.config.eject.deadline);
+  auto checking = check_in(around_.parts, std::move(order), job);
+  auto done = co_await std::move(checking);
+  deadline->cancel();
+  around_.devices.note_write(insertion, done.written, done.took);
+  head_ = std::move(done.head);
+  // The device has it; whatever keeps it mounted now is told, but the eject has succeeded.
+  auto use = core::DeviceUse::kept;
+  try {
+    job.meter->name("unmounting");
+    auto releasing = around_.devices.release(insertion, id_, power_off_for(around_.parts.config, by));
+    use = co_await std::move(releasing);
+  } catch (const Fault& busy) {
+    around_.parts.log.warning(name_ + " is on its device, but " + busy.what() + ". " +
+                              busy.next_step());
+  }
+  co_return ended(job.id, found_in(*head_), std::nullopt, use);
+}
+
+Task<core::Event> CapsuleRunner::release(JobContext job) {
+  const auto insertion = core::device_of(state_);
+  if (!insertion) co_return ended(job.id, {}, {}, core::DeviceUse::released);
+  job.meter->name("unmounting");
+  auto releasing = around_.devices.release(
+      *insertion, id_, power_off_for(around_.parts.config, core::Requester::person));
+  const auto use = co_await std::move(releasing);
+  std::optional<core::Found> found;
+  if (head_) found = found_in(*head_);
+  co_return ended(job.id, std::move(found), std::nullopt, use);
+}
+
+Task<core::Event> CapsuleRunner::save_stranded(JobContext job) {
+  auto saving = strand(around_.parts, id_);
+  session_ = co_await std::move(saving);
+  auto asking = core_session_now(around_.parts, *session_);
+  auto session = co_await std::move(asking);
+  co_return ended(job.id, {}, std::move(session), core::DeviceUse::kept);
+}
+
+Task<core::Event> CapsuleRunner::reattach(JobContext job) {
+  auto going_on = satchel::reattach(around_.parts, stick(), id_, job);
+  session_ = co_await std::move(going_on);
+  auto asking = core_session_now(around_.parts, *session_);
+  auto session = co_await std::move(asking);
+  std::optional<core::Found> found;
+  if (head_) found = found_in(*head_);
+  co_return ended(job.id, std::move(found), std::move(session), core::DeviceUse::kept);
+}
+
+}  // namespace satchel

@@ -1,0 +1,266 @@
+#include "runtime/capsule_runner.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <exception>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/messages.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace asio = boost::asio;
+
+CapsuleRunner::CapsuleRunner(Surroundings around, CapsuleId id)
+    : around_(std::move(around)), id_(id), name_(id.value.str()) {}
+
+std::optional<DomainId> CapsuleRunner::domain() const {
+  const auto* session = core::session_of(state_);
+  if (session == nullptr) return std::nullopt;
+  return session->domain;
+}
+
+core::Policy CapsuleRunner::policy() const {
+  core::Policy out;
+  out.on_insert = around_.parts.config.on_insert == OnInsert::resume ? core::OnInsert::resume
+                                                                     : core::OnInsert::ask;
+  return out;
+}
+
+void CapsuleRunner::deliver(core::Event event) {
+  auto transition = core::react(state_, event, around_.board.next(), policy());
+  if (transition) assign(std::move(*transition), event);
+}
+
+JobId CapsuleRunner::ask(core::Event event) {
+  auto transition = core::react(state_, event, around_.board.next(), policy());
+  if (!transition) {
+    const auto reason = core::refusal(state_, event);
+    throw Fault(Remedy::fix_request,
+                Fault::Text{asked_for(event), name_, reason.what, reason.next});
+  }
+  assign(std::move(*transition), event);
+  const auto job = core::job_of(state_);
+  if (!job)
+    throw Fault(Remedy::report_bug,
+                Fault::Text{asked_for(event), name_, "nothing was begun for it", {}});
+  return *job;
+}
+
+void CapsuleRunner::assign(core::Transition transition, const core::Event& cause) {
+  const auto before = core::name(state_);
+  state_ = std::move(transition.state);
+  const auto after = core::name(state_);
+  around_.parts.log.write(transition_line(id_, name_, before, after, core::name(cause)));
+  for (const auto& effect : transition.effects) perform(effect);
+  around_.changed();
+}
+
+void CapsuleRunner::perform(const core::Effect& effect) {
+  struct Performer {
+    CapsuleRunner& self;
+    void operator()(const core::StartExamine& e) {
+      self.begin(e.job, "examine", [&me = self, device = e.device](JobContext job) {
+        return me.examine(std::move(job), device);
+      });
+    }
+    void operator()(const core::StartLaunch& e) {
+      self.begin(e.job, "launch", [&me = self, from = e.from](JobContext job) {
+        return me.launch(std::move(job), from);
+      });
+    }
+    void operator()(const core::StartEject& e) {
+      self.begin(e.job, "eject", [&me = self, by = e.by](JobContext job) {
+        return me.eject(std::move(job), by);
+      });
+    }
+    void operator()(const core::ReleaseDevice& e) {
+      self.begin(e.job, "eject",
+                 [&me = self](JobContext job) { return me.release(std::move(job)); });
+    }
+    void operator()(const core::StartCheckpoint& e) { unsupported(e.job, "checkpoint"); }
+    void operator()(const core::Resolve& e) { unsupported(e.job, "resolve"); }
+    void operator()(const core::SaveStranded& e) {
+      self.begin(e.job, "save",
+                 [&me = self](JobContext job) { return me.save_stranded(std::move(job)); });
+    }
+    void operator()(const core::Reattach& e) {
+      self.begin(e.job, "launch",
+                 [&me = self](JobContext job) { return me.reattach(std::move(job)); });
+    }
+    void operator()(const core::Cancel& e) { self.around_.board.cancel(e.job); }
+    void operator()(const core::PauseGuest&) {
+      if (const auto domain = self.domain())
+        self.chore("pause the guest", self.around_.parts.hypervisor.pause(*domain));
+    }
+    void operator()(const core::ResumeGuest&) {
+      if (const auto domain = self.domain())
+        self.chore("resume the guest", self.around_.parts.hypervisor.resume(*domain));
+    }
+    void operator()(const core::DropSession& e) { self.drop(e); }
+    void operator()(const core::Tell& e) { self.tell(e.notice); }
+
+    void unsupported(JobId job, std::string operation) {
+      self.begin(job, operation, [&me = self, operation](JobContext) -> Task<core::Event> {
+        return me.not_yet(operation);
+      });
+    }
+  };
+  std::visit(Performer{*this}, effect);
+}
+
+void CapsuleRunner::begin(JobId job, std::string operation, Work work) {
+  std::optional<DeviceNumber> device;
+  if (const auto insertion = core::device_of(state_)) device = around_.devices.number_of(*insertion);
+  auto context = around_.board.begin({std::move(operation), id_, device});
+  if (context.id != job)
+    around_.parts.log.error("job numbers are out of step; this is a defect of satcheld");
+  asio::co_spawn(around_.parts.loop, conduct(std::move(context), std::move(work)), asio::detached);
+}
+
+Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
+  const auto self = shared_from_this();
+  if (chore_) {
+    auto waiting = chore_->settled();
+    co_await std::move(waiting);
+  }
+  std::optional<core::Event> event;
+  std::optional<Fault> fault;
+  try {
+    auto working = work(job);
+    event = co_await std::move(working);
+  } catch (const Fault& failure) {
+    fault = failure;
+  } catch (const std::exception& failure) {
+    fault = Fault(Remedy::report_bug, Fault::Text{"finish", "the job", failure.what(), {}});
+  }
+  if (!fault) {
+    deliver(std::move(*event));
+    around_.board.end_done(job.id);
+    co_return;
+  }
+  auto settling = failed(job, *fault);
+  auto ended = co_await std::move(settling);
+  const bool cancelled =
+      std::holds_alternative<core::Cancelled>(std::get<core::JobEnded>(ended).outcome);
+  deliver(std::move(ended));
+  if (cancelled)
+    around_.board.end_cancelled(job.id);
+  else
+    around_.board.end_failed(job.id, *fault);
+}
+
+Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
+  std::optional<core::Session> session;
+  try {
+    auto reloading = offload(around_.parts.lanes.files,
+                             [this] { return around_.parts.shelf.find(id_); });
+    session_ = co_await std::move(reloading);
+    if (session_) {
+      auto asking = core_session_now(around_.parts, *session_);
+      session = co_await std::move(asking);
+    }
+  } catch (const std::exception& second) {
+    // libvirt can't be asked: what the state machine last knew is the best there is.
+    around_.parts.log.warning(std::string(second.what()) + "; keeping the session as it was known");
+    if (const auto* known = core::session_of(state_)) session = *known;
+  }
+  if (job.stop.stop_requested()) co_return core::JobEnded{job.id, core::Cancelled{session}};
+  around_.parts.log.write(failure_line(id_, name_, fault));
+  const auto insertion = core::device_of(state_);
+  const bool there = insertion && around_.devices.stick(*insertion) != nullptr;
+  core::JobFailed outcome;
+  outcome.reason = core::Reason{fault.what(), fault.next_step()};
+  outcome.session = session;
+  outcome.device = there && fault.remedy() != Remedy::replug ? core::DeviceHealth::works
+                                                             : core::DeviceHealth::lost;
+  co_return core::JobEnded{job.id, std::move(outcome)};
+}
+
+Task<core::Event> CapsuleRunner::not_yet(std::string operation) {
+  throw Fault(Remedy::later_version,
+              Fault::Text{operation, name_, "this version of Satchel can't do it", {}});
+  co_return core::Event{};
+}
+
+void CapsuleRunner::chore(std::string what, Task<void> work) {
+  auto doing = [](std::shared_ptr<CapsuleRunner> self, std::string label, std::optional<Beside> before,
+                  Task<void> task) -> Task<void> {
+    if (before) {
+      auto waiting = before->settled();
+      co_await std::move(waiting);
+    }
+    try {
+      co_await std::move(task);
+    } catch (const std::exception& failure) {
+      self->around_.parts.log.warning("could not " + label + " of " + self->name_ + ": " +
+                                      failure.what());
+    }
+  };
+  chore_.emplace(around_.parts.loop,
+                 doing(shared_from_this(), std::move(what), std::exchange(chore_, std::nullopt),
+                       std::move(work)));
+}
+
+void CapsuleRunner::drop(const core::DropSession& effect) {
+  if (!session_ || session_->session != effect.session) return;
+  chore("clear away the session", drop_session(around_.parts, *std::exchange(session_, std::nullopt)));
+}
+
+void CapsuleRunner::tell(core::Notice notice) {
+  around_.parts.log.write(notice_line(id_, name_, notice, state_));
+}
+
+void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& guest,
+                          std::optional<core::Insertion> device) {
+  name_ = session.capsule_name;
+  const auto known = core_session(session, guest);
+  session_ = std::move(session);
+  deliver(core::SessionFound{known, device});
+}
+
+void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
+                           std::optional<Session> session) {
+  name_ = head.head.name;
+  core::Packed event;
+  event.device = device;
+  event.found = found_in(head);
+  if (session)
+    event.session = core_session(*session, DomainEntry{session->domain, session->domain_name,
+                                                       GuestState::running, true});
+  head_ = std::move(head);
+  session_ = std::move(session);
+  deliver(std::move(event));
+}
+
+void CapsuleRunner::guest_changed(const GuestEvent& event) {
+  // While a job of ours is under way it is the cause; it looks at the guest itself when it ends.
+  if (core::job_of(state_)) return;
+  switch (event.what) {
+    case GuestEvent::What::started:
+    case GuestEvent::What::resumed:
+      return deliver(core::GuestResumed{});
+    case GuestEvent::What::stopped_by_guest:
+      return deliver(core::GuestStopped{core::GuestEnd::by_itself});
+    case GuestEvent::What::stopped_by_host:
+      return deliver(core::GuestStopped{core::GuestEnd::by_host});
+    case GuestEvent::What::crashed:
+      return deliver(core::GuestStopped{core::GuestEnd::crashed});
+    case GuestEvent::What::paused:
+      return deliver(core::GuestPaused{core::GuestPause::by_somebody});
+    case GuestEvent::What::paused_by_io_error:
+      return deliver(core::GuestPaused{core::GuestPause::by_error});
+  }
+}
+
+std::shared_ptr<Stick> CapsuleRunner::stick() const {
+  const auto insertion = core::device_of(state_);
+  auto out = insertion ? around_.devices.stick(*insertion) : nullptr;
+  if (!out) throw Fault(Remedy::replug, Fault::Text{"use the device of", name_, "it is gone", {}});
+  return out;
+}
+
+}  // namespace satchel

@@ -1,0 +1,88 @@
+// One capsule on this host: delivers events to the pure state machine, is the only code that assigns
+// its state, logs each transition, performs the effects and turns every job's end into one event.
+// Loop thread only; kept alive by the coroutines it has begun.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "async/beside.hpp"
+#include "core/event.hpp"
+#include "core/react.hpp"
+#include "core/state.hpp"
+#include "format/head.hpp"
+#include "runtime/devices.hpp"
+#include "runtime/job_board.hpp"
+#include "runtime/parts.hpp"
+#include "runtime/view.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
+ public:
+  struct Surroundings {
+    Parts& parts;
+    JobBoard& board;
+    Devices& devices;
+    std::function<void()> changed;
+  };
+  CapsuleRunner(Surroundings around, CapsuleId id);
+
+  CapsuleId id() const { return id_; }
+  const core::State& state() const { return state_; }
+  /// The libvirt domain of the open session, where there is one.
+  std::optional<DomainId> domain() const;
+  CapsuleView view() const;
+
+  /// A fact. Ignored when it means nothing now.
+  void deliver(core::Event event);
+  /// Something asked for: gives the job that it began, or that it waits for. Throws Fault when the
+  /// answer is "not now".
+  JobId ask(core::Event event);
+
+  /// At start-up: the journal holds this session; its device may be in.
+  void adopt(Session session, const std::optional<DomainEntry>& guest,
+             std::optional<core::Insertion> device);
+  /// A pack has made this capsule.
+  void packed(core::Insertion device, format::SignedHead head,
+              std::optional<Session> session);
+  /// libvirt's news of the domain; passed over while a job of ours is the likely cause.
+  void guest_changed(const GuestEvent& event);
+
+ private:
+  using Work = std::function<Task<core::Event>(JobContext)>;
+
+  core::Policy policy() const;
+  void assign(core::Transition transition, const core::Event& cause);
+  void perform(const core::Effect& effect);
+  void begin(JobId job, std::string operation, Work work);
+  Task<void> conduct(JobContext job, Work work);
+  Task<core::Event> failed(JobContext job, const Fault& fault);
+  void chore(std::string what, Task<void> work);
+  void drop(const core::DropSession& effect);
+  void tell(core::Notice notice);
+
+  Task<core::Event> examine(JobContext job, core::Insertion device);
+  Task<core::Event> launch(JobContext job, core::LaunchFrom from);
+  Task<core::Event> eject(JobContext job, core::Requester by);
+  Task<core::Event> release(JobContext job);
+  Task<core::Event> save_stranded(JobContext job);
+  Task<core::Event> reattach(JobContext job);
+  Task<core::Event> not_yet(std::string operation);
+
+  core::Found found_in(const format::SignedHead& head) const;
+  std::shared_ptr<Stick> stick() const;
+
+  Surroundings around_;
+  CapsuleId id_;
+  core::State state_;
+  std::string name_;
+  std::optional<format::SignedHead> head_;  ///< of the newest generation, as last seen
+  std::optional<Session> session_;
+  std::optional<Beside> chore_;  ///< what a dropped session leaves to do; jobs wait for it
+};
+
+}  // namespace satchel

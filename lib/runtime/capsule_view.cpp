@@ -1,0 +1,60 @@
+// A capsule as the bus shows it, from its state and the newest head.
+#include <algorithm>
+
+#include "core/describe.hpp"
+#include "machine/description.hpp"
+#include "runtime/capsule_runner.hpp"
+
+namespace satchel {
+
+namespace {
+
+ByteCount size_of(const format::Head& head, const std::string& path) {
+  const auto* object = head.find(path);
+  return object == nullptr ? ByteCount() : object->size;
+}
+
+void add_head(CapsuleView& view, const format::Head& head) {
+  view.generation = head.generation.seq;
+  view.generation_id = head.generation.id;
+  view.last_host = head.generation.host_name;
+  view.last_time = head.generation.time;
+  if (head.checked_out) view.checked_out_by = head.checked_out->host_name;
+  view.has_memory = head.hibernation.has_value();
+  if (head.hibernation)
+    view.hibernation_size = size_of(head, head.hibernation->pages) +
+                            size_of(head, head.hibernation->map);
+  for (const auto& disk : head.disks) {
+    for (std::size_t i = 0; i < disk.chain.size(); ++i) {
+      auto& sum = i == 0 ? view.image_size : i == 1 ? view.cow_size : view.layers_size;
+      sum = sum + size_of(head, disk.chain[i]);
+    }
+    if (disk.chain.size() > 2)
+      view.layers = std::max(view.layers, static_cast<std::uint32_t>(disk.chain.size() - 2));
+  }
+  for (const auto& past : head.history)
+    view.history.push_back({past.generation.seq, past.generation.id, past.generation.host_name,
+                            past.generation.time, past.what});
+  if (const auto machine = machine::read_json(head.machine_json))
+    view.memory_size = machine::memory(*machine);
+}
+
+}  // namespace
+
+CapsuleView CapsuleRunner::view() const {
+  CapsuleView view;
+  view.id = id_;
+  view.name = name_;
+  view.state = core::name(state_);
+  view.detail = core::detail(state_);
+  view.next_step = core::next_step(state_);
+  view.can_unplug = core::can_unplug(state_);
+  if (const auto insertion = core::device_of(state_))
+    view.device = around_.devices.number_of(*insertion);
+  view.job = core::job_of(state_);
+  if (session_) view.domain = session_->domain_name;
+  if (head_) add_head(view, head_->head);
+  return view;
+}
+
+}  // namespace satchel

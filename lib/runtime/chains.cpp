@@ -1,0 +1,87 @@
+#include "runtime/chains.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fault.hpp"
+#include "disk/qcow2.hpp"
+
+namespace satchel {
+
+namespace {
+
+UniqueFd open_overlay(const DiskOverlay& overlay, ByteCount virtual_size) {
+  UniqueFd fd(::open(overlay.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) throw fault_from_errno(errno, "open the overlay", overlay.path);
+  const auto header = disk::read_qcow2(fd.get());
+  if (!header || header->virtual_size != virtual_size)
+    throw Fault(Remedy::report_bug,
+                Fault::Text{"use the overlay", overlay.path,
+                            header ? "its size is not the disk's" : to_string(header.error()), {}});
+  return fd;
+}
+
+const DiskOverlay& overlay_of(const std::vector<DiskOverlay>& overlays,
+                                       const std::string& target) {
+  const auto found = std::find_if(overlays.begin(), overlays.end(),
+                                  [&](const auto& each) { return each.target == target; });
+  if (found == overlays.end())
+    throw Fault(Remedy::report_bug,
+                Fault::Text{"find an overlay for disk", target, "the session has none", {}});
+  return *found;
+}
+
+}  // namespace
+
+std::string file_name(const std::string& object_path) {
+  return object_path.substr(object_path.rfind('/') + 1);
+}
+
+std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
+                                 const format::Disk& disk) {
+  std::vector<UniqueFd> files;
+  std::optional<std::string> below;
+  for (const auto& path : disk.chain) {
+    const auto* object = head.find(path);
+    if (object == nullptr)
+      throw Fault(Remedy::report_bug, Fault::Text{"open", path, "the head does not list it", {}});
+    files.push_back(capsule.open_checked(*object, format::CapsuleDirectory::Access::read));
+    const auto wrong =
+        disk::check_qcow2(files.back().get(), disk::Expected{below, disk.virtual_size});
+    if (!wrong.empty())
+      throw Fault(Remedy::other_device,
+                  Fault::Text{"trust the disk file", path, to_string(wrong),
+                              "The device's content was changed by something other than Satchel; "
+                              "look at it with qemu-img info before you use it."});
+    below = file_name(path);
+  }
+  return files;
+}
+
+LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::Head& head,
+                       const std::vector<DiskOverlay>& overlays) {
+  LentChains out;
+  for (const auto& disk : head.disks) {
+    const auto& overlay = overlay_of(overlays, disk.target);
+    auto files = open_chain(capsule, head, disk);
+    files.push_back(open_overlay(overlay, disk.virtual_size));
+    machine::SessionDisk shown;
+    shown.target = disk.target;
+    for (std::size_t i = files.size(); i-- > 0;) {
+      const auto group = "satchel-" + disk.target + "-" + std::to_string(i);
+      const auto path = i == disk.chain.size()
+                            ? overlay.path
+                            : "/satchel/" + head.capsule.value.str() + "/" + disk.chain[i];
+      shown.chain.push_back({group, path, "qcow2"});
+      LentFiles lent{group, {}};
+      lent.descriptors.push_back(std::move(files[i]));
+      out.files.push_back(std::move(lent));
+    }
+    out.disks.push_back(std::move(shown));
+  }
+  return out;
+}
+
+}  // namespace satchel

@@ -1,0 +1,33 @@
+// The disk chains of a generation on a device: opened and checked on the very descriptors that the
+// hypervisor then gets, so that what was checked is what is used.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "format/capsule_directory.hpp"
+#include "format/head.hpp"
+#include "machine/writing.hpp"
+#include "ports/hypervisor.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+/// A disk's files, opened for reading and checked against the head and by structure: backing names
+/// are those of the chain, formats qcow2, sizes sane. Bottom first. Throws Fault naming the file.
+std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
+                                 const format::Disk& disk);
+
+/// "image.qcow2" of "vda/image.qcow2": what the file above names as its backing file.
+std::string file_name(const std::string& object_path);
+
+/// The session's disks as the domain XML shows them, and the descriptors that stand for them. The
+/// paths are for people to read: nothing is there.
+struct LentChains {
+  std::vector<machine::SessionDisk> disks;
+  std::vector<LentFiles> files;
+};
+LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::Head& head,
+                       const std::vector<DiskOverlay>& overlays);
+
+}  // namespace satchel

@@ -1,0 +1,219 @@
+#include "runtime/devices.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "format/capsule_directory.hpp"
+
+namespace satchel {
+
+namespace {
+
+std::uint64_t per_second(ByteCount bytes, std::chrono::milliseconds took) {
+  return took.count() <= 0 ? 0 : bytes.value * 1000 / static_cast<std::uint64_t>(took.count());
+}
+
+}  // namespace
+
+Devices::Devices(Parts& parts, Hooks hooks) : parts_(parts), hooks_(std::move(hooks)) {}
+
+void Devices::start() {
+  parts_.volumes.listen([this](const RemovalRequest& request) { removal_requested(request); });
+  parts_.plugs.start({[this](const Plug& plug) { present(plug); },
+                      [this](const std::string& node) { absent(node); }});
+}
+
+void Devices::present(const Plug& plug) {
+  if (const auto known = at(plug.node)) {
+    const auto& old = find(*known)->plug;
+    if (old.fs_uuid == plug.fs_uuid && old.disk_sequence == plug.disk_sequence) return;
+    absent(plug.node);
+  }
+  const core::Insertion insertion(++insertions_);
+  Entry entry{plug, {}, std::nullopt, nullptr};
+  entry.view.number = DeviceNumber(static_cast<std::uint32_t>(insertion.value));
+  entry.view.node = plug.node;
+  entry.view.label = plug.label;
+  entry.view.fs_type = plug.fs_type;
+  entry.view.fs_uuid = plug.fs_uuid;
+  entry.view.encrypted = plug.fs_type == "crypto_LUKS";
+  entries_.emplace(insertion, std::move(entry));
+  parts_.log.info(plug.node + " is there (" + plug.label + ", " + plug.fs_type + ")");
+  entries_.at(insertion).arriving.emplace(parts_.loop, arrive(insertion));
+  hooks_.changed();
+}
+
+void Devices::absent(const std::string& node) {
+  const auto insertion = at(node);
+  if (!insertion) return;
+  auto entry = std::move(entries_.extract(*insertion).mapped());
+  if (entry.stick) entry.stick->close();
+  parts_.log.info(node + " is gone");
+  hooks_.gone(*insertion);
+  hooks_.changed();
+}
+
+void Devices::removal_requested(const RemovalRequest& request) {
+  const auto insertion = at(request.node);
+  if (!insertion || !find(*insertion)->stick || !find(*insertion)->stick->is_open()) return;
+  parts_.log.info("asked to let go of " + request.node + " (" + request.operation + ")");
+  hooks_.removal_wanted(find(*insertion)->view.number);
+}
+
+Task<void> Devices::arrive(core::Insertion insertion) {
+  const auto node = find(insertion)->plug.node;
+  try {
+    auto finding = parts_.volumes.find(node);
+    const auto volume = co_await std::move(finding);
+    auto* entry = find(insertion);
+    if (entry == nullptr) co_return;
+    if (!volume)
+      throw Fault(Remedy::replug, Fault::Text{"use", node, "UDisks2 does not know it", {}});
+    entry->view.size = volume->size;
+    entry->view.model = volume->model;
+    entry->view.removable = volume->removable;
+    entry->view.read_only = volume->read_only;
+    hooks_.changed();
+    if (entry->view.encrypted) {
+      parts_.log.info(node + " is encrypted; this version can't unlock it");
+      co_return;
+    }
+    auto stick = std::make_shared<Stick>(insertion, entry->plug.disk_sequence, *volume);
+    auto opening = stick->open(parts_.volumes, parts_.lanes.files);
+    co_await std::move(opening);
+    entry = find(insertion);
+    if (entry == nullptr) co_return;
+    entry->stick = stick;
+    auto listing = offload(parts_.lanes.files, [stick] {
+      return std::pair(format::CapsuleDirectory::list(stick->root()), stick->free_space());
+    });
+    const auto [capsules, free] = co_await std::move(listing);
+    entry = find(insertion);
+    if (entry == nullptr) co_return;
+    entry->view.mount_point = stick->mount_point();
+    entry->view.free = free;
+    parts_.log.info(node + " is mounted on " + stick->mount_point() + " and holds " +
+                    std::to_string(capsules.size()) +
+                    (capsules.size() == 1 ? " capsule" : " capsules"));
+    for (const auto& capsule : capsules) hooks_.capsule_seen(insertion, capsule);
+  } catch (const Fault& failure) {
+    if (find(insertion) != nullptr)
+      parts_.log.warning(std::string(failure.what()) + "; it is left alone. " +
+                         failure.next_step());
+  }
+  hooks_.changed();
+}
+
+Task<std::shared_ptr<Stick>> Devices::mounted_stick(core::Insertion insertion) {
+  if (const auto* entry = find(insertion)) {
+    auto arriving = *entry->arriving;
+    auto waiting = arriving.settled();
+    co_await std::move(waiting);
+  }
+  const auto found = stick(insertion);
+  if (!found) throw Fault(Remedy::replug, Fault::Text{"use", "the device", "it is gone", {}});
+  if (!found->is_open()) {
+    auto opening = found->open(parts_.volumes, parts_.lanes.files);
+    co_await std::move(opening);
+    if (auto* entry = find(insertion)) entry->view.mount_point = found->mount_point();
+    hooks_.changed();
+  }
+  co_return found;
+}
+
+Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<CapsuleId> asking,
+                                       PowerOff power_off) {
+  const auto held = stick(insertion);
+  if (!held) co_return core::DeviceUse::released;
+  if (hooks_.in_use(insertion, asking)) co_return core::DeviceUse::kept;
+  const auto node = held->volume().node;
+  held->close();
+  std::exception_ptr failure;
+  try {
+    auto unmounting = parts_.volumes.unmount(node);
+    co_await std::move(unmounting);
+  } catch (const Fault&) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    if (find(insertion) != nullptr) {
+      auto opening = held->open(parts_.volumes, parts_.lanes.files);
+      co_await std::move(opening);
+    }
+    std::rethrow_exception(failure);
+  }
+  if (auto* entry = find(insertion)) entry->view.mount_point.clear();
+  if (power_off == PowerOff::yes) {
+    try {
+      auto powering = parts_.volumes.power_off(node);
+      co_await std::move(powering);
+    } catch (const Fault& refused) {
+      parts_.log.warning(std::string(refused.what()) + "; it is unmounted and may be unplugged");
+    }
+  }
+  parts_.log.info(node + " may be unplugged");
+  hooks_.released(insertion);
+  hooks_.changed();
+  co_return core::DeviceUse::released;
+}
+
+std::shared_ptr<Stick> Devices::stick(core::Insertion insertion) const {
+  const auto* entry = find(insertion);
+  return entry == nullptr ? nullptr : entry->stick;
+}
+
+std::optional<core::Insertion> Devices::insertion_of(DeviceNumber number) const {
+  const core::Insertion insertion(number.value);
+  if (find(insertion) == nullptr) return std::nullopt;
+  return insertion;
+}
+
+std::optional<core::Insertion> Devices::same_insertion(const std::string& fs_uuid,
+                                                        std::uint64_t disk_sequence) const {
+  for (const auto& [insertion, entry] : entries_)
+    if (entry.plug.fs_uuid == fs_uuid && entry.plug.disk_sequence == disk_sequence)
+      return insertion;
+  return std::nullopt;
+}
+
+std::optional<DeviceNumber> Devices::number_of(core::Insertion insertion) const {
+  const auto* entry = find(insertion);
+  if (entry == nullptr) return std::nullopt;
+  return entry->view.number;
+}
+
+void Devices::note_write(core::Insertion insertion, ByteCount bytes,
+                         std::chrono::milliseconds took) {
+  if (auto* entry = find(insertion)) entry->view.write_speed = per_second(bytes, took);
+}
+
+void Devices::note_read(core::Insertion insertion, ByteCount bytes,
+                        std::chrono::milliseconds took) {
+  if (auto* entry = find(insertion)) entry->view.read_speed = per_second(bytes, took);
+}
+
+std::vector<DeviceView> Devices::views() const {
+  std::vector<DeviceView> out;
+  for (const auto& [insertion, entry] : entries_) out.push_back(entry.view);
+  return out;
+}
+
+Devices::Entry* Devices::find(core::Insertion insertion) {
+  const auto found = entries_.find(insertion);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+const Devices::Entry* Devices::find(core::Insertion insertion) const {
+  const auto found = entries_.find(insertion);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::optional<core::Insertion> Devices::at(const std::string& node) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const auto& each) { return each.second.plug.node == node; });
+  if (found == entries_.end()) return std::nullopt;
+  return found->first;
+}
+
+}  // namespace satchel

@@ -1,0 +1,79 @@
+// The devices of ours that are in this host's ports: mounted when they come, let go of when nothing
+// uses them any more. Knows nothing of what capsules do; the hooks tell whoever does. Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/beside.hpp"
+#include "core/event.hpp"
+#include "core/words.hpp"
+#include "runtime/parts.hpp"
+#include "runtime/stick.hpp"
+#include "runtime/view.hpp"
+
+namespace satchel {
+
+class Devices {
+ public:
+  struct Hooks {
+    std::function<void(core::Insertion, CapsuleId)> capsule_seen;
+    std::function<void(core::Insertion)> gone;
+    /// Whether a capsule other than this one needs the device mounted.
+    std::function<bool(core::Insertion, std::optional<CapsuleId> asking)> in_use;
+    std::function<void(core::Insertion)> released;
+    /// Somebody outside wants the device: "safely remove" and the like.
+    std::function<void(DeviceNumber)> removal_wanted;
+    std::function<void()> changed;
+  };
+  Devices(Parts& parts, Hooks hooks);
+
+  /// Listens from here on. Returns when the devices that are there were told of; they are examined
+  /// after that.
+  void start();
+
+  std::shared_ptr<Stick> stick(core::Insertion insertion) const;
+  /// The stick, mounted (again): for a launch after an eject. Throws Fault when it is gone.
+  Task<std::shared_ptr<Stick>> mounted_stick(core::Insertion insertion);
+  /// The insertion that a session of an earlier run of the daemon has open, if it is still in.
+  std::optional<core::Insertion> same_insertion(const std::string& fs_uuid,
+                                                std::uint64_t disk_sequence) const;
+  std::optional<core::Insertion> insertion_of(DeviceNumber number) const;
+  std::optional<DeviceNumber> number_of(core::Insertion insertion) const;
+  std::optional<core::Insertion> at(const std::string& node) const;
+
+  /// Unmounts and, where asked and possible, powers the port off, unless another capsule uses the device. Throws Fault when something outside keeps it
+  /// busy; then it stays mounted and open.
+  Task<core::DeviceUse> release(core::Insertion insertion, std::optional<CapsuleId> asking,
+                                PowerOff power_off);
+
+  void note_write(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
+  void note_read(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
+
+  std::vector<DeviceView> views() const;
+
+ private:
+  struct Entry {
+    Plug plug;
+    DeviceView view;
+    std::optional<Beside> arriving;
+    std::shared_ptr<Stick> stick;  ///< null while it is being looked at, or when it could not be
+  };
+  void present(const Plug& plug);
+  void absent(const std::string& node);
+  void removal_requested(const RemovalRequest& request);
+  Task<void> arrive(core::Insertion insertion);
+  Entry* find(core::Insertion insertion);
+  const Entry* find(core::Insertion insertion) const;
+
+  Parts& parts_;
+  Hooks hooks_;
+  std::uint64_t insertions_ = 0;
+  std::map<core::Insertion, Entry> entries_;
+};
+
+}  // namespace satchel

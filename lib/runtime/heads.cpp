@@ -1,0 +1,105 @@
+#include "runtime/heads.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <span>
+
+#include "base/fault.hpp"
+
+namespace satchel {
+
+namespace {
+
+constexpr std::size_t history_kept = 32;
+
+format::Generation generation_after(Sequence seq, std::optional<GenerationId> parent,
+                                    const Author& by) {
+  return format::Generation{seq, GenerationId(Uuid::random()), parent, by.host, by.host_name,
+                            by.time};
+}
+
+}  // namespace
+
+Author author(const Parts& parts) {
+  return Author{parts.key.public_key().host_id(), parts.host_name, parts.now()};
+}
+
+format::Head next_head(const format::Head& before, const Author& by, std::string what) {
+  format::Head next = before;
+  next.generation = generation_after(Sequence(before.generation.seq.value + 1),
+                                     before.generation.id, by);
+  next.checked_out.reset();
+  next.history.push_back(format::Past{next.generation, std::move(what)});
+  if (next.history.size() > history_kept)
+    next.history.erase(next.history.begin(),
+                       next.history.end() - static_cast<std::ptrdiff_t>(history_kept));
+  return next;
+}
+
+format::Head first_head(CapsuleId capsule, std::string name, const Author& by) {
+  format::Head head;
+  head.capsule = capsule;
+  head.name = std::move(name);
+  head.generation = generation_after(Sequence(1), std::nullopt, by);
+  head.history.push_back(format::Past{head.generation, "pack"});
+  return head;
+}
+
+void add_object(format::Head& head, format::Object object) {
+  const auto place = std::lower_bound(
+      head.objects.begin(), head.objects.end(), object.path,
+      [](const format::Object& each, const std::string& path) { return each.path < path; });
+  head.objects.insert(place, std::move(object));
+}
+
+void drop_unnamed_objects(format::Head& head) {
+  std::set<std::string> named;
+  for (const auto& disk : head.disks) named.insert(disk.chain.begin(), disk.chain.end());
+  if (head.hibernation) {
+    named.insert(head.hibernation->pages);
+    named.insert(head.hibernation->map);
+  }
+  if (head.nvram) named.insert(*head.nvram);
+  std::erase_if(head.objects, [&](const auto& object) { return !named.contains(object.path); });
+}
+
+void set_hibernation(format::Head& head, SavedMemory memory) {
+  format::Hibernation saved;
+  saved.codec = "zstd-blocks-1";
+  saved.pages = memory.pages.path;
+  saved.map = memory.map.path;
+  saved.stream_size = memory.stream_size;
+  saved.accelerator = memory.accelerator == Accelerator::kvm ? "kvm" : "tcg";
+  saved.emulator = std::move(memory.emulator);
+  saved.was_paused = memory.before == GuestState::paused;
+  head.hibernation = std::move(saved);
+  add_object(head, std::move(memory.pages));
+  add_object(head, std::move(memory.map));
+}
+
+ByteCount new_bytes(const format::Head& head, const format::Head& before) {
+  ByteCount sum;
+  for (const auto& object : head.objects)
+    if (before.find(object.path) == nullptr) sum = sum + object.size;
+  return sum;
+}
+
+format::Object store_bytes(format::CapsuleDirectory& capsule, std::string_view bytes,
+                           std::string object) {
+  auto writer = capsule.create_object(std::move(object));
+  writer.write(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  return writer.finish();
+}
+
+format::Object store_file(format::CapsuleDirectory& capsule, const std::filesystem::path& file,
+                          std::string object) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  if (!in) throw fault_from_errno(errno, "read", file.string());
+  return store_bytes(capsule, bytes, std::move(object));
+}
+
+}  // namespace satchel

@@ -1,0 +1,55 @@
+// How one generation's head follows from the one before. Pure but for the store_ functions, which
+// write an object (files lane).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "format/capsule_directory.hpp"
+#include "format/head.hpp"
+#include "hibernation/codec.hpp"
+#include "ports/hypervisor.hpp"
+#include "runtime/parts.hpp"
+
+namespace satchel {
+
+/// Who commits, when.
+struct Author {
+  HostId host;
+  std::string host_name;
+  UnixMicros time;
+};
+Author author(const Parts& parts);
+
+/// The head after `before`: the same objects and description, a new generation by this author,
+/// checked in, one more line of history.
+format::Head next_head(const format::Head& before, const Author& by, std::string what);
+/// The first head of a capsule: no objects, disks or machine yet.
+format::Head first_head(CapsuleId capsule, std::string name, const Author& by);
+
+/// Adds an object, in its place by path.
+void add_object(format::Head& head, format::Object object);
+/// Drops the objects that nothing in the head names any more.
+void drop_unnamed_objects(format::Head& head);
+
+/// Sets the hibernation file from what the codec wrote.
+struct SavedMemory {
+  format::Object pages;
+  format::Object map;
+  ByteCount stream_size;
+  Accelerator accelerator;
+  std::string emulator;
+  GuestState before;  ///< as it was before it was suspended
+};
+void set_hibernation(format::Head& head, SavedMemory memory);
+
+/// Bytes of those objects of `head` that `before` does not have.
+ByteCount new_bytes(const format::Head& head, const format::Head& before);
+
+format::Object store_bytes(format::CapsuleDirectory& capsule, std::string_view bytes,
+                           std::string object);
+format::Object store_file(format::CapsuleDirectory& capsule, const std::filesystem::path& file,
+                          std::string object);
+
+}  // namespace satchel

@@ -1,0 +1,179 @@
+#include "runtime/host.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace asio = boost::asio;
+
+Host::Host(Parts& parts, std::string version)
+    : parts_(parts),
+      devices_(parts,
+               Devices::Hooks{[this](core::Insertion insertion, CapsuleId capsule) {
+                                runner(capsule)->deliver(core::DeviceAppeared{insertion});
+                              },
+                              [this](core::Insertion insertion) {
+                                for (const auto& each : capsules_on(insertion))
+                                  each->deliver(core::DeviceGone{insertion});
+                              },
+                              [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
+                                return in_use(insertion, asking);
+                              },
+                              [this](core::Insertion insertion) {
+                                for (const auto& each : capsules_on(insertion))
+                                  each->deliver(core::DeviceReleased{insertion});
+                              },
+                              [this](DeviceNumber device) {
+                                begin({"eject", std::nullopt, device},
+                                      [this, device](JobContext job) {
+                                        return eject_device_job(std::move(job), device,
+                                                                core::Requester::desktop);
+                                      });
+                              },
+                              [this] { changed(); }}),
+      board_(parts.loop, JobBoard::Hooks{[this] { changed(); },
+                                         [this](const JobEnd& end) {
+                                           refresh();
+                                           if (listener_.job_ended) listener_.job_ended(end);
+                                         }}) {
+  view_.version = std::move(version);
+  view_.host_id = parts.key.public_key().host_id().value.str();
+  view_.host_name = parts.host_name;
+  view_.fingerprint = parts.key.public_key().fingerprint();
+}
+
+Task<void> Host::start() {
+  parts_.hypervisor.listen([this](const GuestEvent& event) { guest_changed(event); });
+  parts_.hypervisor.listen_connection([this](bool up) { connection_changed(up); });
+  auto taking_up = take_up_sessions();
+  auto sessions = co_await std::move(taking_up);
+  // Between these two nothing else runs: a device is known before its session is, and nothing was
+  // yet told of it.
+  devices_.start();
+  for (auto& [session, guest] : sessions) {
+    const auto device = devices_.same_insertion(session.fs_uuid, session.disk_sequence);
+    const auto capsule = session.capsule;
+    runner(capsule)->adopt(std::move(session), guest, device);
+  }
+  refresh();
+}
+
+Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
+  std::vector<FoundSession> found;
+  auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
+  auto shelf = co_await std::move(loading);
+  for (const auto& problem : shelf.unreadable)
+    parts_.log.error(problem.where + ": " + problem.what + "; left as it is, for a person to look at");
+  for (auto& session : shelf.sessions) {
+    auto finding = parts_.hypervisor.find(session.domain);
+    const auto guest = co_await std::move(finding);
+    if (session.phase == Phase::packing) {
+      parts_.log.warning("packing " + session.capsule_name +
+                         " was interrupted; the machine goes back to its own disks");
+      std::vector<std::string> targets;
+      for (const auto& overlay : session.disks) targets.push_back(overlay.target);
+      auto leaving = leave_overlays(parts_, session, targets);
+      co_await std::move(leaving);
+      auto removing = offload(parts_.lanes.files,
+                              [this, capsule = session.capsule] { parts_.shelf.remove(capsule); });
+      co_await std::move(removing);
+      continue;
+    }
+    parts_.log.info(session.capsule_name + " has a session here" +
+                    (is_alive(guest) ? ", and its guest runs" : ""));
+    found.push_back(FoundSession{std::move(session), guest});
+  }
+  co_return found;
+}
+
+std::shared_ptr<CapsuleRunner> Host::known(CapsuleId capsule) const {
+  const auto found = capsules_.find(capsule);
+  if (found == capsules_.end())
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"find capsule", capsule.value.str(), "this host does not know it", {}});
+  return found->second;
+}
+
+std::shared_ptr<CapsuleRunner> Host::runner(CapsuleId capsule) {
+  auto& slot = capsules_[capsule];
+  if (!slot)
+    slot = std::make_shared<CapsuleRunner>(
+        CapsuleRunner::Surroundings{parts_, board_, devices_, [this] { changed(); }}, capsule);
+  return slot;
+}
+
+std::vector<std::shared_ptr<CapsuleRunner>> Host::capsules_on(core::Insertion insertion) const {
+  std::vector<std::shared_ptr<CapsuleRunner>> out;
+  for (const auto& [id, capsule] : capsules_)
+    if (core::device_of(capsule->state()) == insertion) out.push_back(capsule);
+  return out;
+}
+
+bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const {
+  for (const auto& capsule : capsules_on(insertion))
+    if (capsule->id() != asking && !core::can_unplug(capsule->state())) return true;
+  for (const auto& job : view_.running_jobs)
+    if (job.operation == "pack" && job.device == devices_.number_of(insertion)) return true;
+  return false;
+}
+
+core::Insertion Host::insertion_of(DeviceNumber device) const {
+  const auto insertion = devices_.insertion_of(device);
+  if (!insertion)
+    throw Fault(Remedy::replug, Fault::Text{"use device", std::to_string(device.value),
+                                            "it is not plugged in", {}});
+  return *insertion;
+}
+
+void Host::guest_changed(const GuestEvent& event) {
+  for (const auto& [id, capsule] : capsules_)
+    if (capsule->domain() == event.id) return capsule->guest_changed(event);
+}
+
+void Host::connection_changed(bool up) {
+  if (up)
+    parts_.log.info("libvirt is there again");
+  else
+    parts_.log.warning("libvirt is gone; running guests go on, and it is tried again");
+  changed();
+}
+
+void Host::changed() {
+  if (std::exchange(refresh_due_, true)) return;
+  asio::post(parts_.loop, [this] { refresh(); });
+}
+
+void Host::refresh() {
+  refresh_due_ = false;
+  view_.devices = devices_.views();
+  view_.running_jobs = board_.views();
+  view_.jobs = static_cast<std::uint32_t>(view_.running_jobs.size());
+  view_.capsules.clear();
+  view_.sessions = 0;
+  for (const auto& [id, capsule] : capsules_) {
+    // One that is neither here nor has anything of ours is nobody's concern.
+    if (std::holds_alternative<core::Absent>(capsule->state())) continue;
+    view_.capsules.push_back(capsule->view());
+    if (capsule->domain()) ++view_.sessions;
+  }
+  for (auto& device : view_.devices) {
+    for (const auto& job : view_.running_jobs)
+      if (job.device == device.number) device.can_unplug = false;
+    for (const auto& capsule : view_.capsules)
+      if (capsule.device == device.number && !capsule.can_unplug) device.can_unplug = false;
+    // What may be pulled is the device: a capsule at rest is no better off than its neighbour.
+    for (auto& capsule : view_.capsules)
+      if (capsule.device == device.number && !device.can_unplug) capsule.can_unplug = false;
+  }
+  if (listener_.changed) listener_.changed();
+}
+
+}  // namespace satchel

@@ -1,0 +1,88 @@
+// This host: its devices, its capsules and their jobs, put together from the parts; the one place
+// that the bus asks. Owned by the composition root; loop thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/capsule_runner.hpp"
+#include "runtime/commands.hpp"
+#include "runtime/devices.hpp"
+#include "runtime/job_board.hpp"
+#include "runtime/parts.hpp"
+
+namespace satchel {
+
+class Host : public Commands {
+ public:
+  explicit Host(Parts& parts, std::string version);
+
+  /// Takes up the sessions in the journal, then listens to libvirt and for devices. When it returns,
+  /// the devices that are there have been told of.
+  Task<void> start();
+  /// Asks the jobs under way to end and waits for them: an eject that is not past its commit leaves
+  /// its guest running. For the daemon's own stop.
+  Task<void> settle();
+  /// Checks every running session in; returns when all that could be has been. For the shutdown.
+  Task<void> eject_all();
+
+  const HostView& view() const override { return view_; }
+  void listen(ViewListener listener) override { listener_ = std::move(listener); }
+
+  JobId pack(PackRequest request) override;
+  JobId format(FormatRequest request) override;
+  JobId launch(LaunchRequest request) override;
+  JobId eject(CapsuleId capsule) override;
+  JobId eject_device(DeviceNumber device) override;
+  JobId checkpoint(CapsuleId capsule) override;
+  JobId unlock(DeviceNumber device, UniqueFd passphrase) override;
+  JobId resolve(CapsuleId capsule, std::string choice) override;
+  JobId sync(CapsuleId capsule) override;
+  JobId fold(CapsuleId capsule) override;
+  JobId rollback(CapsuleId capsule, Sequence generation) override;
+  JobId remove(CapsuleId capsule) override;
+  void cancel(JobId job) override;
+  Task<std::vector<Finding>> diagnose(Measure measure) override;
+
+ private:
+  using Work = std::function<Task<void>(JobContext)>;
+
+  std::shared_ptr<CapsuleRunner> known(CapsuleId capsule) const;
+  std::shared_ptr<CapsuleRunner> runner(CapsuleId capsule);
+  std::vector<std::shared_ptr<CapsuleRunner>> capsules_on(core::Insertion insertion) const;
+  bool in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const;
+  core::Insertion insertion_of(DeviceNumber device) const;
+
+  struct FoundSession {
+    Session session;
+    std::optional<DomainEntry> guest;
+  };
+  /// The sessions in the journal; an interrupted pack is undone.
+  Task<std::vector<FoundSession>> take_up_sessions();
+  void guest_changed(const GuestEvent& event);
+  void connection_changed(bool up);
+
+  JobId begin(JobBoard::Subject subject, Work work);
+  Task<void> conduct(JobContext job, Work work);
+  Task<void> pack_job(JobContext job, PackRequest request, core::Insertion insertion);
+  Task<void> format_job(JobContext job, FormatRequest request);
+  Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
+  Task<void> remove_job(JobContext job, CapsuleId capsule);
+
+  void changed();
+  void refresh();
+
+  Parts& parts_;
+  HostView view_;
+  ViewListener listener_;
+  bool refresh_due_ = false;
+  Devices devices_;
+  JobBoard board_;
+  std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;
+};
+
+}  // namespace satchel

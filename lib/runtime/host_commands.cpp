@@ -1,0 +1,240 @@
+// What people ask of the host, and the jobs that are the host's rather than one capsule's.
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "format/capsule_directory.hpp"
+#include "runtime/host.hpp"
+#include "runtime/jobs/pack.hpp"
+#include "runtime/messages.hpp"
+
+namespace satchel {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Fault not_yet(std::string what, std::string object) {
+  return Fault(Remedy::later_version, Fault::Text{std::move(what), std::move(object),
+                                                  "this version of Satchel can't do it", {}});
+}
+
+}  // namespace
+
+JobId Host::begin(JobBoard::Subject subject, Work work) {
+  auto job = board_.begin(std::move(subject));
+  const auto id = job.id;
+  asio::co_spawn(parts_.loop, conduct(std::move(job), std::move(work)), asio::detached);
+  return id;
+}
+
+Task<void> Host::conduct(JobContext job, Work work) {
+  std::optional<Fault> fault;
+  try {
+    auto working = work(job);
+    co_await std::move(working);
+  } catch (const Fault& failure) {
+    fault = failure;
+  } catch (const std::exception& failure) {
+    fault = Fault(Remedy::report_bug, Fault::Text{"finish", "the job", failure.what(), {}});
+  }
+  if (!fault) {
+    board_.end_done(job.id);
+  } else if (job.stop.stop_requested()) {
+    board_.end_cancelled(job.id);
+  } else {
+    parts_.log.warning(std::string(fault->what()) + ". " + fault->next_step());
+    board_.end_failed(job.id, *fault);
+  }
+}
+
+JobId Host::pack(PackRequest request) {
+  const auto insertion = insertion_of(request.device);
+  if (!devices_.stick(insertion))
+    throw Fault(Remedy::retry, Fault::Text{"pack onto", "the device", "it is not mounted", {}});
+  const auto device = request.device;
+  return begin({"pack", std::nullopt, device},
+               [this, request = std::move(request), insertion](JobContext job) {
+                 return pack_job(std::move(job), request, insertion);
+               });
+}
+
+Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion insertion) {
+  auto mounting = devices_.mounted_stick(insertion);
+  PackOrder order;
+  order.stick = co_await std::move(mounting);
+  order.capsule = CapsuleId(Uuid::random());
+  order.domain = std::move(request.domain);
+  order.name = std::move(request.name);
+  const auto capsule = order.capsule;
+  auto packing = satchel::pack(parts_, std::move(order), job);
+  auto packed = co_await std::move(packing);
+  for (const auto& each : packed.left_behind)
+    parts_.log.warning(packed.head.head.name + ": " + each);
+  runner(capsule)->packed(insertion, std::move(packed.head), std::move(packed.session));
+}
+
+JobId Host::format(FormatRequest request) {
+  if (const auto insertion = devices_.at(request.node); insertion && in_use(*insertion, std::nullopt))
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"format", request.node, "a capsule on it is in use",
+                            "Eject it first: satchelctl eject " + request.node});
+  return begin({"format", std::nullopt, std::nullopt},
+               [this, request = std::move(request)](JobContext job) {
+                 return format_job(std::move(job), request);
+               });
+}
+
+Task<void> Host::format_job(JobContext job, FormatRequest request) {
+  auto finding = parts_.volumes.find(request.node);
+  const auto volume = co_await std::move(finding);
+  if (!volume)
+    throw Fault(Remedy::fix_request, Fault::Text{"format", request.node,
+                                                 "UDisks2 knows no such device",
+                                                 "List the devices with: lsblk"});
+  if (volume->system)
+    throw Fault(Remedy::other_device,
+                Fault::Text{"format", request.node, "it belongs to this computer itself",
+                            "Satchel formats removable devices only."});
+  if (const auto insertion = devices_.at(request.node)) {
+    job.meter->name("unmounting");
+    auto releasing = devices_.release(*insertion, std::nullopt, PowerOff::no);
+    co_await std::move(releasing);
+  }
+  job.meter->name("making the filesystem");
+  auto formatting = parts_.volumes.format(request.node, request.fs_type, request.label);
+  co_await std::move(formatting);
+  parts_.log.info(request.node + " was formatted with " + request.fs_type);
+}
+
+JobId Host::launch(LaunchRequest request) {
+  core::LaunchAsked event;
+  if (request.when_checked_out == LaunchRequest::CheckedOut::take_over)
+    event.take_over = core::TakeOver::yes;
+  if (request.memory == LaunchRequest::Memory::start_fresh) event.memory = core::Memory::ignore;
+  return known(request.capsule)->ask(event);
+}
+
+JobId Host::eject(CapsuleId capsule) {
+  return known(capsule)->ask(core::EjectAsked{core::Requester::person});
+}
+
+JobId Host::eject_device(DeviceNumber device) {
+  insertion_of(device);
+  return begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
+    return eject_device_job(std::move(job), device, core::Requester::person);
+  });
+}
+
+Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Requester by) {
+  const auto insertion = insertion_of(device);
+  std::vector<JobId> ejects;
+  for (const auto& capsule : capsules_on(insertion))
+    if (!core::can_unplug(capsule->state())) ejects.push_back(capsule->ask(core::EjectAsked{by}));
+  for (const auto& eject : ejects) {
+    auto waiting = board_.wait(eject);
+    const auto end = co_await std::move(waiting);
+    if (end.result != "done")
+      throw Fault(Remedy::retry,
+                  Fault::Text{"let go of", "the device", end.message,
+                              "Do not unplug it yet; see satchelctl status."});
+  }
+  if (!devices_.stick(insertion)) co_return;
+  job.meter->name("unmounting");
+  const auto power_off = by == core::Requester::desktop ? PowerOff::no : parts_.config.eject.power_off;
+  auto releasing = devices_.release(insertion, std::nullopt, power_off);
+  if (co_await std::move(releasing) == core::DeviceUse::kept)
+    throw Fault(Remedy::retry, Fault::Text{"let go of", "the device", "it is in use again", {}});
+}
+
+Task<void> Host::eject_all() {
+  std::vector<JobId> ejects;
+  for (const auto& [id, capsule] : capsules_) {
+    if (!capsule->domain() || core::can_unplug(capsule->state())) continue;
+    try {
+      ejects.push_back(capsule->ask(core::EjectAsked{core::Requester::host_shutdown}));
+    } catch (const Fault& refused) {
+      parts_.log.warning(std::string(refused.what()) + "; it stays as it is");
+    }
+  }
+  for (const auto& eject : ejects) {
+    auto waiting = board_.wait(eject);
+    co_await std::move(waiting);
+  }
+}
+
+Task<void> Host::settle() {
+  std::vector<JobId> jobs;
+  for (const auto& job : board_.views()) jobs.push_back(job.id);
+  for (const auto& job : jobs) board_.cancel(job);
+  for (const auto& job : jobs) {
+    auto waiting = board_.wait(job);
+    co_await std::move(waiting);
+  }
+}
+
+JobId Host::checkpoint(CapsuleId capsule) { throw not_yet("checkpoint", known(capsule)->view().name); }
+JobId Host::unlock(DeviceNumber device, UniqueFd) {
+  insertion_of(device);
+  throw not_yet("unlock", "the device");
+}
+JobId Host::resolve(CapsuleId capsule, std::string choice) {
+  static const std::map<std::string, core::Choice> choices{
+      {"continue-device", core::Choice::continue_device},
+      {"keep-both", core::Choice::keep_both},
+      {"export-ours", core::Choice::export_ours},
+      {"discard-ours", core::Choice::discard_ours}};
+  const auto chosen = choices.find(choice);
+  if (chosen == choices.end())
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"resolve", known(capsule)->view().name, "there is no choice " + choice,
+                            "Choices: continue-device, keep-both, export-ours, discard-ours."});
+  return known(capsule)->ask(core::ChoiceMade{chosen->second});
+}
+JobId Host::sync(CapsuleId capsule) { throw not_yet("sync", known(capsule)->view().name); }
+JobId Host::fold(CapsuleId capsule) { throw not_yet("fold", known(capsule)->view().name); }
+JobId Host::rollback(CapsuleId capsule, Sequence) {
+  throw not_yet("roll back", known(capsule)->view().name);
+}
+
+JobId Host::remove(CapsuleId capsule) {
+  const auto runner = known(capsule);
+  if (!std::holds_alternative<core::Ready>(runner->state()))
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"remove", runner->view().name,
+                            "it is " + std::string(core::name(runner->state())),
+                            "Only a capsule that is ready can be removed."});
+  return begin({"remove", capsule, runner->view().device}, [this, capsule](JobContext job) {
+    return remove_job(std::move(job), capsule);
+  });
+}
+
+Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
+  job.meter->name("removing");
+  const auto runner = known(capsule);
+  const auto insertion = core::device_of(runner->state());
+  if (!insertion) throw Fault(Remedy::replug, Fault::Text{"remove", "it", "its device is gone", {}});
+  auto mounting = devices_.mounted_stick(*insertion);
+  const auto stick = co_await std::move(mounting);
+  auto removing = offload(parts_.lanes.files, [stick, capsule] {
+    format::CapsuleDirectory::remove(stick->root(), capsule);
+  });
+  co_await std::move(removing);
+  runner->deliver(core::CapsuleRemoved{});
+}
+
+void Host::cancel(JobId job) {
+  for (const auto& [id, capsule] : capsules_)
+    if (core::job_of(capsule->state()) == job) {
+      capsule->ask(core::CancelAsked{});
+      return;
+    }
+  if (!board_.cancel(job))
+    throw Fault(Remedy::fix_request, Fault::Text{"cancel job", std::to_string(job.value),
+                                                 "it has ended already", {}});
+}
+
+}  // namespace satchel

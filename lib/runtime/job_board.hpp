@@ -1,0 +1,72 @@
+// The jobs under way: their numbers, how far they are, how they are stopped, how they ended. Loop
+// thread only.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "async/lanes.hpp"
+#include "base/fault.hpp"
+#include "runtime/parts.hpp"
+#include "runtime/view.hpp"
+
+namespace satchel {
+
+class JobBoard {
+ public:
+  struct Hooks {
+    std::function<void()> changed;
+    std::function<void(const JobEnd&)> ended;
+  };
+  JobBoard(boost::asio::any_io_executor loop, Hooks hooks);
+
+  /// The number that the next job begun gets.
+  JobId next() const { return JobId(last_ + 1); }
+  struct Subject {
+    std::string operation;
+    std::optional<CapsuleId> capsule;
+    std::optional<DeviceNumber> device;
+  };
+  /// Begins job next().
+  JobContext begin(Subject subject);
+
+  void end_done(JobId id);
+  void end_cancelled(JobId id);
+  void end_failed(JobId id, const Fault& fault);
+  /// Asks it to end soon; false when there is no such job.
+  bool cancel(JobId id);
+  /// Asks it to end when it takes longer; cancel the timer to take that back.
+  std::shared_ptr<boost::asio::steady_timer> cancel_after(JobId id, std::chrono::seconds time);
+  /// Waits for its end; at once, with what is known, when it has ended already.
+  Task<JobEnd> wait(JobId id);
+
+  std::vector<JobView> views();
+  std::size_t size() const { return jobs_.size(); }
+
+ private:
+  struct Job {
+    Subject subject;
+    std::stop_source stop;
+    std::shared_ptr<Meter> meter;
+    std::vector<std::shared_ptr<boost::asio::steady_timer>> waiters;
+  };
+  void end(JobEnd how);
+  Task<void> tick();
+
+  boost::asio::any_io_executor loop_;
+  Hooks hooks_;
+  std::uint64_t last_ = 0;
+  std::map<JobId, Job> jobs_;
+  std::map<JobId, JobEnd> ended_;  ///< the last hundred
+  bool ticking_ = false;
+};
+
+}  // namespace satchel

@@ -1,0 +1,288 @@
+#include "runtime/jobs/launch.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <optional>
+
+#include "async/beside.hpp"
+#include "base/fault.hpp"
+#include "disk/qemu_img.hpp"
+#include "hibernation/restore_feed.hpp"
+#include "hibernation/save_image.hpp"
+#include "machine/writing.hpp"
+#include "runtime/chains.hpp"
+#include "runtime/heads.hpp"
+#include "runtime/jobs/preflight.hpp"
+#include "runtime/sessions.hpp"
+#include "runtime/undo.hpp"
+
+namespace satchel {
+
+namespace {
+
+/// A launch on its way; lives in the coroutine.
+struct Launch {
+  format::CapsuleDirectory capsule;
+  format::SignedHead head;
+  machine::Description machine;
+  Session session;
+};
+
+struct Opened {
+  format::CapsuleDirectory capsule;
+  format::SignedHead head;
+};
+
+Opened open_newest(const LaunchOrder& order) {
+  auto capsule = format::CapsuleDirectory::open(order.stick->root(), order.capsule);
+  auto seen = capsule.examine();
+  if (!seen.newest)
+    throw Fault(Remedy::other_device,
+                Fault::Text{"launch from", order.stick->volume().node,
+                            "no generation on it is complete", {}});
+  if (seen.newest->head.generation.id != order.expected)
+    throw Fault(Remedy::replug, Fault::Text{"launch from", order.stick->volume().node,
+                                            "its content changed since it was examined", {}});
+  return Opened{std::move(capsule), std::move(*seen.newest)};
+}
+
+Session plan_session(const Parts& parts, const LaunchOrder& order,
+                              const format::Head& head, const machine::Description& machine) {
+  Session plan;
+  plan.capsule = head.capsule;
+  plan.capsule_name = head.name;
+  plan.session = SessionId(Uuid::random());
+  plan.domain = machine.id;
+  plan.domain_name = machine.name;
+  plan.fs_uuid = order.stick->volume().fs_uuid;
+  plan.base = head.generation.id;
+  plan.base_sequence = head.generation.seq;
+  plan.phase = Phase::launching;
+  plan.started = parts.now();
+  plan.disk_sequence = order.stick->disk_sequence();
+  const auto directory = parts.shelf.directory(head.capsule);
+  for (const auto& disk : head.disks)
+    plan.disks.push_back({disk.target, (directory / (disk.target + ".qcow2")).string(), disk.chain});
+  if (head.nvram) plan.nvram = (directory / "nvram.fd").string();
+  return plan;
+}
+
+/// The session's files on this host. Files lane.
+void make_files(Parts& parts, const Launch& launch) {
+  parts.shelf.make_directory(launch.session.capsule);
+  parts.shelf.save(launch.session);
+  for (const auto& overlay : launch.session.disks) {
+    const auto disk = std::find_if(launch.head.head.disks.begin(), launch.head.head.disks.end(),
+                                   [&](const auto& each) { return each.target == overlay.target; });
+    disk::create_overlay(disk::NewOverlay{overlay.path, disk->virtual_size,
+                                          file_name(disk->chain.back())});
+  }
+  if (launch.session.nvram)
+    write_private_file(*launch.session.nvram,
+                       launch.capsule.read_object(*launch.head.head.find(*launch.head.head.nvram),
+                                                  mebibytes(64)));
+}
+
+/// Streams the hibernation file into libvirt, every block checked before it goes on. Files lane.
+ByteCount feed_memory(const Parts& parts, const Launch& launch, hibernation::RestoreFeed& feed,
+                      const std::string& xml, const ProgressSink& progress, std::stop_token stop) {
+  const auto& saved = *launch.head.head.hibernation;
+  const auto& map_object = *launch.head.head.find(saved.map);
+  const auto map = launch.capsule.read_object(map_object, mebibytes(64));
+  const auto decoder = hibernation::Decoder::parse(map);
+  if (!decoder)
+    throw Fault(Remedy::other_device,
+                Fault::Text{"read the hibernation map", saved.map, to_string(decoder.error()), {}});
+  const auto& pages_object = *launch.head.head.find(saved.pages);
+  const auto pages =
+      launch.capsule.open_checked(pages_object, format::CapsuleDirectory::Access::read);
+  const auto header = hibernation::write_save_header(xml);
+  feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
+  decoder->decode(
+      pages.get(), [&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
+      worker_threads(parts.config), progress, stop);
+  return map_object.size + pages_object.size;
+}
+
+/// Restores paused. Either side's failure ends the other.
+Task<ByteCount> restore(Parts& parts, const Launch& launch, std::string xml, JobContext job) {
+  hibernation::RestoreFeed feed(fifo_directory(parts, launch.session.capsule));
+  std::stop_source over;
+  const std::stop_callback job_stopped(job.stop, [&over] { over.request_stop(); });
+  Beside restoring(parts.loop,
+                   parts.hypervisor.restore(launch.session.domain, feed.path().string()),
+                   [&over] { over.request_stop(); });
+  ByteCount read;
+  std::exception_ptr failure;
+  try {
+    const auto sink = job.meter->begin("reading memory");
+    auto feeding = offload(parts.lanes.files, [&] {
+      return feed_memory(parts, launch, feed, xml, sink, over.get_token());
+    });
+    read = co_await std::move(feeding);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    const bool libvirt_failed_first = restoring.failure() != nullptr;
+    bool ended = false;
+    while (!ended) {
+      feed.abandon();
+      auto waiting = restoring.ended_within(std::chrono::milliseconds(100));
+      ended = co_await std::move(waiting);
+    }
+    std::rethrow_exception(libvirt_failed_first ? restoring.failure() : failure);
+  }
+  job.meter->name("starting the machine");
+  auto ending = restoring.join();
+  co_await std::move(ending);
+  co_return read;
+}
+
+/// Writes the check-out: from here on every other host is warned.
+format::SignedHead check_out(const Parts& parts, Launch& launch) {
+  auto next = next_head(launch.head.head, author(parts), "check out");
+  next.checked_out =
+      format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
+                         launch.session.session, parts.now()};
+  return launch.capsule.commit(next, parts.key);
+}
+
+/// Takes a check-out back after a launch that failed.
+void check_back_in(const Parts& parts, Launch& launch) {
+  const auto next = next_head(launch.head.head, author(parts), "launch undone");
+  launch.capsule.commit(next, parts.key);
+}
+
+/// The name under which the machine runs here, and whose its definition is.
+Task<void> settle_name(Parts& parts, Session& session) {
+  auto finding = parts.hypervisor.find(session.domain);
+  if (const auto same = co_await std::move(finding)) {
+    if (same->state != GuestState::shut_off && same->state != GuestState::crashed)
+      throw Fault(Remedy::fix_request,
+                  Fault::Text{"launch", session.capsule_name,
+                              "the same machine runs here already as libvirt domain " + same->name,
+                              "Shut that one down first."});
+    session.domain_name = same->name;
+    session.defined_by = DefinedBy::user;
+    co_return;
+  }
+  session.defined_by = DefinedBy::us;
+  auto describing = parts.hypervisor.describe(session.domain_name);
+  if (co_await std::move(describing))
+    session.domain_name += "-" + session.capsule.value.str().substr(0, 8);
+}
+
+Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machine::Start from,
+                 JobContext job, Undo& undo, ByteCount& read) {
+  auto lending = offload(parts.lanes.files, [&] {
+    return lend_chains(launch.capsule, launch.head.head, launch.session.disks);
+  });
+  auto chains = co_await std::move(lending);
+  const auto plan = session_plan(parts, launch.session, std::move(chains.disks));
+  const auto xml = machine::write_domain(launch.machine, clearance.policy, plan);
+  const auto domain = launch.session.domain;
+  auto& hypervisor = parts.hypervisor;
+  if (launch.session.defined_by == DefinedBy::us) {
+    auto defining = hypervisor.define(xml);
+    co_await std::move(defining);
+    undo.note("remove the definition", [&hypervisor, domain] { return hypervisor.undefine(domain); });
+  }
+  auto giving = hypervisor.lend(domain, std::move(chains.files));
+  co_await std::move(giving);
+  undo.note("end the guest", [&parts, domain] { return end_if_alive(parts, domain); });
+  if (from == machine::Start::boot) {
+    job.meter->name("starting the machine");
+    auto starting = hypervisor.start(domain, xml);
+    co_await std::move(starting);
+    co_return;
+  }
+  auto restoring = restore(parts, launch, xml, job);
+  read = co_await std::move(restoring);
+  if (launch.head.head.hibernation->was_paused) co_return;
+  auto resuming = hypervisor.resume(domain);
+  co_await std::move(resuming);
+  auto setting = hypervisor.set_guest_time(domain);
+  if (!co_await std::move(setting))
+    parts.log.debug(launch.session.capsule_name +
+                    " has no guest agent; its clock stands where it was saved");
+}
+
+Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine::Start from,
+               JobContext job, Undo& undo, ByteCount& read) {
+  const auto capsule = launch.session.capsule;
+  undo.note("remove the session's files", [&parts, capsule] {
+    return offload(parts.lanes.files, [&parts, capsule] { parts.shelf.remove(capsule); });
+  });
+  auto making = offload(parts.lanes.files, [&] { make_files(parts, launch); });
+  co_await std::move(making);
+
+  job.meter->name("checking out");
+  undo.note("take the check-out back", [&parts, &launch] {
+    return offload(parts.lanes.files, [&parts, &launch] { check_back_in(parts, launch); });
+  });
+  auto checking = offload(parts.lanes.files, [&] {
+    launch.head = check_out(parts, launch);
+    launch.session.base = launch.head.head.generation.id;
+    launch.session.base_sequence = launch.head.head.generation.seq;
+    parts.shelf.save(launch.session);
+  });
+  co_await std::move(checking);
+
+  auto starting = start(parts, launch, clearance, from, job, undo, read);
+  co_await std::move(starting);
+
+  launch.session.phase = Phase::running;
+  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(launch.session); });
+  co_await std::move(saving);
+}
+
+}  // namespace
+
+Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
+  const auto began = std::chrono::steady_clock::now();
+  job.meter->name("checking the device");
+  auto opening = offload(parts.lanes.files, [&] { return open_newest(order); });
+  auto opened = co_await std::move(opening);
+  auto machine = machine::read_json(opened.head.head.machine_json);
+  if (!machine)
+    throw Fault(Remedy::other_device,
+                Fault::Text{"read the machine description of", opened.head.head.name,
+                            to_string(machine.error()), {}});
+  const auto from = opened.head.head.hibernation ? order.from : machine::Start::boot;
+  auto asking = preflight(parts, opened.head.head, *machine, from);
+  const auto clearance = co_await std::move(asking);
+
+  auto session = plan_session(parts, order, opened.head.head, *machine);
+  auto naming = settle_name(parts, session);
+  co_await std::move(naming);
+  Launch launch{std::move(opened.capsule), std::move(opened.head), std::move(*machine),
+                std::move(session)};
+  if (from == machine::Start::resume) {
+    const auto& saved = *launch.head.head.hibernation;
+    job.meter->expect(launch.head.head.find(saved.pages)->size);
+  }
+
+  Undo undo;
+  ByteCount read;
+  std::exception_ptr failure;
+  try {
+    auto running = run(parts, launch, clearance, from, job, undo, read);
+    co_await std::move(running);
+    undo.dismiss();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    auto undoing = undo.run(parts.log);
+    co_await std::move(undoing);
+    std::rethrow_exception(failure);
+  }
+  Launched result{std::move(launch.session), std::move(launch.head), read,
+                  std::chrono::duration_cast<std::chrono::milliseconds>(
+                      std::chrono::steady_clock::now() - began)};
+  co_return result;
+}
+
+}  // namespace satchel

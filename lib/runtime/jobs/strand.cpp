@@ -1,0 +1,120 @@
+#include "runtime/jobs/strand.hpp"
+
+#include <filesystem>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "machine/description.hpp"
+#include "runtime/chains.hpp"
+#include "runtime/jobs/preflight.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace {
+
+Task<Session> load(Parts& parts, CapsuleId capsule) {
+  auto loading =
+      offload(parts.lanes.files, [&parts, capsule] { return parts.shelf.find(capsule); });
+  auto session = co_await std::move(loading);
+  if (!session)
+    throw Fault(Remedy::report_bug, Fault::Text{"find the session of capsule", capsule.value.str(),
+                                                "its journal is missing", {}});
+  co_return std::move(*session);
+}
+
+Task<void> save(Parts& parts, const Session& session) {
+  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
+  co_await std::move(saving);
+}
+
+/// Saves the guest into the session's directory; it is gone afterwards.
+Task<void> save_guest(Parts& parts, Session& session) {
+  const auto image = parts.shelf.directory(session.capsule) / "guest.save";
+  auto saving = parts.hypervisor.save(session.domain, image.string());
+  co_await std::move(saving);
+  session.save_image = image.string();
+  session.phase = Phase::stranded;
+  auto noting = save(parts, session);
+  co_await std::move(noting);
+}
+
+struct Opened {
+  format::CapsuleDirectory capsule;
+  format::SignedHead head;
+};
+
+Opened open_base(const std::shared_ptr<Stick>& stick, const Session& session) {
+  auto capsule = format::CapsuleDirectory::open(stick->root(), session.capsule);
+  auto seen = capsule.examine();
+  if (!seen.newest || seen.newest->head.generation.id != session.base)
+    throw Fault(Remedy::choose,
+                Fault::Text{"go on with", session.capsule_name,
+                            "the device does not hold the generation that it began with", {}});
+  return Opened{std::move(capsule), std::move(*seen.newest)};
+}
+
+}  // namespace
+
+Task<Session> strand(Parts& parts, CapsuleId capsule) {
+  auto loading = load(parts, capsule);
+  auto session = co_await std::move(loading);
+  auto finding = parts.hypervisor.find(session.domain);
+  const auto guest = co_await std::move(finding);
+  if (is_alive(guest)) {
+    auto saving = save_guest(parts, session);
+    co_await std::move(saving);
+  }
+  co_return session;
+}
+
+Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
+                                JobContext job) {
+  auto stranding = strand(parts, capsule);
+  auto session = co_await std::move(stranding);
+  job.meter->name("starting the machine");
+  auto opening = offload(parts.lanes.files, [&] { return open_base(stick, session); });
+  auto opened = co_await std::move(opening);
+  const auto machine = machine::read_json(opened.head.head.machine_json);
+  if (!machine)
+    throw Fault(Remedy::other_device,
+                Fault::Text{"read the machine description of", session.capsule_name,
+                            to_string(machine.error()), {}});
+  const auto from = session.save_image ? machine::Start::resume : machine::Start::boot;
+  auto clearing = preflight(parts, opened.head.head, *machine, from);
+  const auto clearance = co_await std::move(clearing);
+  auto lending = offload(parts.lanes.files, [&] {
+    return lend_chains(opened.capsule, opened.head.head, session.disks);
+  });
+  auto chains = co_await std::move(lending);
+  auto plan = session_plan(parts, session, std::move(chains.disks));
+  plan.start = from;
+  const auto xml = machine::write_domain(*machine, clearance.policy, plan);
+  if (session.defined_by == DefinedBy::us) {
+    auto defining = parts.hypervisor.define(xml);
+    co_await std::move(defining);
+  }
+  auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
+  co_await std::move(giving);
+  if (session.save_image) {
+    auto restoring = parts.hypervisor.restore(session.domain, *session.save_image);
+    co_await std::move(restoring);
+    auto resuming = parts.hypervisor.resume(session.domain);
+    co_await std::move(resuming);
+  } else {
+    auto starting = parts.hypervisor.start(session.domain, xml);
+    co_await std::move(starting);
+  }
+  const auto image = std::exchange(session.save_image, std::nullopt);
+  session.phase = Phase::running;
+  session.disk_sequence = stick->disk_sequence();
+  auto noting = save(parts, session);
+  co_await std::move(noting);
+  if (image) {
+    auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(*image); });
+    co_await std::move(removing);
+  }
+  co_return session;
+}
+
+}  // namespace satchel

@@ -1,0 +1,26 @@
+// What the runtime tells the journal of a capsule: one grammar for transitions, failures and
+// notices, each notable kind with its MESSAGE_ID (docs/JOURNAL.md). Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/fault.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "core/effect.hpp"
+#include "core/event.hpp"
+#include "core/state.hpp"
+
+namespace satchel {
+
+LogLine transition_line(CapsuleId id, const std::string& name, std::string_view before,
+                        std::string_view after, std::string_view cause);
+LogLine failure_line(CapsuleId id, const std::string& name, const Fault& fault);
+LogLine notice_line(CapsuleId id, const std::string& name, core::Notice notice,
+                    const core::State& state);
+
+/// "eject": what an asked event asks for, as in "could not eject vm1".
+std::string asked_for(const core::Event& event);
+
+}  // namespace satchel

@@ -1,0 +1,58 @@
+// What the runtime is made of: built once in daemon/, replaced part by part in tests. Everything
+// here outlives every job. Loop thread, but for what says otherwise itself.
+#pragma once
+
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "async/lanes.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "config/config.hpp"
+#include "crypto/host_key.hpp"
+#include "ports/authority.hpp"
+#include "ports/hypervisor.hpp"
+#include "ports/plugs.hpp"
+#include "ports/volumes.hpp"
+#include "runtime/meter.hpp"
+#include "session/session_shelf.hpp"
+
+namespace satchel {
+
+struct Parts {
+  boost::asio::any_io_executor loop;
+  Lanes& lanes;
+  Hypervisor& hypervisor;
+  Volumes& volumes;
+  Plugs& plugs;
+  Authority& authority;
+  Log& log;
+  const HostKey& key;
+  SessionShelf& shelf;
+  Config config;
+  std::string host_name;
+  std::filesystem::path state_directory;
+  std::filesystem::path runtime_directory;  ///< FIFOs only
+  std::function<UnixMicros()> now;
+};
+
+/// Threads that compress or decompress at once.
+inline unsigned worker_threads(const Config& config) {
+  const auto cores = std::max(1U, std::thread::hardware_concurrency());
+  return config.compression.threads == 0 ? cores : config.compression.threads;
+}
+
+/// What a job gets besides its order. Copied into the coroutine.
+struct JobContext {
+  JobId id;
+  std::stop_token stop;
+  std::shared_ptr<Meter> meter;
+};
+
+}  // namespace satchel

@@ -1,0 +1,133 @@
+#include "runtime/sessions.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "base/handle.hpp"
+
+namespace satchel {
+
+namespace {
+
+core::Guest guest_in(const Session& session, const std::optional<DomainEntry>& guest) {
+  const auto when_gone = [&] {
+    if (session.phase == Phase::launching) return core::Guest::unborn;
+    return session.save_image ? core::Guest::saved : core::Guest::off;
+  };
+  if (!guest) return when_gone();
+  switch (guest->state) {
+    case GuestState::running:
+      return core::Guest::runs;
+    case GuestState::paused:
+      return session.phase == Phase::launching ? core::Guest::unborn : core::Guest::paused;
+    case GuestState::paused_by_io_error:
+      return core::Guest::halted;
+    case GuestState::shut_off:
+    case GuestState::crashed:
+      return when_gone();
+  }
+  return when_gone();
+}
+
+}  // namespace
+
+core::Session core_session(const Session& session,
+                           const std::optional<DomainEntry>& guest) {
+  core::Session out;
+  out.id = session.session;
+  out.base = session.base;
+  out.committing = session.committing;
+  out.domain = session.domain;
+  out.guest = guest_in(session, guest);
+  return out;
+}
+
+Task<core::Session> core_session_now(Parts& parts, Session session) {
+  auto finding = parts.hypervisor.find(session.domain);
+  const auto guest = co_await std::move(finding);
+  co_return core_session(session, guest);
+}
+
+bool is_alive(const std::optional<DomainEntry>& guest) {
+  return guest && (guest->state == GuestState::running || guest->state == GuestState::paused ||
+                   guest->state == GuestState::paused_by_io_error);
+}
+
+std::filesystem::path serial_log(const Parts& parts, CapsuleId capsule) {
+  return parts.state_directory / "serial" / (capsule.value.str() + ".log");
+}
+
+machine::SessionPlan session_plan(const Parts& parts, const Session& session,
+                                  std::vector<machine::SessionDisk> disks) {
+  machine::SessionPlan plan;
+  plan.domain_name = session.domain_name;
+  plan.disks = std::move(disks);
+  plan.serial_log_path = serial_log(parts, session.capsule).string();
+  if (session.nvram) plan.nvram_path = *session.nvram;
+  return plan;
+}
+
+std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule) {
+  auto directory = parts.runtime_directory / capsule.value.str();
+  if (::mkdir(directory.c_str(), 0711) != 0 && errno != EEXIST)
+    throw fault_from_errno(errno, "make", directory.string());
+  return directory;
+}
+
+Task<void> end_if_alive(Parts& parts, DomainId domain) {
+  auto finding = parts.hypervisor.find(domain);
+  const auto guest = co_await std::move(finding);
+  if (!is_alive(guest)) co_return;
+  auto ending = parts.hypervisor.destroy(domain);
+  co_await std::move(ending);
+}
+
+Task<void> leave_overlays(Parts& parts, Session session,
+                          std::vector<std::string> targets) {
+  auto finding = parts.hypervisor.find(session.domain);
+  const auto guest = co_await std::move(finding);
+  if (is_alive(guest)) {
+    auto merging = parts.hypervisor.merge_overlays(session.domain, std::move(targets));
+    co_await std::move(merging);
+  }
+  if (session.original_definition) {
+    auto defining = parts.hypervisor.define(*session.original_definition);
+    co_await std::move(defining);
+  }
+}
+
+Task<void> drop_session(Parts& parts, Session session) {
+  auto ending = end_if_alive(parts, session.domain);
+  co_await std::move(ending);
+  if (session.defined_by == DefinedBy::us) {
+    auto removing = parts.hypervisor.undefine(session.domain);
+    co_await std::move(removing);
+  } else if (session.original_definition) {
+    auto defining = parts.hypervisor.define(*session.original_definition);
+    co_await std::move(defining);
+  }
+  auto removing = offload(parts.lanes.files,
+                          [&parts, capsule = session.capsule] { parts.shelf.remove(capsule); });
+  co_await std::move(removing);
+}
+
+void write_private_file(const std::filesystem::path& file, std::string_view bytes) {
+  const UniqueFd out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                            0600));
+  if (!out) throw fault_from_errno(errno, "make", file.string());
+  while (!bytes.empty()) {
+    const auto n = ::write(out.get(), bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw fault_from_errno(errno, "write", file.string());
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (::fsync(out.get()) != 0) throw fault_from_errno(errno, "write", file.string());
+}
+
+}  // namespace satchel

@@ -1,0 +1,50 @@
+// What is done with sessions outside of the jobs that begin and end them. Loop thread; all throw
+// Fault.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/words.hpp"
+#include "machine/writing.hpp"
+#include "runtime/parts.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+/// The session as the state machine sees it; `guest` is none when libvirt does not know the domain.
+core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest);
+/// The same, asking libvirt now.
+Task<core::Session> core_session_now(Parts& parts, Session session);
+
+/// Whether there is something in memory to be saved.
+bool is_alive(const std::optional<DomainEntry>& guest);
+
+/// How the session's domain is written on this host.
+machine::SessionPlan session_plan(const Parts& parts, const Session& session,
+                                  std::vector<machine::SessionDisk> disks);
+/// Where a session's guest writes its serial console: it outlives the session.
+std::filesystem::path serial_log(const Parts& parts, CapsuleId capsule);
+
+/// A directory for one capsule's FIFOs, made if need be.
+std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule);
+
+/// Ends the guest if it is there.
+Task<void> end_if_alive(Parts& parts, DomainId domain);
+
+/// Merges a pack's overlays back into the machine's own disks and restores its own definition: the
+/// guest goes on as if it had not been packed.
+Task<void> leave_overlays(Parts& parts, Session session,
+                          std::vector<std::string> targets);
+
+/// Ends the guest if there is one, puts the host's own definition back or removes ours, removes
+/// overlays and journal.
+Task<void> drop_session(Parts& parts, Session session);
+
+/// Writes a file that only root reads, anew. Files lane.
+void write_private_file(const std::filesystem::path& file, std::string_view bytes);
+
+}  // namespace satchel

@@ -1,0 +1,47 @@
+// A mounted device of ours: its place, and the one descriptor that keeps it mounted until we let go.
+// Shared by the host and the jobs that work on it; loop thread, but root() may be used on a lane
+// while a job holds the stick.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "async/lanes.hpp"
+#include "base/handle.hpp"
+#include "core/words.hpp"
+#include "ports/volumes.hpp"
+#include "runtime/view.hpp"
+
+namespace satchel {
+
+class Stick {
+ public:
+  Stick(core::Insertion insertion, std::uint64_t disk_sequence, Volume volume)
+      : insertion_(insertion), disk_sequence_(disk_sequence), volume_(std::move(volume)) {}
+
+  core::Insertion insertion() const { return insertion_; }
+  /// The kernel's DISKSEQ: the same over a restart of the daemon, new at each insertion.
+  std::uint64_t disk_sequence() const { return disk_sequence_; }
+  const Volume& volume() const { return volume_; }
+  const std::string& mount_point() const { return mount_point_; }
+  bool is_open() const { return static_cast<bool>(root_); }
+  /// Directory descriptor of the mounted filesystem.
+  int root() const { return root_.get(); }
+
+  /// Mounts and opens it.
+  Task<void> open(Volumes& volumes, Lane& files);
+  /// What is left for us on it; blocks, so call it on the files lane.
+  ByteCount free_space() const;
+  /// Lets go of the mount, so that anybody's unmount succeeds. No error when it is not open.
+  void close() { root_.reset(); }
+
+ private:
+  core::Insertion insertion_;
+  std::uint64_t disk_sequence_;
+  Volume volume_;
+  std::string mount_point_;
+  UniqueFd root_;
+};
+
+}  // namespace satchel
