@@ -176,8 +176,8 @@ class Host:
         return Ticks(serial)
 
     def serial_of(self, capsule):
-        """The Ticks of a capsule that this host launched."""
-        return Ticks(os.path.join(self.state, "sessions", capsule, "serial.log"))
+        """The Ticks of a capsule that this host launched, by its UUID; all its sessions here in one file."""
+        return Ticks(os.path.join(self.state, "serial", capsule + ".log"))
 
     def guests(self):
         """Process ids of the QEMUs that run on this host, by name of the guest."""
