@@ -1,0 +1,151 @@
+// What this host can do: the questions of preflight.
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <fstream>
+#include <optional>
+
+#include "libvirt/fault.hpp"
+#include "libvirt/hypervisor.hpp"
+#include "libvirt/link.hpp"
+#include "libvirt/xml.hpp"
+
+namespace satchel {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// What can be allocated without swapping, page cache included (proc(5), MemAvailable).
+ByteCount available_memory() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string key;
+  std::uint64_t kibibytes = 0;
+  std::string unit;
+  while (meminfo >> key >> kibibytes) {
+    if (key == "MemAvailable:") return ByteCount(kibibytes << 10);
+    std::getline(meminfo, unit);
+  }
+  throw Fault(Remedy::report_bug,
+              Fault::Text{"read", "/proc/meminfo", "it has no line MemAvailable", {}});
+}
+
+HostAbility ask_ability(Link& link, Accelerator accelerator) {
+  const auto connection = link.connection();
+  const CText capabilities(virConnectGetCapabilities(connection.get()));
+  unsigned long libvirt_version = 0;
+  unsigned long emulator_version = 0;
+  if (!capabilities || virConnectGetLibVersion(connection.get(), &libvirt_version) < 0 ||
+      virConnectGetVersion(connection.get(), &emulator_version) < 0)
+    throw_libvirt_fault("ask for the abilities of", link.uri());
+  auto ability = read_capabilities(capabilities.get(), accelerator);
+  if (!ability)
+    throw Fault(Remedy::ask_admin,
+                Fault::Text{"run machines on", link.uri(), to_string(ability.error()), {}});
+  ability->uri = link.uri();
+  ability->free_memory = available_memory();
+  ability->libvirt_version = libvirt_version;
+  ability->emulator_version = emulator_version;
+  return *ability;
+}
+
+/// Ends the probes that an earlier run left behind: one that can end by itself still runs.
+void end_stuck_probes(virConnectPtr connection) {
+  virDomainPtr* list = nullptr;
+  const int count = virConnectListAllDomains(connection, &list, VIR_CONNECT_LIST_DOMAINS_PAUSED);
+  if (count < 0) throw_libvirt_fault("list", "the paused machines");
+  const std::vector<DomainHandle> paused(list, list + count);
+  std::free(list);
+  for (const auto& domain : paused)
+    if (std::string_view(virDomainGetName(domain.get())).starts_with(probe_prefix))
+      static_cast<void>(virDomainDestroy(domain.get()));  // the next probe tries again
+}
+
+/// Whether libvirt could start the probe. A lost connection is a Fault, a guest that died is not.
+bool start_probe(Link& link, DomainId id, Accelerator accelerator) {
+  const auto connection = link.connection();
+  end_stuck_probes(connection.get());
+  // No automatic end: the embedded driver has none.
+  const DomainHandle domain(
+      virDomainCreateXML(connection.get(), probe_xml(id, accelerator).c_str(), 0));
+  if (domain) return true;
+  const bool unreachable = libvirt_error_code() == VIR_ERR_RPC;
+  auto fault = libvirt_fault("start", "a probe guest");
+  if (unreachable || virConnectIsAlive(connection.get()) != 1) throw fault;
+  return false;
+}
+
+void end_probe(Link& link, DomainId id) {
+  const auto connection = link.connection();
+  const DomainHandle domain(virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
+  if (!domain || virDomainDestroy(domain.get()) == 0) return;
+  if (const int code = libvirt_error_code();
+      code != VIR_ERR_NO_DOMAIN && code != VIR_ERR_OPERATION_INVALID)
+    throw_libvirt_fault("end", "a probe guest");
+}
+
+}  // namespace
+
+Task<HostAbility> LibvirtHypervisor::ability(Accelerator accelerator) {
+  return offload(lanes_.quick,
+                             [link = link_, accelerator] { return ask_ability(*link, accelerator); });
+}
+
+Task<bool> LibvirtHypervisor::works(Accelerator accelerator) {
+  if (const auto known = works_.find(accelerator); known != works_.end()) co_return known->second;
+  const bool answer = co_await probe(accelerator);
+  works_[accelerator] = answer;
+  co_return answer;
+}
+
+Task<bool> LibvirtHypervisor::probe(Accelerator accelerator) {
+  using What = GuestEvent::What;
+  constexpr auto patience = std::chrono::seconds(30);
+  const auto link = link_;
+  const DomainId id(Uuid::random());
+  asio::steady_timer ended(link->loop(), patience);
+  std::optional<bool> answer;
+  link->watch(id, [&](GuestEvent event) {
+    // Its reset is how the firmware ends it; being paused is what KVM does to a guest it can't run.
+    if (event.what == What::stopped_by_guest) answer = true;
+    if (event.what == What::crashed || event.what == What::paused) answer = false;
+    if (answer) ended.cancel();
+  });
+  std::exception_ptr failed;
+  try {
+    auto starting = offload(
+        lanes_.slow, [link, id, accelerator] { return start_probe(*link, id, accelerator); });
+    if (!co_await std::move(starting)) answer = false;
+    boost::system::error_code interrupted;
+    if (!answer) co_await ended.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
+    auto ending = offload(lanes_.quick, [link, id] { end_probe(*link, id); });
+    co_await std::move(ending);
+  } catch (const Fault&) {
+    failed = std::current_exception();
+  }
+  link->watch(id, {});
+  if (failed) std::rethrow_exception(failed);
+  co_return answer.value_or(false);
+}
+
+Task<std::optional<std::string>> LibvirtHypervisor::cpu_obstacle(std::string cpu_xml,
+                                                                 std::string machine_type,
+                                                                 Accelerator accelerator) {
+  return offload(lanes_.quick, [=, link = link_]() -> std::optional<std::string> {
+    const auto ability = ask_ability(*link, accelerator);
+    const auto connection = link->connection();
+    const int result = virConnectCompareHypervisorCPU(
+        connection.get(), ability.emulator.c_str(), ability.architecture.c_str(),
+        machine_type.c_str(), virt_type(accelerator).c_str(), cpu_xml.c_str(),
+        VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE);
+    if (result > VIR_CPU_COMPARE_INCOMPATIBLE) return std::nullopt;
+    if (result == VIR_CPU_COMPARE_INCOMPATIBLE) return "this computer's processor lacks features";
+    if (libvirt_error_code() == VIR_ERR_CPU_INCOMPATIBLE) return libvirt_error_text();
+    throw_libvirt_fault("compare processors with", link->uri());
+  });
+}
+
+}  // namespace satchel

@@ -1,0 +1,386 @@
+#include "fake_hypervisor.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <csignal>
+
+#include "fake_save_image.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+using What = GuestEvent::What;
+
+Fault refusal(const char* doing, const std::string& object, std::string why) {
+  return Fault(Remedy::fix_request, Fault::Text{doing, object, std::move(why), {}});
+}
+
+/// The text between two marks from a position on; empty when there is none.
+std::string between(const std::string& text, const std::string& from, const std::string& to,
+                    std::size_t at = 0) {
+  auto begin = text.find(from, at);
+  if (begin == std::string::npos) return {};
+  begin += from.size();
+  return text.substr(begin, text.find(to, begin) - begin);
+}
+
+std::set<std::string> groups_in(const std::string& xml) {
+  std::set<std::string> groups;
+  for (const std::string quote : {"'", "\""})
+    for (auto at = xml.find("fdgroup=" + quote); at != std::string::npos;
+         at = xml.find("fdgroup=" + quote, at + 1))
+      groups.insert(between(xml, "fdgroup=" + quote, quote, at));
+  return groups;
+}
+
+}  // namespace
+
+FakeHypervisor::FakeHypervisor(boost::asio::any_io_executor loop, Lanes& lanes)
+    : loop_(std::move(loop)), lanes_(lanes) {
+  std::signal(SIGPIPE, SIG_IGN);
+  abilities.uri = "fake:///";
+  abilities.architecture = "x86_64";
+  abilities.emulator = "/usr/bin/qemu-system-x86_64";
+  abilities.host_cpu = "Fake";
+  abilities.machine_types = {"pc", "pc-i440fx-7.2", "q35", "pc-q35-7.2"};
+  abilities.free_memory = mebibytes(8192);
+  abilities.libvirt_version = 9000000;
+  abilities.emulator_version = 7002000;
+}
+
+void FakeHypervisor::fail(Call call, int nth, Remedy remedy) {
+  failures_[call][counts_[call] + nth] = remedy;
+}
+
+int FakeHypervisor::count(Call call) const {
+  const auto found = counts_.find(call);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+void FakeHypervisor::enter(Call call, const std::string& object) {
+  const int number = ++counts_[call];
+  if (!connected_)
+    throw Fault(Remedy::retry, Fault::Text{"reach", "the hypervisor", "connection lost", {}});
+  if (const auto planned = failures_[call].find(number); planned != failures_[call].end())
+    throw Fault(planned->second, Fault::Text{"do as asked with", object, "a planned failure", {}});
+}
+
+FakeHypervisor::Machine& FakeHypervisor::known(DomainId id, const char* doing) {
+  const auto found = machines_.find(id);
+  if (found == machines_.end())
+    throw refusal(doing, "machine " + id.value.str(), "there is no such machine");
+  return found->second;
+}
+
+FakeHypervisor::Machine& FakeHypervisor::active(DomainId id, const char* doing) {
+  auto& machine = known(id, doing);
+  if (machine.live.empty()) throw refusal(doing, machine.name, "domain is not running");
+  return machine;
+}
+
+void FakeHypervisor::tell(DomainId id, What what, std::string detail) {
+  GuestEvent event{id, what, std::move(detail)};
+  boost::asio::post(loop_, [this, event = std::move(event)] {
+    if (connected_ && on_event_) on_event_(event);
+  });
+}
+
+DomainEntry FakeHypervisor::entry(DomainId id, const Machine& machine) const {
+  return {id, machine.name, machine.state, !machine.inactive.empty()};
+}
+
+/// Makes the machine live, with its lent files used up whether that comes about or not.
+void FakeHypervisor::activate(DomainId id, const std::string& xml, const char* doing) {
+  const auto name = between(xml, "<name>", "</name>");
+  if (const auto there = machines_.find(id); there != machines_.end() && !there->second.live.empty())
+    throw refusal(doing, name, "domain '" + name + "' is already active");
+  std::set<std::string> given;
+  if (const auto there = machines_.find(id); there != machines_.end()) {
+    given = lent(id);
+    there->second.lent.clear();
+  }
+  for (const auto& group : groups_in(xml))
+    if (!given.contains(group))
+      throw refusal(doing, name, "file descriptor group '" + group +
+                                     "' was not associated with the domain");
+  auto& machine = machines_[id];
+  machine.name = name;
+  machine.live = xml;
+}
+
+void FakeHypervisor::deactivate(DomainId id) {
+  auto& machine = machines_.at(id);
+  if (machine.aborted) *machine.aborted = true;
+  machine.live.clear();
+  machine.state = GuestState::shut_off;
+  machine.overlays.clear();
+  if (machine.inactive.empty()) machines_.erase(id);
+}
+
+void FakeHypervisor::listen(std::function<void(GuestEvent)> on_event) {
+  on_event_ = std::move(on_event);
+}
+
+void FakeHypervisor::listen_connection(std::function<void(bool)> on_change) {
+  on_change_ = std::move(on_change);
+}
+
+void FakeHypervisor::tick(DomainId id) {
+  auto& machine = known(id, "tick");
+  if (machine.state == GuestState::running) ++machine.counter;
+}
+
+void FakeHypervisor::guest_shuts_down(DomainId id) {
+  active(id, "shut down");
+  deactivate(id);
+  tell(id, What::stopped_by_guest, "shut down");
+}
+
+void FakeHypervisor::guest_crashes(DomainId id) {
+  active(id, "crash");
+  deactivate(id);
+  tell(id, What::crashed, "its emulator ended");
+}
+
+void FakeHypervisor::disk_fails(DomainId id, std::string reason) {
+  active(id, "stop").state = GuestState::paused_by_io_error;
+  tell(id, What::paused_by_io_error, std::move(reason));
+}
+
+void FakeHypervisor::lose_connection() {
+  connected_ = false;
+  // libvirt takes back what a connection lent.
+  for (auto& [id, machine] : machines_) machine.lent.clear();
+  boost::asio::post(loop_, [this] {
+    if (on_change_) on_change_(false);
+  });
+}
+
+void FakeHypervisor::regain_connection() {
+  connected_ = true;
+  boost::asio::post(loop_, [this] {
+    if (on_change_) on_change_(true);
+  });
+}
+
+std::uint64_t FakeHypervisor::counter(DomainId id) const { return machines_.at(id).counter; }
+
+std::set<std::string> FakeHypervisor::lent(DomainId id) const {
+  std::set<std::string> groups;
+  for (const auto& [group, files] : machines_.at(id).lent) groups.insert(group);
+  return groups;
+}
+
+std::vector<std::string> FakeHypervisor::overlays(DomainId id, const std::string& target) const {
+  const auto& all = machines_.at(id).overlays;
+  const auto found = all.find(target);
+  return found == all.end() ? std::vector<std::string>() : found->second;
+}
+
+Task<std::vector<DomainEntry>> FakeHypervisor::domains() {
+  enter(Call::list, "machines");
+  std::vector<DomainEntry> entries;
+  for (const auto& [id, machine] : machines_) entries.push_back(entry(id, machine));
+  co_return entries;
+}
+
+Task<std::optional<DomainEntry>> FakeHypervisor::find(DomainId id) {
+  enter(Call::find, id.value.str());
+  std::optional<DomainEntry> found;
+  if (const auto there = machines_.find(id); there != machines_.end())
+    found = entry(id, there->second);
+  co_return found;
+}
+
+Task<std::optional<DomainXml>> FakeHypervisor::describe(std::string name_or_id) {
+  enter(Call::describe, name_or_id);
+  std::optional<DomainXml> found;
+  const auto uuid = Uuid::parse(name_or_id);
+  for (const auto& [id, machine] : machines_)
+    if ((uuid && id.value == *uuid) || (!found && machine.name == name_or_id))
+      found = DomainXml{entry(id, machine), machine.live, machine.inactive};
+  co_return found;
+}
+
+Task<HostAbility> FakeHypervisor::ability(Accelerator) {
+  enter(Call::ability, "host");
+  co_return abilities;
+}
+
+Task<bool> FakeHypervisor::works(Accelerator accelerator) {
+  enter(Call::works, "host");
+  co_return usable.contains(accelerator);
+}
+
+Task<std::optional<std::string>> FakeHypervisor::cpu_obstacle(std::string, std::string,
+                                                              Accelerator) {
+  enter(Call::cpu_obstacle, "host");
+  co_return cpu_is_short_of;
+}
+
+Task<void> FakeHypervisor::define(std::string xml) {
+  enter(Call::define, "machine");
+  const auto name = between(xml, "<name>", "</name>");
+  const auto uuid = Uuid::parse(between(xml, "<uuid>", "</uuid>"));
+  if (!uuid || name.empty()) throw refusal("define", "a machine", "it has no name or no uuid");
+  for (const auto& [id, machine] : machines_)
+    if ((machine.name == name) != (id.value == *uuid))
+      throw refusal("define", name, "the name or the uuid is another machine's");
+  auto& machine = machines_[DomainId(*uuid)];
+  machine.name = name;
+  machine.inactive = xml;
+  co_return;
+}
+
+Task<void> FakeHypervisor::undefine(DomainId id) {
+  enter(Call::undefine, id.value.str());
+  if (const auto there = machines_.find(id); there != machines_.end()) {
+    there->second.inactive.clear();
+    if (there->second.live.empty()) machines_.erase(there);
+  }
+  co_return;
+}
+
+Task<void> FakeHypervisor::lend(DomainId id, std::vector<LentFiles> files) {
+  enter(Call::lend, id.value.str());
+  auto& machine = known(id, "lend files to");
+  for (auto& file : files) {
+    if (file.descriptors.empty())
+      machine.lent.erase(file.group);
+    else
+      machine.lent[file.group] = std::move(file.descriptors);
+  }
+  co_return;
+}
+
+Task<void> FakeHypervisor::start(DomainId id, std::string xml) {
+  enter(Call::start, id.value.str());
+  activate(id, xml, "start");
+  auto& machine = machines_.at(id);
+  machine.state = GuestState::running;
+  machine.counter = 0;
+  tell(id, What::resumed);
+  tell(id, What::started);
+  co_return;
+}
+
+Task<void> FakeHypervisor::restore(DomainId id, std::string path) {
+  enter(Call::restore, id.value.str());
+  auto reading = offload(lanes_.slow, [path] { return read_fake_save(path); });
+  const auto image = co_await std::move(reading);
+  if (between(image.xml, "<uuid>", "</uuid>") != id.value.str())
+    throw refusal("restore", "machine " + id.value.str(), "the image is another machine's");
+  activate(id, image.xml, "restore");
+  auto& machine = machines_.at(id);
+  machine.state = GuestState::paused;
+  machine.counter = image.counter;
+  tell(id, What::started);
+  tell(id, What::paused, "restored paused");
+}
+
+Task<void> FakeHypervisor::resume(DomainId id) {
+  enter(Call::resume, id.value.str());
+  auto& machine = active(id, "resume");
+  if (machine.state == GuestState::running)
+    throw refusal("resume", machine.name, "domain is already running");
+  machine.state = GuestState::running;
+  tell(id, What::resumed);
+  co_return;
+}
+
+Task<void> FakeHypervisor::pause(DomainId id) {
+  enter(Call::pause, id.value.str());
+  auto& machine = active(id, "pause");
+  if (machine.state == GuestState::running) tell(id, What::paused, "paused");
+  machine.state = GuestState::paused;
+  co_return;
+}
+
+Task<void> FakeHypervisor::destroy(DomainId id) {
+  enter(Call::destroy, id.value.str());
+  active(id, "end");
+  deactivate(id);
+  tell(id, What::stopped_by_host, "destroyed");
+  co_return;
+}
+
+Task<void> FakeHypervisor::save(DomainId id, std::string path) {
+  enter(Call::save, id.value.str());
+  auto& machine = active(id, "save");
+  if (machine.aborted) throw refusal("save", machine.name, "another job is active");
+  const auto before = machine.state;
+  const auto aborted = std::make_shared<std::atomic<bool>>(false);
+  machine.aborted = aborted;
+  machine.state = GuestState::paused;
+  if (before == GuestState::running) tell(id, What::paused, "paused for a save");
+  FakeSaveImage image{machine.live, machine.counter, before == GuestState::running, stream_bytes};
+  const auto after = std::exchange(fail_after_stream_, false) ? AfterStream::fail
+                                                              : AfterStream::finish;
+  auto writing = offload(lanes_.slow, [path, image = std::move(image), after, aborted] {
+    write_fake_save(path, image, after, *aborted);
+  });
+  std::exception_ptr failed;
+  try {
+    co_await std::move(writing);
+  } catch (const Fault&) {
+    failed = std::current_exception();
+  }
+  // It may have been destroyed, and even started again, meanwhile.
+  const auto there = machines_.find(id);
+  const bool same = there != machines_.end() && there->second.aborted == aborted &&
+                    !there->second.live.empty();
+  if (there != machines_.end() && there->second.aborted == aborted) there->second.aborted.reset();
+  if (!same) throw refusal("save", "machine " + id.value.str(), "domain is not running");
+  if (failed) {
+    there->second.state = before;
+    if (before == GuestState::running) tell(id, What::resumed);
+    std::rethrow_exception(failed);
+  }
+  deactivate(id);
+  tell(id, What::stopped_by_host, "saved");
+}
+
+Task<void> FakeHypervisor::abort_job(DomainId id) {
+  enter(Call::abort_job, id.value.str());
+  auto& machine = active(id, "abort the job of");
+  if (machine.aborted) *machine.aborted = true;
+  co_return;
+}
+
+Task<void> FakeHypervisor::overlay_disks(DomainId id, std::vector<Overlay> overlays) {
+  enter(Call::overlay, id.value.str());
+  auto& machine = active(id, "put overlays over the disks of");
+  for (const auto& overlay : overlays) {
+    const auto named = machine.live.find("<target dev='" + overlay.target + "'") !=
+                           std::string::npos ||
+                       machine.live.find("<target dev=\"" + overlay.target + "\"") !=
+                           std::string::npos;
+    if (!named || ::access(overlay.path.c_str(), F_OK) != 0)
+      throw refusal("put overlays over the disks of", machine.name,
+                    "there is no disk " + overlay.target + " or no file " + overlay.path);
+  }
+  for (const auto& overlay : overlays) machine.overlays[overlay.target].push_back(overlay.path);
+  co_return;
+}
+
+Task<void> FakeHypervisor::merge_overlays(DomainId id, std::vector<std::string> targets) {
+  enter(Call::merge, id.value.str());
+  auto& machine = active(id, "merge the overlay of");
+  for (const auto& target : targets) {
+    auto& stack = machine.overlays[target];
+    if (stack.empty())
+      throw refusal("merge the overlay of", machine.name, "disk " + target + " has no overlay");
+    stack.pop_back();
+  }
+  co_return;
+}
+
+Task<bool> FakeHypervisor::set_guest_time(DomainId id) {
+  enter(Call::set_time, id.value.str());
+  active(id, "set the clock of");
+  co_return has_agent;
+}
+
+}  // namespace satchel::test

@@ -1,0 +1,108 @@
+// A small hypervisor without guests: machines are entries whose "memory" is a counter that a test
+// advances. Saves and restores really go through the paths that they are given, in libvirt's order
+// (two opens) and container. It passes the same contract as the real one (tests/libvirt). Loop thread.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "base/fault.hpp"
+#include "ports/hypervisor.hpp"
+
+namespace satchel::test {
+
+class FakeHypervisor final : public Hypervisor {
+ public:
+  FakeHypervisor(boost::asio::any_io_executor loop, Lanes& lanes);
+
+  enum class Call { list, describe, find, ability, works, cpu_obstacle, define, undefine, lend, start,
+                    restore, resume, pause, destroy, save, abort_job, overlay, merge, set_time };
+
+  // What a test arranges.
+
+  /// The nth call of that kind from now on fails; 1 is the next one.
+  void fail(Call call, int nth = 1, Remedy remedy = Remedy::retry);
+  /// The next save fails between the end of its stream and its header.
+  void fail_save_after_stream() { fail_after_stream_ = true; }
+  HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed
+  std::set<Accelerator> usable{Accelerator::tcg};
+  std::optional<std::string> cpu_is_short_of;  ///< what cpu_obstacle answers
+  bool has_agent = false;
+  std::size_t stream_bytes = 256 << 10;  ///< of a save, about
+
+  // What happens to guests by itself.
+
+  void tick(DomainId id);  ///< a running guest counts by one; any other stands still
+  void guest_shuts_down(DomainId id);
+  void guest_crashes(DomainId id);
+  void disk_fails(DomainId id, std::string reason);
+  void lose_connection();  ///< all calls fail until it is regained; guests go on
+  void regain_connection();
+
+  // What a test sees.
+
+  int count(Call call) const;  ///< how often it was called, failures included
+  std::uint64_t counter(DomainId id) const;
+  std::set<std::string> lent(DomainId id) const;  ///< groups not used up yet
+  std::vector<std::string> overlays(DomainId id, const std::string& target) const;
+
+  Task<std::vector<DomainEntry>> domains() override;
+  Task<std::optional<DomainXml>> describe(std::string name_or_id) override;
+  Task<std::optional<DomainEntry>> find(DomainId id) override;
+  Task<HostAbility> ability(Accelerator accelerator) override;
+  Task<bool> works(Accelerator accelerator) override;
+  Task<std::optional<std::string>> cpu_obstacle(std::string cpu_xml, std::string machine_type,
+                                                Accelerator accelerator) override;
+  Task<void> define(std::string xml) override;
+  Task<void> undefine(DomainId id) override;
+  Task<void> lend(DomainId id, std::vector<LentFiles> files) override;
+  Task<void> start(DomainId id, std::string xml) override;
+  Task<void> restore(DomainId id, std::string path) override;
+  Task<void> resume(DomainId id) override;
+  Task<void> pause(DomainId id) override;
+  Task<void> destroy(DomainId id) override;
+  Task<void> save(DomainId id, std::string path) override;
+  Task<void> abort_job(DomainId id) override;
+  Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) override;
+  Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) override;
+  Task<bool> set_guest_time(DomainId id) override;
+  void listen(std::function<void(GuestEvent)> on_event) override;
+  void listen_connection(std::function<void(bool up)> on_change) override;
+
+ private:
+  struct Machine {
+    std::string name;
+    std::string inactive;  ///< empty: transient
+    std::string live;      ///< empty: not active
+    GuestState state = GuestState::shut_off;
+    std::uint64_t counter = 0;
+    std::map<std::string, std::vector<UniqueFd>> lent;
+    std::map<std::string, std::vector<std::string>> overlays;
+    /// Set while a save streams; true ends it.
+    std::shared_ptr<std::atomic<bool>> aborted;
+  };
+
+  void enter(Call call, const std::string& object);
+  Machine& known(DomainId id, const char* doing);
+  Machine& active(DomainId id, const char* doing);
+  void activate(DomainId id, const std::string& xml, const char* doing);
+  void deactivate(DomainId id);
+  void tell(DomainId id, GuestEvent::What what, std::string detail = {});
+  DomainEntry entry(DomainId id, const Machine& machine) const;
+
+  boost::asio::any_io_executor loop_;
+  Lanes& lanes_;
+  std::map<DomainId, Machine> machines_;
+  std::map<Call, int> counts_;
+  std::map<Call, std::map<int, Remedy>> failures_;  ///< by the number of the call
+  bool fail_after_stream_ = false;
+  bool connected_ = true;
+  std::function<void(GuestEvent)> on_event_;
+  std::function<void(bool)> on_change_;
+};
+
+}  // namespace satchel::test

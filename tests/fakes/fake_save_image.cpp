@@ -1,0 +1,113 @@
+#include "fake_save_image.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "base/fault.hpp"
+#include "base/handle.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+constexpr std::size_t header_bytes = 92;
+constexpr std::string_view unfinished = "LibvirtQemudPart";
+constexpr std::string_view finished = "LibvirtQemudSave";
+constexpr std::string_view stream_start("QEVM\0\0\0\3", 8);
+
+Fault save_fault(const std::string& path, const std::string& why) {
+  return Fault(Remedy::retry, Fault::Text{"save to", path, why, {}});
+}
+
+std::string header(std::string_view magic, const FakeSaveImage& image) {
+  // version, length of the XML with its NUL, was running, compression, cookie offset; in host order
+  std::array<std::uint32_t, 19> words{2, static_cast<std::uint32_t>(image.xml.size() + 1),
+                                      image.was_running ? 1U : 0U};
+  std::string out(magic);
+  out.append(reinterpret_cast<const char*>(words.data()), sizeof words);
+  return out;
+}
+
+std::string stream(const FakeSaveImage& image) {
+  std::string out(stream_start);
+  out.append(reinterpret_cast<const char*>(&image.counter), sizeof image.counter);
+  // Bytes that compress a little and depend on the counter.
+  for (std::uint64_t i = out.size(); i < image.stream_bytes; ++i)
+    out.push_back(static_cast<char>((i >> 6) * (image.counter + 1)));
+  return out;
+}
+
+UniqueFd open_writer(const std::string& path, int flags, const std::atomic<bool>& aborted) {
+  while (true) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | flags, 0600));
+    if (fd) return fd;
+    if (errno != ENXIO) throw save_fault(path, std::strerror(errno));
+    if (aborted) throw save_fault(path, "operation aborted: canceled by client");
+    ::poll(nullptr, 0, 2);  // a FIFO that nobody reads yet
+  }
+}
+
+void write_all(const std::string& path, const UniqueFd& fd, std::string_view bytes,
+               const std::atomic<bool>& aborted) {
+  while (!bytes.empty()) {
+    if (aborted) throw save_fault(path, "operation aborted: canceled by client");
+    const auto n = ::write(fd.get(), bytes.data(), bytes.size());
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN) {
+      pollfd writable{fd.get(), POLLOUT, 0};
+      ::poll(&writable, 1, 10);
+    } else {
+      throw save_fault(path, std::string("failed to write: ") + std::strerror(errno));
+    }
+  }
+}
+
+}  // namespace
+
+void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
+                     const std::atomic<bool>& aborted) {
+  {
+    const auto first = open_writer(path, O_CREAT | O_TRUNC, aborted);
+    write_all(path, first, header(unfinished, image), aborted);
+    write_all(path, first, image.xml + '\0', aborted);
+    write_all(path, first, stream(image), aborted);
+  }
+  if (after == AfterStream::fail) throw save_fault(path, "failed after the stream's end");
+  const std::atomic<bool> never{false};
+  const auto second = open_writer(path, 0, never);
+  write_all(path, second, header(finished, image), never);
+}
+
+FakeSaveImage read_fake_save(const std::string& path) {
+  auto fault = [&](const std::string& why) {
+    return Fault(Remedy::report_bug, Fault::Text{"restore from", path, why, {}});
+  };
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw fault(std::strerror(errno));
+  std::string all;
+  std::array<char, 65536> buffer{};
+  ssize_t n = 0;
+  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+    all.append(buffer.data(), static_cast<std::size_t>(n));
+  if (n < 0) throw fault(std::strerror(errno));
+  if (all.size() < header_bytes || !all.starts_with(finished))
+    throw fault("it is not a finished save image");
+  std::uint32_t data_length = 0;
+  std::memcpy(&data_length, all.data() + 20, sizeof data_length);
+  const auto qemu = header_bytes + std::size_t(data_length);
+  FakeSaveImage image{all.data() + header_bytes, 0, false, all.size() - qemu};
+  if (all.size() < qemu + stream_start.size() + sizeof image.counter ||
+      all.compare(qemu, stream_start.size(), stream_start) != 0)
+    throw fault("the stream is not this hypervisor's");
+  std::memcpy(&image.counter, all.data() + qemu + stream_start.size(), sizeof image.counter);
+  if (stream(image) != all.substr(qemu)) throw fault("the stream was changed");
+  return image;
+}
+
+}  // namespace satchel::test

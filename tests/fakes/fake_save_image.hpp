@@ -1,0 +1,29 @@
+// The fake hypervisor's save images: libvirt's container around a counter and some ballast, written
+// and read as libvirt does. Blocking, on a lane.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace satchel::test {
+
+struct FakeSaveImage {
+  std::string xml;
+  std::uint64_t counter;
+  bool was_running;
+  std::size_t stream_bytes;
+};
+
+/// What the fake is to do between the stream's end and the header.
+enum class AfterStream { finish, fail };
+
+/// Opens the path, writes all with an unfinished header, closes; opens it again and writes the finished
+/// header. Throws Fault; `aborted` ends the first part.
+void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
+                     const std::atomic<bool>& aborted);
+
+/// Reads the path to its end. Throws Fault for anything but a finished image.
+FakeSaveImage read_fake_save(const std::string& path);
+
+}  // namespace satchel::test
