@@ -94,6 +94,18 @@ TEST_CASE("paths with quotes, commas, colons and spaces are only paths") {
   CHECK(read_qcow2(files.open("o:" + odd).get())->backing_name == odd + ".qcow2");
 }
 
+TEST_CASE("a directory that only a descriptor of ours names can be the target") {
+  const Files files;
+  files.write("disk", random_bytes(1 << 20, 8));
+  const auto directory = files.open(".");
+  const auto reached =
+      "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(directory.get()) + "/";
+  flatten({{files.path("disk"), "raw"}}, reached + "flat", {}, {});
+  create_overlay({reached + "cow", mebibytes(1), "flat"});
+  CHECK((raw_content(files, "flat") == files.read("disk")));
+  CHECK(files.has("cow"));
+}
+
 TEST_CASE("an overlay is made over a name that does not exist") {
   const Files files;
   create_overlay({files.path("cow.qcow2"), mebibytes(30), "image.qcow2"});
