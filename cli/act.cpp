@@ -1,0 +1,179 @@
+// pack, launch, eject, checkpoint
+#include <algorithm>
+#include <optional>
+#include <ostream>
+#include <set>
+
+#include "commands.hpp"
+#include "names.hpp"
+#include "run_job.hpp"
+
+namespace satchel::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Starts a job by a call that answers with it, and sees it through.
+Task<JobEnd> carry_out(Context& context, Task<Message> call) {
+  auto reply = co_await std::move(call);
+  auto running = run_job(context, reply.read<ObjectPath>().value);
+  co_return co_await std::move(running);
+}
+
+std::string quoted(const std::string& name) { return "'" + printable(name) + "'"; }
+
+/// What must hold before anybody is told to unplug.
+struct Unplugging {
+  std::optional<DeviceNumber> device;
+  std::set<CapsuleId> capsules;  ///< that were on it
+
+  /// As the properties say: the device's, or its capsules' when it is gone already.
+  bool allowed(const HostView& host) const {
+    if (const auto* still = device_of(host, device)) return still->can_unplug;
+    return std::all_of(host.capsules.begin(), host.capsules.end(), [&](const auto& capsule) {
+      return capsules.count(capsule.id) == 0 || capsule.can_unplug;
+    });
+  }
+};
+
+Unplugging unplugging(const HostView& host, std::optional<DeviceNumber> device) {
+  Unplugging out;
+  out.device = device;
+  for (const auto& capsule : host.capsules)
+    if (device && capsule.device == device) out.capsules.insert(capsule.id);
+  return out;
+}
+
+/// The properties may follow the job's end by a moment.
+Task<bool> can_unplug(Context& context, Unplugging what) {
+  const auto deadline = std::chrono::steady_clock::now() + 2s;
+  for (;;) {
+    const auto seen = context.client.news();
+    auto asking = context.client.overview();
+    const auto host = co_await std::move(asking);
+    if (what.allowed(host)) co_return true;
+    if (std::chrono::steady_clock::now() >= deadline) co_return false;
+    auto waiting = context.client.wait_for_news(seen, 200ms);
+    co_await std::move(waiting);
+  }
+}
+
+std::string unplug_sentence(bool allowed) {
+  return allowed ? "You can unplug the device now."
+                 : "The device is still in use: do not unplug it yet.";
+}
+
+Task<ExitCode> eject_one(Context& context, const HostView& host, Target target) {
+  std::optional<DeviceNumber> device;
+  Dictionary options;
+  Task<Message> call = [&] {
+    if (const auto* capsule = std::get_if<CapsuleView>(&target)) {
+      device = capsule->device;
+      return context.client.ask(path_of(capsule->id), capsule_interface, "Eject", options);
+    }
+    device = std::get<DeviceView>(target).number;
+    return context.client.ask(path_of(*device), device_interface, "Eject");
+  }();
+  const auto what = unplugging(host, device);
+  auto carrying = carry_out(context, std::move(call));
+  std::vector<JobEnd> ends;
+  ends.push_back(co_await std::move(carrying));
+  auto looking = can_unplug(context, what);
+  const bool allowed = co_await std::move(looking);
+  close(context, ends, allowed, unplug_sentence(allowed));
+  co_return ExitCode::done;
+}
+
+/// One device after another; a failure does not keep the others from being ejected.
+Task<ExitCode> eject_all(Context& context, const HostView& host) {
+  std::vector<JobEnd> ends;
+  std::optional<Refusal> refused;
+  for (const auto& device : host.devices) {
+    const auto tell = [&](const std::string& sentence) {
+      if (context.output == Output::people)
+        context.out << printable(device.node) << ": " << sentence << '\n';
+    };
+    try {
+      auto call = context.client.ask(path_of(device.number), device_interface, "Eject");
+      auto carrying = carry_out(context, std::move(call));
+      ends.push_back(co_await std::move(carrying));
+      auto looking = can_unplug(context, unplugging(host, device.number));
+      tell(unplug_sentence(co_await std::move(looking)));
+    } catch (const Refusal& refusal) {
+      if (refusal.code() == ExitCode::no_daemon || refusal.code() == ExitCode::left_running) throw;
+      tell(refusal.reason());
+      refused = refusal;
+    }
+  }
+  if (refused) throw *refused;
+  if (host.devices.empty() && context.output == Output::people)
+    context.out << "No device is plugged in.\n";
+  if (context.output == Output::json) close(context, ends, true, {});
+  co_return ExitCode::done;
+}
+
+}  // namespace
+
+Task<ExitCode> pack(Context& context, PackOptions options) {
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
+  const auto& device =
+      options.device.empty() ? only_device(host) : find_device(host, options.device);
+  Dictionary given;
+  if (!options.name.empty()) given["name"] = options.name;
+  auto call = context.client.ask(root_path, manager_interface, "Pack", options.domain,
+                                 ObjectPath(path_of(device.number)), given);
+  auto carrying = carry_out(context, std::move(call));
+  std::vector<JobEnd> ends;
+  ends.push_back(co_await std::move(carrying));
+  close(context, ends, device.can_unplug,
+        quoted(options.domain) + " is packed on " + printable(device.node) + ".");
+  co_return ExitCode::done;
+}
+
+Task<ExitCode> launch(Context& context, LaunchOptions options) {
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
+  const auto& capsule = find_capsule(host, options.capsule);
+  Dictionary given;
+  if (options.take_over) given["take_over"] = true;
+  if (options.start_fresh) given["start_fresh"] = true;
+  auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Launch", given);
+  auto carrying = carry_out(context, std::move(call));
+  std::vector<JobEnd> ends;
+  ends.push_back(co_await std::move(carrying));
+  close(context, ends, false,
+        quoted(capsule.name) +
+            " runs here now. Eject it before you unplug "
+            "the device.");
+  co_return ExitCode::done;
+}
+
+Task<ExitCode> eject(Context& context, EjectOptions options) {
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
+  if (options.all) {
+    auto ejecting = eject_all(context, host);
+    co_return co_await std::move(ejecting);
+  }
+  Target target =
+      options.target.empty() ? Target(only_device(host)) : find_target(host, options.target);
+  auto ejecting = eject_one(context, host, std::move(target));
+  co_return co_await std::move(ejecting);
+}
+
+Task<ExitCode> checkpoint(Context& context, std::string word) {
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
+  const auto& capsule = find_capsule(host, word);
+  auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Checkpoint");
+  auto carrying = carry_out(context, std::move(call));
+  std::vector<JobEnd> ends;
+  ends.push_back(co_await std::move(carrying));
+  close(context, ends, false,
+        quoted(capsule.name) + " is on its device as it was just now; it goes on running.");
+  co_return ExitCode::done;
+}
+
+}  // namespace satchel::cli

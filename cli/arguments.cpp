@@ -1,0 +1,124 @@
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace satchel::cli {
+
+namespace {
+
+// The options live in the callbacks that CLI11 calls when it has read them: shared, for CLI11 keeps
+// references to where it writes.
+template <class Options, class Perform>
+void bind(CLI::App* command, Invocation& invocation, std::shared_ptr<Options> options,
+          Perform perform) {
+  command->callback([&invocation, options, perform] {
+    invocation.command = [options, perform](Context& context) {
+      return perform(context, *options);
+    };
+  });
+}
+
+void add_looking(CLI::App& app, Invocation& invocation) {
+  auto* status_command = app.add_subcommand("status", "What there is and how it is (the default)");
+  status_command->callback([&invocation] { invocation.command = status; });
+
+  auto kind = std::make_shared<std::string>("capsules");
+  auto* list_command = app.add_subcommand("list", "List capsules, devices or jobs");
+  list_command->add_option("KIND", *kind, "capsules (the default), devices or jobs")
+      ->check(CLI::IsMember({"capsules", "devices", "jobs"}));
+  bind(list_command, invocation, kind,
+       [](Context& context, std::string what) { return list(context, what); });
+
+  auto word = std::make_shared<std::string>();
+  auto* show_command = app.add_subcommand("show", "Show all about a capsule or a device");
+  show_command->add_option("CAPSULE|DEVICE", *word, "Its name, UUID, node, label or mount point")
+      ->required();
+  bind(show_command, invocation, word,
+       [](Context& context, std::string what) { return show(context, what); });
+
+  auto* monitor_command = app.add_subcommand("monitor", "Tell what changes until Ctrl-C");
+  monitor_command->callback([&invocation] { invocation.command = monitor; });
+
+  auto measure = std::make_shared<bool>(false);
+  auto* doctor_command = app.add_subcommand("doctor", "Look whether this host has what it needs");
+  doctor_command->add_flag("--measure", *measure, "Also measure each device's speed");
+  bind(doctor_command, invocation, measure, [](Context& context, bool measured) {
+    return doctor(context, measured ? Measuring::yes : Measuring::no);
+  });
+}
+
+void add_moving(CLI::App& app, Invocation& invocation) {
+  auto packing = std::make_shared<PackOptions>();
+  auto* pack_command = app.add_subcommand("pack", "Make a capsule of a libvirt machine");
+  pack_command->add_option("MACHINE", packing->domain, "The domain's name or UUID")->required();
+  pack_command->add_option("DEVICE", packing->device, "Where to; the only device when left out");
+  pack_command->add_option("--name", packing->name,
+                           "The capsule's name; the machine's when left out");
+  bind(pack_command, invocation, packing, pack);
+
+  auto launching = std::make_shared<LaunchOptions>();
+  auto* launch_command = app.add_subcommand("launch", "Continue a capsule on this computer");
+  launch_command->add_option("CAPSULE", launching->capsule)->required();
+  launch_command->add_flag("--take-over", launching->take_over,
+                           "Although another host has it checked out");
+  launch_command->add_flag("--start-fresh", launching->start_fresh,
+                           "Boot from its disks, not from its saved memory");
+  bind(launch_command, invocation, launching, launch);
+
+  auto ejecting = std::make_shared<EjectOptions>();
+  auto* eject_command = app.add_subcommand("eject", "Write it to the device and let the device go");
+  auto* target = eject_command->add_option("CAPSULE|DEVICE", ejecting->target,
+                                           "The only device when left out");
+  eject_command->add_flag("--all", ejecting->all, "Every device")->excludes(target);
+  bind(eject_command, invocation, ejecting, eject);
+
+  auto capsule = std::make_shared<std::string>();
+  auto* checkpoint_command =
+      app.add_subcommand("checkpoint", "Write it to the device; it goes on running");
+  checkpoint_command->add_option("CAPSULE", *capsule)->required();
+  bind(checkpoint_command, invocation, capsule,
+       [](Context& context, std::string word) { return checkpoint(context, word); });
+
+  auto formatting = std::make_shared<FormatOptions>();
+  auto* format_command =
+      app.add_subcommand("format", "Make a filesystem for Satchel; destroys what is there");
+  format_command->add_option("NODE", formatting->node, "The block device, \"/dev/sdb1\"")
+      ->required();
+  format_command->add_option("--fs", formatting->fs_type, "The filesystem's type")
+      ->capture_default_str();
+  format_command->add_option("--label", formatting->label, "Must begin with SATCHEL to be found")
+      ->capture_default_str();
+  format_command->add_flag("--yes,-y", formatting->yes, "Do not ask");
+  bind(format_command, invocation, formatting, format);
+}
+
+}  // namespace
+
+Invocation parse_arguments(int argc, const char* const* argv) {
+  Invocation invocation;
+  CLI::App app("Carry running machines on a USB stick: asks the service satcheld.", "satchelctl");
+  bool json = false;
+  app.add_flag("--json", json, "Print JSON, for programs");
+  app.set_version_flag("--version", std::string("satchelctl ") + SATCHEL_VERSION);
+  app.fallthrough();
+  app.require_subcommand(0, 1);
+  app.footer("satchelctl(1) has the exit statuses and examples.");
+  add_looking(app, invocation);
+  add_moving(app, invocation);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    auto chosen = app.get_subcommands();
+    invocation.text = chosen.empty() ? app.help() : chosen.front()->help();
+  } catch (const CLI::CallForVersion&) {
+    invocation.text = app.version() + "\n";
+  } catch (const CLI::ParseError& error) {
+    throw Refusal(ExitCode::usage, std::string(error.what()) + ".",
+                  "'satchelctl --help' lists the commands.");
+  }
+  if (json) invocation.output = Output::json;
+  if (!invocation.command) invocation.command = status;
+  return invocation;
+}
+
+}  // namespace satchel::cli

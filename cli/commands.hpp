@@ -1,0 +1,62 @@
+// The commands of satchelctl: each asks the daemon and prints. Values from arguments.cpp, run by
+// main on its one thread; throw Refusal.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "client.hpp"
+#include "table.hpp"
+
+namespace satchel::cli {
+
+enum class Output { people, json };
+
+/// Where a command works.
+struct Context {
+  Client& client;
+  std::istream& in;
+  std::ostream& out;
+  Screen screen;  ///< that `out` goes to
+  Output output = Output::people;
+  enum class Input { person, none } input = Input::none;  ///< whether somebody can answer
+};
+
+using Command = std::function<Task<ExitCode>(Context&)>;
+
+// look.cpp
+Task<ExitCode> status(Context& context);
+Task<ExitCode> list(Context& context, std::string kind);
+Task<ExitCode> show(Context& context, std::string word);
+// monitor.cpp
+Task<ExitCode> monitor(Context& context);
+// doctor.cpp
+enum class Measuring { no, yes };
+Task<ExitCode> doctor(Context& context, Measuring measuring);
+
+// act.cpp
+struct PackOptions {
+  std::string domain, device, name;
+};
+Task<ExitCode> pack(Context& context, PackOptions options);
+struct LaunchOptions {
+  std::string capsule;
+  bool take_over = false;
+  bool start_fresh = false;
+};
+Task<ExitCode> launch(Context& context, LaunchOptions options);
+struct EjectOptions {
+  std::string target;
+  bool all = false;
+};
+Task<ExitCode> eject(Context& context, EjectOptions options);
+Task<ExitCode> checkpoint(Context& context, std::string capsule);
+// format.cpp
+struct FormatOptions {
+  std::string node, fs_type = "ext4", label = "SATCHEL";
+  bool yes = false;
+};
+Task<ExitCode> format(Context& context, FormatOptions options);
+
+}  // namespace satchel::cli

@@ -1,0 +1,34 @@
+#include "run_job.hpp"
+
+#include <ostream>
+
+#include "json.hpp"
+#include "progress.hpp"
+
+namespace satchel::cli {
+
+Task<JobEnd> run_job(Context& context, std::string job) {
+  ProgressDisplay display(context.out, context.screen);
+  Client::Follower follower;
+  if (context.output == Output::people) {
+    follower.progress = [&](const JobView& view) { display.show(view); };
+    follower.notice = [&](std::string sentence) { display.say(sentence); };
+  }
+  auto following = context.client.follow(std::move(job), std::move(follower));
+  auto end = co_await std::move(following);
+  if (end.result == "done") co_return end;
+  const auto code = exit_code_of_result(end.result);
+  if (code == ExitCode::cancelled)
+    throw Refusal(code, end.message.empty() ? "It was cancelled; nothing changed." : end.message);
+  throw Refusal(code, end.message.empty() ? "It failed: " + end.result : end.message);
+}
+
+void close(Context& context, const std::vector<JobEnd>& ends, bool can_unplug,
+           const std::string& sentence) {
+  if (context.output == Output::json)
+    context.out << json_of(ends, can_unplug);
+  else if (!sentence.empty())
+    context.out << sentence << '\n';
+}
+
+}  // namespace satchel::cli
