@@ -33,6 +33,8 @@ Bus::~Bus() { connection_->close(); }
 
 const boost::asio::any_io_executor& Bus::executor() const { return connection_->executor(); }
 
+bool Bus::open() const { return connection_->open(); }
+
 Message Bus::new_method_call(const BusCall& call) {
   const auto target = call.interface + "." + call.member + " of " + call.path;
   if (!connection_->open()) throw bus_error_from_errno(ENOTCONN, "call", target);

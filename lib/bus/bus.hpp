@@ -66,6 +66,8 @@ class Bus {
   ~Bus();
 
   const boost::asio::any_io_executor& executor() const;
+  /// False once the connection is lost.
+  bool open() const;
 
   /// Calls a method and gives the reply, to be read with Message::read. Throws BusError: what the
   /// other side answered, or that it did not. Arguments are marshalled before this returns.

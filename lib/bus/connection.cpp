@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 
 namespace satchel {
@@ -120,6 +121,17 @@ Task<void> Connection::pump() {
 }
 
 void Connection::wake() { timer_.cancel(); }
+
+void Connection::flush_later(std::weak_ptr<Changes> changes) {
+  if (changes_.empty())
+    asio::post(executor_, [self = shared_from_this()] { self->flush_changes(); });
+  changes_.push_back(std::move(changes));
+}
+
+void Connection::flush_changes() {
+  for (const auto& each : std::exchange(changes_, {}))
+    if (const auto changes = each.lock()) changes->flush();
+}
 
 void Connection::trouble(const std::string& what) const {
   if (listener_.trouble) listener_.trouble(what);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/handle.hpp"
 #include "bus/bus.hpp"
@@ -18,6 +19,12 @@
 namespace satchel {
 
 using BusSlot = Handle<sd_bus_slot, sd_bus_slot_unref>;
+
+/// Property changes of one object that nobody was told of yet.
+struct Changes {
+  virtual ~Changes() = default;
+  virtual void flush() = 0;
+};
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -37,6 +44,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Task<Message> send(Message call, std::chrono::microseconds timeout);
   Match match(const std::string& rule, std::function<void(Message)> heard);
+
+  /// Has changes->flush() called when this turn of the loop is over, if it still exists then.
+  void flush_later(std::weak_ptr<Changes> changes);
+  void flush_changes();
 
   /// After anything was queued outside of the pump: it sends the rest and learns new timeouts.
   void wake();
@@ -61,6 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool awaits_input_ = false;
   bool awaits_output_ = false;
   std::set<PendingCall*> pending_;
+  std::vector<std::weak_ptr<Changes>> changes_;
 };
 
 }  // namespace satchel

@@ -46,6 +46,12 @@ Interaction Message::interaction() const {
                                                                           : Interaction::refused;
 }
 
+Message Message::new_method_return() const {
+  sd_bus_message* reply = nullptr;
+  checked(sd_bus_message_new_method_return(message_, &reply), "answer");
+  return Message(reply);
+}
+
 int Message::checked(int result, const char* doing) const {
   if (result >= 0) return result;
   auto object = "the message";

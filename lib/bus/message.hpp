@@ -9,14 +9,12 @@
 #include <utility>
 
 #include "base/handle.hpp"
+#include "base/interaction.hpp"
 #include "bus/values.hpp"
 
 struct sd_bus_message;
 
 namespace satchel {
-
-/// Whether the asked service may put a question (a password) to the user meanwhile.
-enum class Interaction { refused, allowed };
 
 template <class T>
 struct Marshal;
@@ -46,6 +44,9 @@ class Message {
   std::string member() const;
   std::string signature() const;
   Interaction interaction() const;
+
+  /// An empty answer to this request, to be filled and sent.
+  Message new_method_return() const;
 
   template <class... Ts>
   void append(const Ts&... values) {

@@ -49,6 +49,7 @@ PrivateBus::PrivateBus() {
   char name[] = "/tmp/satchel-bus-XXXXXX";
   if (!mkdtemp(name)) throw std::runtime_error("no temporary directory");
   directory_ = name;
+  std::filesystem::permissions(directory_, std::filesystem::perms(0711));  // for other users
   std::string text = config;
   text.replace(text.find('@'), 1, directory_);
   std::ofstream(directory_ + "/bus.conf") << text;

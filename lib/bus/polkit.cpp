@@ -1,0 +1,72 @@
+#include "bus/polkit.hpp"
+
+#include <algorithm>
+
+namespace satchel {
+
+namespace {
+
+constexpr auto bus_service = "org.freedesktop.DBus";
+constexpr auto bus_path = "/org/freedesktop/DBus";
+constexpr auto polkit_service = "org.freedesktop.PolicyKit1";
+constexpr auto polkit_path = "/org/freedesktop/PolicyKit1/Authority";
+constexpr auto polkit_interface = "org.freedesktop.PolicyKit1.Authority";
+constexpr std::uint32_t allow_user_interaction = 1;  // CheckAuthorizationFlags
+
+using Details = std::map<std::string, std::string>;
+
+}  // namespace
+
+std::string polkit_action(Action action) {
+  switch (action) {
+    case Action::eject:
+      return "org.satchel.eject";
+    case Action::launch:
+      return "org.satchel.launch";
+    case Action::manage:
+      return "org.satchel.manage";
+    case Action::trust:
+      return "org.satchel.trust";
+  }
+  return {};
+}
+
+Task<bool> PolkitAuthority::allows(std::string client, Action action, Interaction interaction) {
+  if (co_await is_root(client)) co_return true;
+  try {
+    co_return co_await polkit_allows(client, action, interaction);
+  } catch (const BusError& error) {
+    if (!error.is_absent()) throw;
+  }
+  co_return false;
+}
+
+Task<bool> PolkitAuthority::is_there() {
+  const auto owner = co_await bus_.name_owner(polkit_service);
+  if (!owner.empty()) co_return true;
+  auto reply = co_await bus_.call(bus_service, bus_path, bus_service, "ListActivatableNames");
+  const auto names = reply.read<std::vector<std::string>>();
+  co_return std::find(names.begin(), names.end(), polkit_service) != names.end();
+}
+
+Task<bool> PolkitAuthority::is_root(std::string client) {
+  auto reply =
+      co_await bus_.call(bus_service, bus_path, bus_service, "GetConnectionUnixUser", client);
+  co_return reply.read<std::uint32_t>() == 0;
+}
+
+Task<bool> PolkitAuthority::polkit_allows(std::string client, Action action,
+                                          Interaction interaction) {
+  // The subject by its unique name: polkit asks the bus itself whose process that is.
+  const std::tuple<std::string, Dictionary> subject{"system-bus-name",
+                                                    Dictionary{{"name", client}}};
+  BusCall check(polkit_service, polkit_path, polkit_interface, "CheckAuthorization");
+  check.timeout = BusCall::no_timeout;
+  const std::uint32_t flags = interaction == Interaction::allowed ? allow_user_interaction : 0;
+  auto asked = bus_.call(check, subject, polkit_action(action), Details(), flags, std::string());
+  auto reply = co_await std::move(asked);
+  const auto result = reply.read<std::tuple<bool, bool, Details>>();
+  co_return std::get<0>(result);
+}
+
+}  // namespace satchel
