@@ -109,7 +109,7 @@ Invocation parse_arguments(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     auto chosen = app.get_subcommands();
-    invocation.text = chosen.empty() ? app.help() : chosen.front()->help();
+    invocation.text = chosen.empty() ? app.help() : chosen.front()->help("satchelctl");
   } catch (const CLI::CallForVersion&) {
     invocation.text = app.version() + "\n";
   } catch (const CLI::ParseError& error) {

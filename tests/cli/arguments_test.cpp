@@ -1,0 +1,51 @@
+#include "arguments.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace satchel::cli;
+
+namespace {
+
+Invocation parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "satchelctl");
+  return parse_arguments(static_cast<int>(words.size()), words.data());
+}
+
+}  // namespace
+
+TEST_CASE("--json counts before and after the command") {
+  CHECK(parse({"--json", "status"}).output == Output::json);
+  CHECK(parse({"status", "--json"}).output == Output::json);
+  CHECK(parse({"status"}).output == Output::people);
+}
+
+TEST_CASE("a wrong command line is refused with a usage status") {
+  for (auto words : std::vector<std::vector<const char*>>{
+           {"frobnicate"}, {"show"}, {"launch"}, {"eject", "x", "--all"}, {"list", "stars"}}) {
+    try {
+      parse(words);
+      FAIL(words.front());
+    } catch (const Refusal& refusal) {
+      CHECK(refusal.code() == ExitCode::usage);
+    }
+  }
+}
+
+TEST_CASE("no command at all is status") { CHECK(parse({}).command); }
+
+TEST_CASE("help and version are printed, not done") {
+  CHECK(parse({"--version"}).text.rfind("satchelctl ", 0) == 0);
+  CHECK(parse({"eject", "--help"}).text.find("satchelctl eject") != std::string::npos);
+}
+
+TEST_CASE("each remedy has its exit status, and done alone is zero") {
+  using satchel::Remedy;
+  for (const auto remedy : {Remedy::retry, Remedy::replug, Remedy::free_space, Remedy::other_device,
+                            Remedy::fix_config, Remedy::fix_request, Remedy::ask_admin,
+                            Remedy::choose, Remedy::later_version, Remedy::report_bug})
+    CHECK(exit_code_of(remedy) != ExitCode::done);
+  CHECK(exit_code_of_result("done") == ExitCode::done);
+  CHECK(exit_code_of_result("cancelled") == ExitCode::cancelled);
+  CHECK(exit_code_of_result("org.satchel.Satchel1.Error.NoSpace") == ExitCode::no_space);
+  CHECK(exit_code_of_result("org.example.Other") == ExitCode::failed);
+}
