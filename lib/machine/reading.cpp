@@ -1,6 +1,7 @@
 #include "machine/reading.hpp"
 
 #include <cstring>
+#include <filesystem>
 #include <pugixml.hpp>
 
 #include "machine/schema.hpp"
@@ -72,6 +73,13 @@ Result<Reading> read_domain(std::string_view xml, Moment moment) {
   if (!sorted.refused.empty()) return tl::unexpected<Mistakes>(std::move(sorted.refused));
   reading.left_behind = std::move(sorted.left_behind);
   return reading;
+}
+
+void measure_firmware(Reading& reading) {
+  if (!reading.loader_path) return;
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(*reading.loader_path, error);
+  if (!error) reading.machine.boot.firmware.loader_size = size;
 }
 
 }  // namespace satchel::machine

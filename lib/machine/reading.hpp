@@ -46,4 +46,8 @@ enum class Moment { running, shut_off };
 /// definition. What can't travel is a mistake, all of them at once, each with its place in the XML.
 Result<Reading> read_domain(std::string_view xml, Moment moment = Moment::running);
 
+/// Notes the size of the firmware's flash image in the description: another host must have one of
+/// the very same size. Asks the filesystem; a file that is not there leaves the size open.
+void measure_firmware(Reading& reading);
+
 }  // namespace satchel::machine

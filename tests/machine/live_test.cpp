@@ -1,6 +1,7 @@
 // The real proof: a guest that runs is saved by libvirt, its description goes through JSON, and
 // QEMU takes the memory back with the XML written from it. The embedded driver, no libvirtd.
-#include <sys/wait.h>
+#include <poll.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,8 +10,8 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <thread>
 
+#include "base/handle.hpp"
 #include "machine/fixtures.hpp"
 
 using namespace satchel;
@@ -108,13 +109,22 @@ std::string counted(const std::string& path) {
   return begin == std::string::npos ? "" : all.substr(begin);
 }
 
+/// Looks whenever something in the world changes, until it is there or a minute has gone.
 template <class F>
-void await(const char* what, F there) {
+void await(const World& world, const char* what, F there) {
+  UniqueFd changes(inotify_init1(IN_CLOEXEC));
+  REQUIRE(inotify_add_watch(changes.get(), world.path("").c_str(), IN_MODIFY | IN_CREATE) >= 0);
   const auto deadline = std::chrono::steady_clock::now() + 60s;
   while (!there()) {
     INFO("waiting for " << what);
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(20ms);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    REQUIRE(left.count() > 0);
+    pollfd ready{changes.get(), POLLIN, 0};
+    std::array<char, 4096> events;
+    if (poll(&ready, 1, static_cast<int>(left.count())) > 0) {
+      REQUIRE(read(changes.get(), events.data(), events.size()) > 0);
+    }
   }
 }
 
@@ -130,69 +140,73 @@ void put_xml_before_stream(const std::string& from, const std::string& to, const
   std::ofstream(to, std::ios::binary) << header << xml << '\0' << image.substr(stream);
 }
 
-void travels(const std::string& domain) {
-  World here;
+/// Makes the disks, puts the world's paths into the domain and starts it.
+void start(World& world, std::string domain) {
   std::string sector(512, '\0');
   std::memcpy(sector.data(), counting_boot_sector, sizeof counting_boot_sector);
   sector[510] = '\x55';
   sector[511] = '\xaa';
-  std::ofstream(here.path("boot.raw"), std::ios::binary) << sector;
-  fs::resize_file(here.path("boot.raw"), 1 << 20);
-  here.shell("qemu-img create -q -f qcow2 " + here.path("second.qcow2") + " 8M");
-  std::string xml = domain;
-  for (auto at = xml.find("ROOT"); at != std::string::npos; at = xml.find("ROOT")) {
-    xml.replace(at, 4, here.path(""));
+  std::ofstream(world.path("boot.raw"), std::ios::binary) << sector;
+  fs::resize_file(world.path("boot.raw"), 1 << 20);
+  world.shell("qemu-img create -q -f qcow2 " + world.path("second.qcow2") + " 8M");
+  for (auto at = domain.find("ROOT"); at != std::string::npos; at = domain.find("ROOT")) {
+    domain.replace(at, 4, world.path(""));
   }
-  std::ofstream(here.path("guest.xml")) << xml;
-  here.virsh("define " + here.path("guest.xml"));
-  here.virsh("start guest");
-  await("the guest to count", [&] { return counted(here.path("here.log")).size() > 10; });
+  std::ofstream(world.path("guest.xml")) << domain;
+  world.virsh("define " + world.path("guest.xml"));
+  world.virsh("start guest");
+}
 
-  const std::string live = here.virsh("dumpxml --migratable --security-info guest");
-  here.virsh("save guest " + here.path("saved"));
-  const auto reading = read_domain(live);
-  INFO((reading ? "" : to_string(reading.error())));
-  REQUIRE(reading);
-  const auto machine = read_json(write_json(reading->machine));
-  REQUIRE(machine);
+std::string live_xml(World& world) {
+  return world.virsh("dumpxml --migratable --security-info guest");
+}
 
-  HostPolicy policy = policy_for(*machine);
-  policy.firmware = firmware_on_host();
+/// What this test's "other host" gives: overlays over the same files, copies of the variables.
+SessionPlan plan_there(World& world, const Reading& reading) {
   SessionPlan plan;
   plan.domain_name = "guest";
   plan.start = Start::resume;
-  plan.serial_log_path = here.path("there.log");
-  if (reading->nvram_path) {
-    plan.nvram_path = here.path("there.fd");
-    fs::copy_file(*reading->nvram_path, plan.nvram_path);
+  plan.serial_log_path = world.path("there.log");
+  if (reading.nvram_path) {
+    plan.nvram_path = world.path("there.fd");
+    fs::copy_file(*reading.nvram_path, plan.nvram_path);
   }
-  for (const DiskSource& disk : reading->disks) {
-    const std::string overlay = here.path(disk.target + ".qcow2");
-    here.shell("qemu-img create -q -f qcow2 -F " + disk.format + " -b " + disk.path + " " +
-               overlay);
+  for (const DiskSource& disk : reading.disks) {
+    const std::string overlay = world.path(disk.target + ".qcow2");
+    world.shell("qemu-img create -q -f qcow2 -F " + disk.format + " -b " + disk.path + " " +
+                overlay);
     plan.disks.push_back({disk.target, {{"", overlay, "qcow2"}, {"", disk.path, disk.format}}});
   }
-  const std::string written = write_domain(*machine, policy, plan);
-  std::ofstream(here.path("written.xml")) << written;
-  here.virsh("define " + here.path("written.xml"));
-  put_xml_before_stream(here.path("saved"), here.path("made"), written);
-  here.virsh("restore " + here.path("made"));
-  await("the guest to go on", [&] { return letters(here.path("there.log")).size() > 10; });
+  return plan;
+}
 
-  const std::string before = counted(here.path("here.log"));
-  const std::string all = before + letters(here.path("there.log"));
-  std::size_t breaks = 0;
-  for (std::size_t i = 1; i < all.size(); ++i) {
-    breaks += all[i] != (all[i - 1] == 'Z' ? 'A' : all[i - 1] + 1);
-  }
-  INFO(before << " | " << all.substr(before.size()));
-  CHECK(breaks == 0);
+/// Saves the running guest and brings it back from its description alone; gives the description.
+Description travel(World& world) {
+  const std::string live = live_xml(world);
+  auto reading = read_domain(live);
+  INFO((reading ? "" : to_string(reading.error())));
+  REQUIRE(reading);
+  measure_firmware(*reading);
+  world.virsh("save guest " + world.path("saved"));
+  const auto machine = read_json(write_json(reading->machine));
+  REQUIRE(machine);
+  HostPolicy policy = policy_for(*machine);
+  policy.firmware = firmware_on_host();
+  const std::string written = write_domain(*machine, policy, plan_there(world, *reading));
+  std::ofstream(world.path("written.xml")) << written;
+  world.virsh("define " + world.path("written.xml"));
+  put_xml_before_stream(world.path("saved"), world.path("made"), written);
+  world.virsh("restore " + world.path("made"));
+  return *machine;
+}
 
-  // The next eject reads the session's own XML: nothing may have moved.
-  const auto again = read_domain(here.virsh("dumpxml --migratable --security-info guest"));
+/// The next eject reads the session's own XML: nothing that the guest sees may have moved.
+void check_unmoved(World& world, Description expected) {
+  auto again = read_domain(live_xml(world));
   REQUIRE(again);
-  Description expected = *machine;
+  measure_firmware(*again);
   expected.devices.graphics = again->machine.devices.graphics;
+  expected.generation_id = again->machine.generation_id;  // libvirt makes one at each restore
   expected.cpu = again->machine.cpu;  // libvirt has filled in what QEMU really gave
   for (Interface& nic : expected.devices.interfaces) {
     if (nic.backend == "tap") nic.link = Switch::off;
@@ -200,10 +214,28 @@ void travels(const std::string& domain) {
   CHECK(write_json(again->machine) == write_json(expected));
 }
 
+void goes_on_counting(const std::string& domain) {
+  World world;
+  start(world, domain);
+  await(world, "the guest to count", [&] { return counted(world.path("here.log")).size() > 10; });
+  const Description machine = travel(world);
+  await(world, "the guest to go on", [&] { return letters(world.path("there.log")).size() > 10; });
+
+  const std::string before = counted(world.path("here.log"));
+  const std::string all = before + letters(world.path("there.log"));
+  std::size_t breaks = 0;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    breaks += all[i] != (all[i - 1] == 'Z' ? 'A' : all[i - 1] + 1);
+  }
+  INFO(before << " | " << all.substr(before.size()));
+  CHECK(breaks == 0);
+  check_unmoved(world, machine);
+}
+
 }  // namespace
 
 TEST_CASE("a running pc machine goes on from its description") {
-  travels(R"(<domain type='qemu'><name>guest</name><memory unit='MiB'>48</memory>
+  goes_on_counting(R"(<domain type='qemu'><name>guest</name><memory unit='MiB'>48</memory>
     <vcpu>2</vcpu><os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>
     <features><acpi/><apic/></features>
     <devices>
@@ -223,7 +255,8 @@ TEST_CASE("a running pc machine goes on from its description") {
 }
 
 TEST_CASE("a running q35 machine with bridges and buses goes on from its description") {
-  travels(R"(<domain type='qemu'><name>guest</name><maxMemory slots='2' unit='MiB'>128</maxMemory>
+  goes_on_counting(
+      R"(<domain type='qemu'><name>guest</name><maxMemory slots='2' unit='MiB'>128</maxMemory>
     <memory unit='MiB'>64</memory><vcpu current='1'>2</vcpu>
     <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
     <features><acpi/><apic/><smm state='on'/></features>
@@ -246,4 +279,20 @@ TEST_CASE("a running q35 machine with bridges and buses goes on from its descrip
       <watchdog model='i6300esb' action='pause'/><panic model='isa'/>
       <memballoon model='virtio' freePageReporting='on'/>
     </devices></domain>)");
+}
+
+TEST_CASE("an EFI machine with one of nearly everything goes on from its description") {
+  World world;
+  std::string domain = domain_text("q35-efi-everything");
+  domain = replaced(domain, "<name>fullq35", "<name>guest");
+  domain = replaced(domain, "/srv/machines/d0.qcow2", "ROOT/second.qcow2");
+  domain = replaced(domain, "/srv/machines/d1.raw", "ROOT/boot.raw");
+  domain = replaced(domain, "      <source file='/srv/machines/cd.qcow2'/>", "");
+  domain = replaced(domain, "/var/lib/libvirt/qemu/nvram/", "ROOT/");
+  for (int i = 0; i < 2; ++i) domain = replaced(domain, "/var/log/serial.log", "ROOT/here.log");
+  start(world, domain);
+  const Description machine = travel(world);
+  CHECK(machine.boot.firmware.loader_size.has_value());
+  CHECK(world.virsh("domstate guest").starts_with("running"));
+  check_unmoved(world, machine);
 }

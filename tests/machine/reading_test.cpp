@@ -30,7 +30,7 @@ TEST_CASE("a running machine is read with the addresses that its memory depends 
   CHECK(machine.vcpus == 2u);
   CHECK(machine.current_vcpus == 1u);
   CHECK(machine.cpu->numa.at(0).memory_kib == 131072u);
-  CHECK(machine.devices.controllers.size() == 15);
+  CHECK(machine.devices.controllers.size() == 16);
   const Address& address = machine.devices.disks.at(0).place.address.value();
   CHECK(address.type == "pci");
   CHECK(address.bus == 7u);

@@ -107,7 +107,7 @@ TEST_CASE("the host's own values are written, and only those") {
 TEST_CASE("the first serial port is logged without being emptied, the others say nothing") {
   const std::string xml = squeezed(written(reading_of("pc-everything")));
   CHECK(has(xml, "<source path=\"/var/lib/satchel/sessions/x/serial.log\" append=\"on\" />"));
-  CHECK(has(xml, "<serial type=\"file\"><target type=\"isa-serial\" port=\"0\">"));
+  CHECK(has(xml, "<serial type=\"file\"><target type=\"isa-serial\" port=\"2\">"));
   CHECK(has(xml, "<serial type=\"null\"><target type=\"pci-serial\" port=\"1\">"));
 }
 
