@@ -76,7 +76,7 @@ Task<std::optional<DomainXml>> LibvirtHypervisor::describe(std::string name_or_i
     if (!entry) return described;
     described.emplace(DomainXml{std::move(*entry), {}, {}});
     if (virDomainIsActive(domain.get()) == 1)
-      described->live = xml_of(domain.get(), VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_UPDATE_CPU);
+      described->live = xml_of(domain.get(), VIR_DOMAIN_XML_SECURE);
     if (described->entry.persistent)
       described->inactive = xml_of(domain.get(), VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE);
     return described;
@@ -112,6 +112,9 @@ Task<void> LibvirtHypervisor::undefine(DomainId id) {
     const unsigned keep = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM;
     if (domain && virDomainIsPersistent(domain.get()) == 0) return;
     if (domain && virDomainUndefineFlags(domain.get(), keep) == 0) return;
+    // A driver that has neither NVRAM nor TPMs knows no flags for them.
+    if (domain && libvirt_error_code() == VIR_ERR_INVALID_ARG && virDomainUndefine(domain.get()) == 0)
+      return;
     if (libvirt_error_code() == VIR_ERR_NO_DOMAIN) return;
     throw_libvirt_fault("undefine", "machine " + id.value.str());
   });
@@ -172,7 +175,9 @@ Task<void> LibvirtHypervisor::save(DomainId id, std::string path) {
 Task<void> LibvirtHypervisor::abort_job(DomainId id) {
   return act(lanes_.quick, link_, id, "abort the job of", [](virDomainPtr domain) {
     const int result = virDomainAbortJob(domain);
-    return result < 0 && libvirt_error_code() == VIR_ERR_OPERATION_INVALID ? 0 : result;
+    const int code = libvirt_error_code();
+    const bool idle = code == VIR_ERR_OPERATION_INVALID || code == VIR_ERR_NO_SUPPORT;
+    return result < 0 && idle ? 0 : result;
   });
 }
 

@@ -38,7 +38,8 @@ struct DomainXml {
   std::string inactive;  ///< as it would start next; empty for a transient one
 };
 
-/// What happened to a guest without this program having asked for it at that moment.
+/// What happened to a guest. Told as well for what this program asked for, and then before or after
+/// that call has returned: whoever has a job under way on the guest expects its events.
 struct GuestEvent {
   enum class What { started, stopped_by_guest, stopped_by_host, crashed, paused, resumed,
                     paused_by_io_error };
@@ -87,7 +88,8 @@ class Hypervisor {
   /// Removes a definition, never a disk, and keeps NVRAM. No error when there is none.
   virtual Task<void> undefine(DomainId id) = 0;
 
-  /// Gives the files for the fdgroups of a defined domain; they are used up by its next start.
+  /// Gives the files for the fdgroups of a defined domain; they are used up by its next start or
+  /// restore, whether that succeeds or not. A group without descriptors is taken back.
   virtual Task<void> lend(DomainId id, std::vector<LentFiles> files) = 0;
   /// Starts a defined domain from its disks, with `xml` as its live description.
   virtual Task<void> start(DomainId id, std::string xml) = 0;

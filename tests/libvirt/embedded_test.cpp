@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/fault.hpp"
@@ -125,21 +126,27 @@ TEST_CASE("a disk that fails is told with its reason, and the guest waits") {
   TinyGuest guest;
   guest.name = "failing";
   TinyDisk disk;
-  disk.path = "/nowhere/disk";
-  disk.group = "disk";
-  disk.format = "raw";
+  disk.path = "/nowhere/cow";
+  disk.group = "cow";
+  disk.backing = "/nowhere/base";
+  disk.backing_group = "base";
   guest.disks = disk.xml();
-  // The guest writes sector 1; a descriptor of a file that is full stands in for a failing stick.
-  const auto file = world.path("small.raw");
-  write_whole(file, boot_disk('F'));
+  const auto base = world.path("failing.raw");
+  const auto cow = world.path("failing.qcow2");
+  write_whole(base, boot_disk('F'));
+  make_overlay(cow, "nowhere.raw");
+  // A file that may not grow stands in for a stick that fails at the guest's first write.
+  const auto header = read_whole(cow);
+  UniqueFd fixed(::memfd_create("cow", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  REQUIRE(::write(fixed.get(), header.data(), header.size()) == ssize_t(header.size()));
+  REQUIRE(::fcntl(fixed.get(), F_ADD_SEALS, F_SEAL_GROW) == 0);
+  auto files = lend_pair(cow, base);
+  files[0].descriptors[0] = std::move(fixed);
   world.run(hypervisor.define(guest.xml()));
-  std::vector<LentFiles> files(1);
-  files[0].group = "disk";
-  files[0].descriptors.emplace_back(::open(file.c_str(), O_RDWR | O_CLOEXEC));
   world.run(hypervisor.lend(guest.id, std::move(files)));
   world.run(hypervisor.start(guest.id, guest.xml()));
-  REQUIRE(::truncate(file.c_str(), 512) == 0);
   CHECK(world.until([&] { return world.heard(guest.id, GuestEvent::What::paused_by_io_error); }));
+  CHECK(world.events.back().detail.find("virtio-disk0") != std::string::npos);
   CHECK(world.run(hypervisor.find(guest.id))->state == GuestState::paused_by_io_error);
   world.run(hypervisor.destroy(guest.id));
   world.run(hypervisor.undefine(guest.id));
