@@ -1,0 +1,110 @@
+// A host of the test's own: a view that the test writes, commands that are written down, and an
+// authority that says what the test wants. Test thread only.
+#pragma once
+
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fault.hpp"
+#include "ports/authority.hpp"
+#include "runtime/commands.hpp"
+
+namespace satchel::test {
+
+class FakeCommands : public Commands {
+ public:
+  HostView host;
+  ViewListener listener;
+  std::vector<std::string> asked;  ///< "launch UUID take-over"
+  std::string passphrase;          ///< what unlock read
+  std::optional<Fault> refusal;    ///< thrown by every command
+  Measure measured = Measure::no;
+
+  /// Begins a job and shows it, as a runtime does.
+  JobId begin(std::string operation, std::optional<CapsuleId> capsule = {}) {
+    if (refusal) throw *refusal;
+    JobView job;
+    job.id = JobId(++last_job_);
+    job.operation = std::move(operation);
+    job.capsule = capsule;
+    host.running_jobs.push_back(job);
+    host.jobs = static_cast<std::uint32_t>(host.running_jobs.size());
+    return job.id;
+  }
+  void end(JobId id, std::string result, std::string message) {
+    std::erase_if(host.running_jobs, [&](const JobView& each) { return each.id == id; });
+    host.jobs = static_cast<std::uint32_t>(host.running_jobs.size());
+    listener.changed();
+    listener.job_ended({id, std::move(result), std::move(message)});
+  }
+
+  const HostView& view() const override { return host; }
+  void listen(ViewListener to) override { listener = std::move(to); }
+  JobId pack(PackRequest request) override {
+    note("pack " + request.domain + " " + std::to_string(request.device.value) + " " +
+         request.name);
+    return begin("pack");
+  }
+  JobId format(FormatRequest request) override {
+    note("format " + request.node + " " + request.fs_type + " " + request.label);
+    return begin("format");
+  }
+  JobId launch(LaunchRequest request) override {
+    note(std::string("launch") +
+         (request.when_checked_out == LaunchRequest::CheckedOut::take_over ? " take-over" : "") +
+         (request.memory == LaunchRequest::Memory::start_fresh ? " fresh" : ""));
+    return begin("launch", request.capsule);
+  }
+  JobId eject(CapsuleId capsule) override { return plain("eject", capsule); }
+  JobId eject_device(DeviceNumber device) override {
+    note("eject device " + std::to_string(device.value));
+    return begin("eject");
+  }
+  JobId checkpoint(CapsuleId capsule) override { return plain("checkpoint", capsule); }
+  JobId unlock(DeviceNumber, UniqueFd from) override {
+    char text[64];
+    const auto size = ::read(from.get(), text, sizeof text);
+    passphrase.assign(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+    return begin("unlock");
+  }
+  JobId resolve(CapsuleId capsule, std::string choice) override {
+    return plain("resolve " + choice, capsule);
+  }
+  JobId sync(CapsuleId capsule) override { return plain("sync", capsule); }
+  JobId fold(CapsuleId capsule) override { return plain("fold", capsule); }
+  JobId rollback(CapsuleId capsule, Sequence generation) override {
+    return plain("rollback " + std::to_string(generation.value), capsule);
+  }
+  JobId remove(CapsuleId capsule) override { return plain("remove", capsule); }
+  void cancel(JobId job) override { note("cancel " + std::to_string(job.value)); }
+  Task<std::vector<Finding>> diagnose(Measure measure) override {
+    measured = measure;
+    co_return std::vector<Finding>(1, Finding{"kvm", Finding::Verdict::bad, "It fails.", "Fix."});
+  }
+
+ private:
+  void note(std::string what) { asked.push_back(std::move(what)); }
+  JobId plain(std::string what, CapsuleId capsule) {
+    note(what);
+    return begin(what, capsule);
+  }
+
+  std::uint64_t last_job_ = 0;
+};
+
+class FakeAuthority : public Authority {
+ public:
+  bool answer = true;
+  std::vector<Action> asked;
+
+  Task<bool> allows(std::string, Action action, Interaction) override {
+    asked.push_back(action);
+    co_return answer;
+  }
+  Task<bool> is_there() override { co_return true; }
+};
+
+}  // namespace satchel::test
