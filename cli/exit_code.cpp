@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 
 namespace satchel::cli {
 

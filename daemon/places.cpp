@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/fault.hpp"
+#include "hibernation/save_gate.hpp"
 
 namespace satchel {
 
@@ -38,10 +39,8 @@ void prepare(const Places& places) {
   make_directory(places.state / "serial", 0711);
   make_directory(places.runtime, 0711);
   std::error_code error;
-  for (const auto& leftover : std::filesystem::directory_iterator(places.runtime, error)) {
-    std::filesystem::remove_all(leftover.path(), error);
-    if (error) throw fault_from_errno(error.value(), "remove", leftover.path().string());
-  }
+  for (const auto& capsule : std::filesystem::directory_iterator(places.runtime, error))
+    hibernation::SaveGate::turn_away_leftover(capsule.path());
   if (error) throw fault_from_errno(error.value(), "list", places.runtime.string());
 }
 

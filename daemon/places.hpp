@@ -13,8 +13,7 @@ struct Places {
 
 Places places();
 
-/// Makes what is missing: state and runtime for root alone, and empties the runtime directory of
-/// what a killed run left. Throws Fault.
+/// Makes what is missing, and turns away a libvirt that waits for a killed run. Throws Fault.
 void prepare(const Places& places);
 
 }  // namespace satchel

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 
 namespace satchel {
 

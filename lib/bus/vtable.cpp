@@ -4,7 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 
 namespace satchel {
 

@@ -63,6 +63,15 @@ SaveGate::~SaveGate() {
   if (decided) ::unlink(path_.c_str());
 }
 
+void SaveGate::turn_away_leftover(const std::filesystem::path& directory) noexcept {
+  const auto path = directory / "save";
+  struct stat about {};
+  if (::lstat(path.c_str(), &about) != 0 || !S_ISFIFO(about.st_mode)) return;
+  // Whoever waits in open(2) keeps the pipe, and that is full: its write fails when we are gone.
+  { const UniqueFd visit(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)); }
+  make_unopenable(path);
+}
+
 std::size_t SaveGate::read(std::span<std::byte> buffer, std::stop_token stop) {
   if (step_ == Step::refused || step_ == Step::opened)
     throw misused("it was read after the decision");

@@ -27,6 +27,10 @@ class SaveGate {
   /// can't be opened, lest libvirt make a file there and save into it after all.
   ~SaveGate();
 
+  /// For a gate that a killed daemon left at DIRECTORY/save: turns away a libvirt that still waits
+  /// there (it would answer nothing about the domain until then). No error when there is none.
+  static void turn_away_leftover(const std::filesystem::path& directory) noexcept;
+
   /// What to give to virDomainSave.
   const std::filesystem::path& path() const { return path_; }
 

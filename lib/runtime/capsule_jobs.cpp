@@ -1,4 +1,6 @@
 // The jobs of one capsule as the runner begins them: each gives the event by which it ended.
+#include <exception>
+#include <optional>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -108,10 +110,25 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
                 Fault::Text{"eject", name_, "the session's journal is missing", {}});
   CheckInOrder order{stick(), std::move(*session)};
   const auto insertion = order.stick->insertion();
-  const auto deadline = around_.board.cancel_after(job.id, around_.parts.config.eject.deadline);
+  const auto limit = around_.parts.config.eject.deadline;
+  const auto deadline = around_.board.stop_after(job.id, limit);
   auto checking = check_in(around_.parts, std::move(order), job);
-  auto done = co_await std::move(checking);
+  std::optional<CheckedIn> result;
+  std::exception_ptr failure;
+  try {
+    result = co_await std::move(checking);
+  } catch (...) {
+    failure = std::current_exception();
+  }
   deadline->cancel();
+  if (failure && job.stop.stop_requested() && !around_.board.was_cancelled(job.id))
+    throw Fault(Remedy::retry,
+                Fault::Text{"eject", name_,
+                            "it took longer than " + std::to_string(limit.count()) + " seconds",
+                            "The machine goes on running. Try again when the device is less busy, or "
+                            "raise eject.deadline in satchel.yaml."});
+  if (failure) std::rethrow_exception(failure);
+  auto& done = *result;
   around_.devices.note_write(insertion, done.written, done.took);
   head_ = std::move(done.head);
   // The device has it; whatever keeps it mounted now is told, but the eject has succeeded.

@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <exception>
 #include <utility>
 
@@ -43,11 +44,11 @@ JobId CapsuleRunner::ask(core::Event event) {
                 Fault::Text{asked_for(event), name_, reason.what, reason.next});
   }
   assign(std::move(*transition), event);
-  const auto job = core::job_of(state_);
-  if (!job)
-    throw Fault(Remedy::report_bug,
-                Fault::Text{asked_for(event), name_, "nothing was begun for it", {}});
-  return *job;
+  if (const auto job = core::job_of(state_)) return *job;
+  // Done already: a job that only ends, once the asker has heard of it.
+  const auto job = around_.board.begin({asked_for(event), id_, view().device});
+  asio::post(around_.parts.loop, [&board = around_.board, id = job.id] { board.end_done(id); });
+  return job.id;
 }
 
 void CapsuleRunner::assign(core::Transition transition, const core::Event& cause) {
@@ -168,7 +169,7 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
     around_.parts.log.warning(std::string(second.what()) + "; keeping the session as it was known");
     if (const auto* known = core::session_of(state_)) session = *known;
   }
-  if (job.stop.stop_requested()) co_return core::JobEnded{job.id, core::Cancelled{session}};
+  if (around_.board.was_cancelled(job.id)) co_return core::JobEnded{job.id, core::Cancelled{session}};
   around_.parts.log.write(failure_line(id_, name_, fault));
   const auto insertion = core::device_of(state_);
   const bool there = insertion && around_.devices.stick(*insertion) != nullptr;
@@ -217,7 +218,9 @@ void CapsuleRunner::tell(core::Notice notice) {
 void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& guest,
                           std::optional<core::Insertion> device) {
   name_ = session.capsule_name;
-  const auto known = core_session(session, guest);
+  auto known = core_session(session, guest);
+  // Its files belong to an insertion that is over.
+  if (!device && known.guest == core::Guest::runs) known.guest = core::Guest::halted;
   session_ = std::move(session);
   deliver(core::SessionFound{known, device});
 }

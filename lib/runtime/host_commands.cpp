@@ -43,7 +43,7 @@ Task<void> Host::conduct(JobContext job, Work work) {
   }
   if (!fault) {
     board_.end_done(job.id);
-  } else if (job.stop.stop_requested()) {
+  } else if (board_.was_cancelled(job.id)) {
     board_.end_cancelled(job.id);
   } else {
     parts_.log.warning(std::string(fault->what()) + ". " + fault->next_step());

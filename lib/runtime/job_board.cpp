@@ -6,7 +6,7 @@
 #include <chrono>
 #include <utility>
 
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 
 namespace satchel {
 
@@ -25,7 +25,7 @@ JobBoard::JobBoard(asio::any_io_executor loop, Hooks hooks)
 JobContext JobBoard::begin(Subject subject) {
   const JobId id = next();
   ++last_;
-  Job job{std::move(subject), {}, std::make_shared<Meter>(), {}};
+  Job job{std::move(subject), {}, std::make_shared<Meter>(), false, {}};
   JobContext context{id, job.stop.get_token(), job.meter};
   jobs_.emplace(id, std::move(job));
   if (!std::exchange(ticking_, true)) asio::co_spawn(loop_, tick(), asio::detached);
@@ -65,14 +65,21 @@ void JobBoard::end(JobEnd how) {
 bool JobBoard::cancel(JobId id) {
   const auto job = jobs_.find(id);
   if (job == jobs_.end()) return false;
+  job->second.cancelled = true;
   job->second.stop.request_stop();
   return true;
 }
 
-std::shared_ptr<asio::steady_timer> JobBoard::cancel_after(JobId id, std::chrono::seconds time) {
+bool JobBoard::was_cancelled(JobId id) const {
+  const auto job = jobs_.find(id);
+  return job != jobs_.end() && job->second.cancelled;
+}
+
+std::shared_ptr<asio::steady_timer> JobBoard::stop_after(JobId id, std::chrono::seconds time) {
   auto timer = std::make_shared<asio::steady_timer>(loop_, time);
   timer->async_wait([this, id, timer](boost::system::error_code taken_back) {
-    if (!taken_back) cancel(id);
+    if (taken_back) return;
+    if (const auto job = jobs_.find(id); job != jobs_.end()) job->second.stop.request_stop();
   });
   return timer;
 }

@@ -43,8 +43,10 @@ class JobBoard {
   void end_failed(JobId id, const Fault& fault);
   /// Asks it to end soon; false when there is no such job.
   bool cancel(JobId id);
-  /// Asks it to end when it takes longer; cancel the timer to take that back.
-  std::shared_ptr<boost::asio::steady_timer> cancel_after(JobId id, std::chrono::seconds time);
+  /// Whether a cancel() was the reason for it to end soon.
+  bool was_cancelled(JobId id) const;
+  /// Asks it to end when it takes longer, which is a failure; cancel the timer to take that back.
+  std::shared_ptr<boost::asio::steady_timer> stop_after(JobId id, std::chrono::seconds time);
   /// Waits for its end; at once, with what is known, when it has ended already.
   Task<JobEnd> wait(JobId id);
 
@@ -56,6 +58,7 @@ class JobBoard {
     Subject subject;
     std::stop_source stop;
     std::shared_ptr<Meter> meter;
+    bool cancelled = false;
     std::vector<std::shared_ptr<boost::asio::steady_timer>> waiters;
   };
   void end(JobEnd how);

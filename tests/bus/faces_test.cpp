@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 #include "bus/faces_world.hpp"
 
 using namespace satchel;

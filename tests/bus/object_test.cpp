@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 #include "bus/private_bus.hpp"
 
 using namespace satchel;

@@ -1,4 +1,4 @@
-#include "bus/error_name.hpp"
+#include "base/error_name.hpp"
 
 #include <array>
 
