@@ -18,14 +18,14 @@ std::uint64_t number_of(const std::string& job) { return read_job(job, {}).id.va
 }  // namespace
 
 Client::Client(boost::asio::io_context& loop)
-    : interrupt_(loop, SIGINT, SIGTERM),
+    : interrupt_(loop),
       timer_(loop),
       bus_(loop.get_executor(), BusListener{[this](std::string) { lost_ = true, wake(); }, {}}) {
   subscribe();
 }
 
 Client::Client(boost::asio::io_context& loop, const std::string& address)
-    : interrupt_(loop, SIGINT, SIGTERM),
+    : interrupt_(loop),
       timer_(loop),
       bus_(loop.get_executor(), address,
            BusListener{[this](std::string) { lost_ = true, wake(); }, {}}) {
@@ -41,7 +41,18 @@ void Client::subscribe() {
     owner_ = std::move(owner);
     wake();
   });
-  await_interrupt();
+}
+
+Client::Interrupts::Interrupts(Client& client) : client_(client) {
+  client_.interrupts_ = 0;
+  client_.interrupt_.add(SIGINT);
+  client_.interrupt_.add(SIGTERM);
+  client_.await_interrupt();
+}
+
+Client::Interrupts::~Interrupts() {
+  client_.interrupt_.clear();
+  client_.interrupt_.cancel();
 }
 
 void Client::await_interrupt() {
@@ -121,6 +132,7 @@ Task<void> Client::report(std::string job, const Follower& follower) {
 }
 
 Task<JobEnd> Client::follow(std::string job, Follower follower) {
+  const Interrupts interrupts(*this);
   auto looking = refresh_owner();
   co_await std::move(looking);
   bool cancel_asked = false;
@@ -132,10 +144,10 @@ Task<JobEnd> Client::follow(std::string job, Follower follower) {
       throw Refusal(ExitCode::no_daemon, "satcheld ended while it was at work.",
                     "'journalctl -u satcheld' tells why; what it was doing is undone or continued "
                     "when it starts again.");
-    if (interrupts_ > 1)
+    if (interrupts.count() > 1)
       throw Refusal(ExitCode::left_running, "The job goes on without satchelctl.",
                     "'satchelctl status' shows it.");
-    if (interrupts_ == 1 && !cancel_asked) {
+    if (interrupts.count() == 1 && !cancel_asked) {
       cancel_asked = true;
       if (follower.notice)
         follower.notice("Cancelling; press Ctrl-C again to leave it running instead.");

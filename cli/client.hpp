@@ -45,7 +45,19 @@ class Client {
   /// How jobs ended that ended since this client exists, taken out of it.
   std::vector<JobEnd> take_ends();
   bool daemon_there() const { return !owner_.empty(); }
-  int interrupts() const { return interrupts_; }
+
+  /// While one lives, Ctrl-C and SIGTERM are counted instead of ending the program.
+  class Interrupts {
+   public:
+    explicit Interrupts(Client& client);
+    ~Interrupts();
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
+    int count() const { return client_.interrupts_; }
+
+   private:
+    Client& client_;
+  };
 
   struct Follower {
     std::function<void(const JobView&)> progress;

@@ -94,7 +94,8 @@ Task<ExitCode> monitor(Context& context) {
   Teller teller(context);
   auto& client = context.client;
   bool there = true;
-  while (client.interrupts() == 0) {
+  const Client::Interrupts interrupts(client);
+  while (interrupts.count() == 0) {
     const auto seen = client.news();
     std::optional<HostView> host;
     try {
