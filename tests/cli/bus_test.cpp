@@ -1,0 +1,206 @@
+// satchelctl's commands against the real faces on a private bus, over a fake host.
+#include <boost/asio/co_spawn.hpp>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/error_name.hpp"
+#include "bus/faces_world.hpp"
+#include "commands.hpp"
+
+using namespace satchel;
+using namespace satchel::cli;
+using test::FacesWorld;
+
+namespace {
+
+struct Desk {
+  FacesWorld world;
+  Client client{world.io, world.daemon.address()};
+  std::istringstream in;
+  std::ostringstream out;
+  Context context{client, in, out, Screen(), Output::people, Context::Input::none};
+
+  std::optional<ExitCode> code;  ///< how the command ended
+  std::string reason;            ///< of the Refusal it ended with
+
+  test::FakeCommands& host() { return world.commands; }
+
+  /// Starts the command; it goes on while the loop runs.
+  void start(Task<ExitCode> command) {
+    code.reset();
+    boost::asio::co_spawn(world.io, std::move(command),
+                          [this](std::exception_ptr error, ExitCode ended) {
+                            code = ended;
+                            if (!error) return;
+                            try {
+                              std::rethrow_exception(error);
+                            } catch (const Refusal& refusal) {
+                              code = refusal.code();
+                              reason = refusal.reason();
+                            }
+                          });
+  }
+  bool reaches(const std::function<bool()>& condition) {
+    return test::run_until(world.io, condition);
+  }
+  bool asks(std::size_t commands) {
+    return reaches([&] { return host().asked.size() >= commands; });
+  }
+  bool ends() {
+    return reaches([&] { return code.has_value(); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("status shows the devices and capsules there are") {
+  Desk desk;
+  desk.host().host.capsules[0].detail = "It waits.";
+  desk.host().listener.changed();
+  desk.start(status(desk.context));
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::done);
+  for (const char* word : {"Host alpha", "/dev/sdb1", "debian", "ready", "It waits."})
+    CHECK(desk.out.str().find(word) != std::string::npos);
+}
+
+TEST_CASE("status for programs has the same") {
+  Desk desk;
+  desk.context.output = Output::json;
+  desk.start(status(desk.context));
+  REQUIRE(desk.ends());
+  const auto json = nlohmann::json::parse(desk.out.str());
+  CHECK(json["host"]["name"] == "alpha");
+  CHECK(json["capsules"][0]["device"] == "/dev/sdb1");
+  CHECK(json["capsules"][0]["generation"] == 3);
+  CHECK(json["capsules"][0]["history"][0]["what"] == "eject");
+  CHECK(json["devices"][0]["size"] == mebibytes(64).value);
+}
+
+TEST_CASE("eject says that the device can be unplugged when the property says so") {
+  Desk desk;
+  desk.host().host.devices[0].can_unplug = false;
+  desk.host().listener.changed();
+  desk.start(eject(desk.context, EjectOptions{"debian", false}));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "eject");
+  desk.host().host.devices[0].can_unplug = true;
+  desk.host().end(JobId(1), "done", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::done);
+  CHECK(desk.out.str().find("You can unplug the device now.") != std::string::npos);
+}
+
+TEST_CASE("eject does not say so while the property says no") {
+  Desk desk;
+  desk.host().host.devices[0].can_unplug = false;
+  desk.host().listener.changed();
+  desk.start(eject(desk.context, EjectOptions{}));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "eject device 1");
+  desk.host().end(JobId(1), "done", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.out.str().find("You can unplug") == std::string::npos);
+}
+
+TEST_CASE("a device that went with its power is told by its capsules") {
+  Desk desk;
+  desk.start(eject(desk.context, EjectOptions{"/dev/sdb1", false}));
+  REQUIRE(desk.asks(1));
+  desk.host().host.devices.clear();
+  desk.host().host.capsules[0].device.reset();
+  desk.host().end(JobId(1), "done", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.out.str().find("You can unplug the device now.") != std::string::npos);
+}
+
+TEST_CASE("a failed job ends with the status of its error and says why") {
+  Desk desk;
+  desk.start(launch(desk.context, LaunchOptions{"debian", true, true}));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "launch take-over fresh");
+  desk.host().end(JobId(1), bus_error_name(Remedy::free_space), "The disk is full. Free some.");
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::no_space);
+  CHECK(desk.reason == "The disk is full. Free some.");
+}
+
+TEST_CASE("a request that the daemon refuses ends with its remedy's status") {
+  Desk desk;
+  desk.host().refusal = Fault(Remedy::choose, Fault::Text{"launch", "it", "beta has it", "Wait."});
+  desk.start(launch(desk.context, LaunchOptions{"debian", false, false}));
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::choice_needed);
+  CHECK(desk.reason.find("beta has it") != std::string::npos);
+}
+
+TEST_CASE("pack takes the only device") {
+  Desk desk;
+  desk.start(pack(desk.context, PackOptions{"web", "", "shop"}));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "pack web 1 shop");
+  desk.host().end(JobId(1), "done", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::done);
+}
+
+TEST_CASE("Ctrl-C has the daemon cancel the job") {
+  Desk desk;
+  desk.start(checkpoint(desk.context, "debian"));
+  REQUIRE(desk.asks(1));
+  REQUIRE(desk.reaches([&] { return !desk.out.str().empty(); }));
+  std::raise(SIGINT);
+  REQUIRE(desk.asks(2));
+  CHECK(desk.host().asked[1] == "cancel 1");
+  desk.host().end(JobId(1), "cancelled", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::cancelled);
+}
+
+TEST_CASE("a second Ctrl-C leaves the job running") {
+  Desk desk;
+  desk.start(checkpoint(desk.context, "debian"));
+  REQUIRE(desk.asks(1));
+  REQUIRE(desk.reaches([&] { return !desk.out.str().empty(); }));
+  std::raise(SIGINT);
+  REQUIRE(desk.asks(2));
+  std::raise(SIGINT);
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::left_running);
+  CHECK(desk.host().host.running_jobs.size() == 1);
+}
+
+TEST_CASE("a lost bus ends what waits for a job") {
+  Desk desk;
+  desk.start(checkpoint(desk.context, "debian"));
+  REQUIRE(desk.asks(1));
+  desk.world.daemon.kill();
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::no_daemon);
+}
+
+TEST_CASE("doctor fails when something is bad, and names the remedy") {
+  Desk desk;
+  desk.start(doctor(desk.context, Measuring::yes));
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::failed);
+  CHECK(desk.out.str().find("Fix.") != std::string::npos);
+  CHECK(desk.host().measured == Commands::Measure::devices);
+}
+
+TEST_CASE("monitor tells what changes and how jobs end") {
+  Desk desk;
+  desk.start(monitor(desk.context));
+  REQUIRE(desk.reaches([&] { return desk.out.str().find("ready") != std::string::npos; }));
+  desk.host().host.capsules[0].state = "launching";
+  const auto job = desk.host().begin("launch");
+  desk.host().listener.changed();
+  REQUIRE(desk.reaches([&] { return desk.out.str().find("launching") != std::string::npos; }));
+  desk.host().end(job, "done", "");
+  REQUIRE(desk.reaches([&] { return desk.out.str().find("job 1: done") != std::string::npos; }));
+  std::raise(SIGINT);
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::done);
+}
