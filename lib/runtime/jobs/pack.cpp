@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/fault.hpp"
+#include "disk/host_chain.hpp"
 #include "disk/qemu_img.hpp"
 #include "machine/reading.hpp"
 #include "runtime/heads.hpp"
@@ -43,7 +44,9 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
     throw Fault(Remedy::fix_request, Fault::Text{"pack", order.domain,
                                                  "libvirt on this computer has no such machine",
                                                  "List the machines with: virsh list --all"});
-  auto reading = machine::read_domain(domain->live.empty() ? domain->inactive : domain->live);
+  auto reading = domain->live.empty()
+                     ? machine::read_domain(domain->inactive, machine::Moment::shut_off)
+                     : machine::read_domain(domain->live, machine::Moment::running);
   if (!reading)
     throw Fault(Remedy::fix_config,
                 Fault::Text{"pack", domain->entry.name, to_string(reading.error()),
@@ -55,11 +58,15 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
   co_return source;
 }
 
-/// Looks at the disks' files. Files lane.
-std::vector<SourceDisk> measure(const machine::Reading& reading) {
+/// Looks at the files of disks and firmware. Files lane.
+std::vector<SourceDisk> measure(machine::Reading& reading) {
+  if (reading.loader_path)
+    reading.machine.boot.firmware.loader_size = std::filesystem::file_size(*reading.loader_path);
   std::vector<SourceDisk> out;
   for (const auto& disk : reading.disks) {
     SourceDisk source{disk.target, {{disk.path, disk.format}}, {}, {}};
+    if (disk.chain == machine::DiskSource::Chain::unknown)
+      source.chain = disk::host_chain(source.chain.front());
     for (const auto& below : disk.backing) source.chain.push_back({below.path, below.format});
     source.virtual_size = disk::virtual_size(source.chain.front());
     source.flat_size = disk::size_when_flat(source.chain);
