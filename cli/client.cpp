@@ -115,8 +115,12 @@ Task<void> Client::wait_for_news(std::uint64_t seen, std::chrono::milliseconds l
 }
 
 Task<void> Client::refresh_owner() {
-  auto asking = bus_.name_owner(service_name);
-  owner_ = co_await std::move(asking);
+  try {
+    auto asking = bus_.name_owner(service_name);
+    owner_ = co_await std::move(asking);
+  } catch (const BusError& error) {
+    throw Refusal(error);
+  }
 }
 
 Task<void> Client::report(std::string job, const Follower& follower) {

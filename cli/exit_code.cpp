@@ -39,6 +39,19 @@ ExitCode exit_code_of_result(std::string_view result) {
   return remedy ? exit_code_of(*remedy) : ExitCode::failed;
 }
 
+namespace {
+
+/// The daemon is not there, or it or the bus went while we waited.
+bool is_gone(const BusError& error) {
+  if (error.is_absent()) return true;
+  const std::string_view name = error.name();
+  for (const auto* ending : {".NoReply", ".Disconnected", ".ENOTCONN", ".ECONNRESET", ".NoServer"})
+    if (name.ends_with(ending)) return true;
+  return false;
+}
+
+}  // namespace
+
 Refusal no_daemon() {
   return Refusal(ExitCode::no_daemon, "satcheld is not running.",
                  "Start it with 'systemctl start satcheld'; 'journalctl -u satcheld' tells why it "
@@ -50,8 +63,7 @@ Refusal::Refusal(ExitCode code, std::string reason, std::string next)
 
 Refusal::Refusal(const BusError& error)
     : code_(exit_code_of(error.remedy())), reason_(error.message()) {
-  if (error.is_absent() || error.name() == "org.freedesktop.DBus.Error.NoReply" ||
-      error.name() == "org.freedesktop.DBus.Error.Disconnected") {
+  if (is_gone(error)) {
     *this = no_daemon();
   } else if (error.name() == "org.freedesktop.DBus.Error.UnknownObject") {
     code_ = ExitCode::not_found;
