@@ -22,19 +22,23 @@ Advice advice_for(const virError& error) {
     case VIR_ERR_OPERATION_INVALID:
     case VIR_ERR_DOM_EXIST:
     case VIR_ERR_INVALID_ARG:
-    case VIR_ERR_INVALID_DOMAIN: return {Remedy::fix_request, {}};
+    case VIR_ERR_INVALID_DOMAIN:
+      return {Remedy::fix_request, {}};
     case VIR_ERR_NO_CONNECT:
     case VIR_ERR_INVALID_CONN:
-    case VIR_ERR_RPC: return {Remedy::retry, start_libvirt};
+    case VIR_ERR_RPC:
+      return {Remedy::retry, start_libvirt};
     case VIR_ERR_OPERATION_TIMEOUT:
     case VIR_ERR_OPERATION_ABORTED:
     case VIR_ERR_RESOURCE_BUSY:
-    case VIR_ERR_AGENT_UNRESPONSIVE: return {Remedy::retry, {}};
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+      return {Remedy::retry, {}};
     case VIR_ERR_AUTH_FAILED:
     case VIR_ERR_AUTH_CANCELLED:
     case VIR_ERR_AUTH_UNAVAILABLE:
     case VIR_ERR_ACCESS_DENIED:
-    case VIR_ERR_OPERATION_DENIED: return {Remedy::ask_admin, {}};
+    case VIR_ERR_OPERATION_DENIED:
+      return {Remedy::ask_admin, {}};
     case VIR_ERR_XML_ERROR:
     case VIR_ERR_XML_DETAIL:
     case VIR_ERR_XML_INVALID_SCHEMA:
@@ -42,16 +46,19 @@ Advice advice_for(const virError& error) {
     case VIR_ERR_CONF_SYNTAX:
     case VIR_ERR_CPU_INCOMPATIBLE:
     case VIR_ERR_NO_NETWORK:
-    case VIR_ERR_OPERATION_FAILED: return {Remedy::fix_config, {}};
+    case VIR_ERR_OPERATION_FAILED:
+      return {Remedy::fix_config, {}};
     case VIR_ERR_NO_SUPPORT:
     case VIR_ERR_OPERATION_UNSUPPORTED:
-    case VIR_ERR_ARGUMENT_UNSUPPORTED: return {Remedy::later_version, {}};
+    case VIR_ERR_ARGUMENT_UNSUPPORTED:
+      return {Remedy::later_version, {}};
     // errno is in int1, see virterror.h.
     case VIR_ERR_SYSTEM_ERROR:
       // A save whose reader went away: the guest runs on.
       if (error.int1 == EPIPE) return {Remedy::retry, {}};
       return {fault_from_errno(error.int1, {}, {}).remedy(), {}};
-    default: return {Remedy::report_bug, {}};
+    default:
+      return {Remedy::report_bug, {}};
   }
 }
 
@@ -60,11 +67,12 @@ Advice advice_for(const virError& error) {
 Fault libvirt_fault(std::string doing, std::string object) {
   const virError* error = virGetLastError();
   if (!error)
-    return Fault(Remedy::report_bug, Fault::Text{std::move(doing), std::move(object),
-                                                 "libvirt failed without an error", {}});
+    return Fault(
+        Remedy::report_bug,
+        Fault::Text{std::move(doing), std::move(object), "libvirt failed without an error", {}});
   auto advice = advice_for(*error);
-  return Fault(advice.remedy, Fault::Text{std::move(doing), std::move(object),
-                                          libvirt_error_text(), std::move(advice.next)});
+  return Fault(advice.remedy, Fault::Text{std::move(doing), std::move(object), libvirt_error_text(),
+                                          std::move(advice.next)});
 }
 
 void throw_libvirt_fault(std::string doing, std::string object) {

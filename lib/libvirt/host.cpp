@@ -91,7 +91,7 @@ void end_probe(Link& link, DomainId id) {
 
 Task<HostAbility> LibvirtHypervisor::ability(Accelerator accelerator) {
   return offload(lanes_.quick,
-                             [link = link_, accelerator] { return ask_ability(*link, accelerator); });
+                 [link = link_, accelerator] { return ask_ability(*link, accelerator); });
 }
 
 Task<bool> LibvirtHypervisor::works(Accelerator accelerator) {

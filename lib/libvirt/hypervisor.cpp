@@ -87,8 +87,7 @@ Task<std::optional<DomainEntry>> LibvirtHypervisor::find(DomainId id) {
   if (const auto known = saving_.find(id); known != saving_.end()) co_return known->second;
   auto asking = offload(lanes_.quick, [link = link_, id] {
     const auto connection = link->connection();
-    const DomainHandle domain(
-        virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
+    const DomainHandle domain(virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
     if (domain) return entry_of(domain.get());
     if (libvirt_error_code() != VIR_ERR_NO_DOMAIN)
       throw_libvirt_fault("look up", "machine " + id.value.str());
@@ -113,7 +112,8 @@ Task<void> LibvirtHypervisor::undefine(DomainId id) {
     if (domain && virDomainIsPersistent(domain.get()) == 0) return;
     if (domain && virDomainUndefineFlags(domain.get(), keep) == 0) return;
     // A driver that has neither NVRAM nor TPMs knows no flags for them.
-    if (domain && libvirt_error_code() == VIR_ERR_INVALID_ARG && virDomainUndefine(domain.get()) == 0)
+    if (domain && libvirt_error_code() == VIR_ERR_INVALID_ARG &&
+        virDomainUndefine(domain.get()) == 0)
       return;
     if (libvirt_error_code() == VIR_ERR_NO_DOMAIN) return;
     throw_libvirt_fault("undefine", "machine " + id.value.str());
@@ -122,22 +122,27 @@ Task<void> LibvirtHypervisor::undefine(DomainId id) {
 
 Task<void> LibvirtHypervisor::start(DomainId id, std::string xml) {
   if (uuid_in(xml) != id)
-    throw Fault(Remedy::report_bug, Fault::Text{"start", "machine " + id.value.str(),
-                                                "the description is another machine's", {}});
+    throw Fault(
+        Remedy::report_bug,
+        Fault::Text{
+            "start", "machine " + id.value.str(), "the description is another machine's", {}});
   // Leaves a persistent definition of the same machine as it is, and makes it the live one's heir.
-  return after_start(id, offload(lanes_.slow, [link = link_, id, xml] {
-    const auto connection = link->connection();
-    const DomainHandle domain(virDomainCreateXML(connection.get(), xml.c_str(), 0));
-    if (!domain) throw_libvirt_fault("start", "machine " + id.value.str());
-  }));
+  return after_start(
+      id, offload(lanes_.slow, [link = link_, id, xml] {
+        const auto connection = link->connection();
+        const DomainHandle domain(virDomainCreateXML(connection.get(), xml.c_str(), 0));
+        if (!domain) throw_libvirt_fault("start", "machine " + id.value.str());
+      }));
 }
 
 Task<void> LibvirtHypervisor::restore(DomainId id, std::string path) {
-  return after_start(id, offload(lanes_.slow, [link = link_, id, path] {
-    const auto connection = link->connection();
-    if (virDomainRestoreFlags(connection.get(), path.c_str(), nullptr, VIR_DOMAIN_SAVE_PAUSED) < 0)
-      throw_libvirt_fault("restore", "machine " + id.value.str() + " from " + path);
-  }));
+  return after_start(
+      id, offload(lanes_.slow, [link = link_, id, path] {
+        const auto connection = link->connection();
+        if (virDomainRestoreFlags(connection.get(), path.c_str(), nullptr, VIR_DOMAIN_SAVE_PAUSED) <
+            0)
+          throw_libvirt_fault("restore", "machine " + id.value.str() + " from " + path);
+      }));
 }
 
 Task<void> LibvirtHypervisor::resume(DomainId id) {
@@ -195,8 +200,10 @@ Task<bool> LibvirtHypervisor::set_guest_time(DomainId id) {
       case VIR_ERR_AGENT_UNSYNCED:
       case VIR_ERR_ARGUMENT_UNSUPPORTED:
       case VIR_ERR_OPERATION_UNSUPPORTED:
-      case VIR_ERR_NO_SUPPORT: return false;
-      default: throw_libvirt_fault("set the clock of", domain.get());
+      case VIR_ERR_NO_SUPPORT:
+        return false;
+      default:
+        throw_libvirt_fault("set the clock of", domain.get());
     }
   });
 }

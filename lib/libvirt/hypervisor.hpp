@@ -44,9 +44,10 @@ class LibvirtHypervisor final : public Hypervisor {
   Task<void> resume(DomainId id) override;
   Task<void> pause(DomainId id) override;
   Task<void> destroy(DomainId id) override;
-  /// Opens the path twice, the second time for the last 92 bytes (docs/decisions/0002-save-gate.md).
-  /// From its second open until that ends, libvirt answers no question about this domain, nor one
-  /// for a list: find() then says what was so when the save began, all others wait.
+  /// Opens the path twice, the second time for the last 92 bytes
+  /// (docs/decisions/0002-save-gate.md). From its second open until that ends, libvirt answers no
+  /// question about this domain, nor one for a list: find() then says what was so when the save
+  /// began, all others wait.
   Task<void> save(DomainId id, std::string path) override;
   Task<void> abort_job(DomainId id) override;
   Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) override;

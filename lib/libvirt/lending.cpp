@@ -68,8 +68,7 @@ Task<void> LibvirtHypervisor::after_start(DomainId id, Task<void> starting) {
   std::vector<std::string> groups;
   std::swap(groups, lent_[id]);
   lent_.erase(id);
-  auto taking =
-      offload(lanes_.quick, [link = link_, id, groups] { take_back(*link, id, groups); });
+  auto taking = offload(lanes_.quick, [link = link_, id, groups] { take_back(*link, id, groups); });
   try {
     co_await std::move(taking);
   } catch (const Fault&) {

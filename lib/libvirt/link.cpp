@@ -86,9 +86,9 @@ struct Link::Connection {
   }
 
   void subscribe(const std::string& uri, const Opaque& to) {
-    lifecycle = virConnectDomainEventRegisterAny(
-        handle, nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(&on_lifecycle),
-        new Opaque(to), &forget);
+    lifecycle = virConnectDomainEventRegisterAny(handle, nullptr, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                 VIR_DOMAIN_EVENT_CALLBACK(&on_lifecycle),
+                                                 new Opaque(to), &forget);
     io_error = virConnectDomainEventRegisterAny(
         handle, nullptr, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON,
         VIR_DOMAIN_EVENT_CALLBACK(&on_io_error), new Opaque(to), &forget);

@@ -29,9 +29,7 @@ class Link : public std::enable_shared_from_this<Link> {
   // All below on the loop thread.
 
   void listen(std::function<void(GuestEvent)> on_event) { on_event_ = std::move(on_event); }
-  void listen_connection(std::function<void(bool)> on_change) {
-    on_change_ = std::move(on_change);
-  }
+  void listen_connection(std::function<void(bool)> on_change) { on_change_ = std::move(on_change); }
   /// This domain's events go to `watcher` instead of the listener; an empty one ends that.
   void watch(DomainId id, std::function<void(GuestEvent)> watcher);
   /// Nothing is told any more from here on.

@@ -13,18 +13,18 @@ namespace satchel {
 Task<void> LibvirtHypervisor::overlay_disks(DomainId id, std::vector<Overlay> overlays) {
   return act(lanes_.slow, link_, id, "put overlays over the disks of",
              [overlays](virDomainPtr domain) {
-    const auto xml = snapshot_xml(xml_of(domain, 0), overlays);
-    if (!xml)
-      throw Fault(Remedy::report_bug,
-                  Fault::Text{"put overlays over the disks of", virDomainGetName(domain),
-                              to_string(xml.error()), {}});
-    const unsigned flags = VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY |
-                           VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |
-                           VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
-                           VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
-    const SnapshotHandle made(virDomainSnapshotCreateXML(domain, xml->c_str(), flags));
-    return made ? 0 : -1;
-  });
+               const auto xml = snapshot_xml(xml_of(domain, 0), overlays);
+               if (!xml)
+                 throw Fault(Remedy::report_bug, Fault::Text{"put overlays over the disks of",
+                                                             virDomainGetName(domain),
+                                                             to_string(xml.error()),
+                                                             {}});
+               const unsigned flags =
+                   VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |
+                   VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA | VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
+               const SnapshotHandle made(virDomainSnapshotCreateXML(domain, xml->c_str(), flags));
+               return made ? 0 : -1;
+             });
 }
 
 namespace {
@@ -43,8 +43,9 @@ Task<void> LibvirtHypervisor::merge_overlay(DomainId id, std::string target) {
   auto commit = act(lanes_.slow, link, id, merging, [target](virDomainPtr domain) {
     const auto base = file_below(xml_of(domain, 0), target);
     if (!base)
-      throw Fault(Remedy::report_bug, Fault::Text{merging, virDomainGetName(domain),
-                                                  "disk " + target + " has no overlay", {}});
+      throw Fault(
+          Remedy::report_bug,
+          Fault::Text{merging, virDomainGetName(domain), "disk " + target + " has no overlay", {}});
     // The base is always named: without one, libvirt merges into the very bottom of the chain.
     return virDomainBlockCommit(domain, target.c_str(), base->c_str(), nullptr, 0,
                                 VIR_DOMAIN_BLOCK_COMMIT_SHALLOW | VIR_DOMAIN_BLOCK_COMMIT_ACTIVE);
@@ -61,8 +62,10 @@ Task<void> LibvirtHypervisor::merge_overlay(DomainId id, std::string target) {
     mirror = co_await std::move(asking);
   }
   if (mirror != Mirror::ready)
-    throw Fault(Remedy::retry, Fault::Text{merging, "machine " + id.value.str(),
-                                           "the copying of disk " + target + " ended early", {}});
+    throw Fault(Remedy::retry, Fault::Text{merging,
+                                           "machine " + id.value.str(),
+                                           "the copying of disk " + target + " ended early",
+                                           {}});
   auto pivot = act(lanes_.slow, link, id, merging, [target](virDomainPtr domain) {
     return virDomainBlockJobAbort(domain, target.c_str(), VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT);
   });

@@ -113,7 +113,8 @@ std::string probe_xml(DomainId id, Accelerator accelerator) {
          "</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>"
          "<os><type arch='x86_64' machine='pc'>hvm</type>"
          "<bootmenu enable='no'/><bios rebootTimeout='0'/></os>" +
-         cpu + "<on_poweroff>destroy</on_poweroff><on_reboot>destroy</on_reboot>"
+         cpu +
+         "<on_poweroff>destroy</on_poweroff><on_reboot>destroy</on_reboot>"
          "<on_crash>destroy</on_crash>"
          "<devices><controller type='usb' model='none'/><memballoon model='none'/>"
          "</devices></domain>";

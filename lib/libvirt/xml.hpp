@@ -30,12 +30,12 @@ Result<std::string> snapshot_xml(const std::string& domain_xml,
 enum class Mirror { none, copying, ready, failed };
 Mirror mirror_of(const std::string& domain_xml, const std::string& target);
 
-/// libvirt's name ("vda[3]") for the file right below the top one of a live domain's disk; none when
-/// there is no such disk or no such file.
+/// libvirt's name ("vda[3]") for the file right below the top one of a live domain's disk; none
+/// when there is no such disk or no such file.
 std::optional<std::string> file_below(const std::string& domain_xml, const std::string& target);
 
-/// A guest of 32 MiB without any disk whose firmware finds nothing to boot and resets at once, which
-/// ends it: a guest that ended like that has executed code.
+/// A guest of 32 MiB without any disk whose firmware finds nothing to boot and resets at once,
+/// which ends it: a guest that ended like that has executed code.
 inline constexpr std::string_view probe_prefix = "satchel-probe-";
 std::string probe_xml(DomainId id, Accelerator accelerator);
 

@@ -94,7 +94,8 @@ DomainEntry FakeHypervisor::entry(DomainId id, const Machine& machine) const {
 /// Makes the machine live, with its lent files used up whether that comes about or not.
 void FakeHypervisor::activate(DomainId id, const std::string& xml, const char* doing) {
   const auto name = between(xml, "<name>", "</name>");
-  if (const auto there = machines_.find(id); there != machines_.end() && !there->second.live.empty())
+  if (const auto there = machines_.find(id);
+      there != machines_.end() && !there->second.live.empty())
     throw refusal(doing, name, "domain '" + name + "' is already active");
   std::set<std::string> given;
   if (const auto there = machines_.find(id); there != machines_.end()) {
@@ -103,8 +104,8 @@ void FakeHypervisor::activate(DomainId id, const std::string& xml, const char* d
   }
   for (const auto& group : groups_in(xml))
     if (!given.contains(group))
-      throw refusal(doing, name, "file descriptor group '" + group +
-                                     "' was not associated with the domain");
+      throw refusal(doing, name,
+                    "file descriptor group '" + group + "' was not associated with the domain");
   auto& machine = machines_[id];
   machine.name = name;
   machine.live = xml;
@@ -316,8 +317,8 @@ Task<void> FakeHypervisor::save(DomainId id, std::string path) {
   machine.state = GuestState::paused;
   if (before == GuestState::running) tell(id, What::paused, "paused for a save");
   FakeSaveImage image{machine.live, machine.counter, before == GuestState::running, stream_bytes};
-  const auto after = std::exchange(fail_after_stream_, false) ? AfterStream::fail
-                                                              : AfterStream::finish;
+  const auto after =
+      std::exchange(fail_after_stream_, false) ? AfterStream::fail : AfterStream::finish;
   auto writing = offload(lanes_.slow, [path, image = std::move(image), after, aborted] {
     write_fake_save(path, image, after, *aborted);
   });
@@ -329,8 +330,8 @@ Task<void> FakeHypervisor::save(DomainId id, std::string path) {
   }
   // It may have been destroyed, and even started again, meanwhile.
   const auto there = machines_.find(id);
-  const bool same = there != machines_.end() && there->second.aborted == aborted &&
-                    !there->second.live.empty();
+  const bool same =
+      there != machines_.end() && there->second.aborted == aborted && !there->second.live.empty();
   if (there != machines_.end() && there->second.aborted == aborted) there->second.aborted.reset();
   if (!same) throw refusal("save", "machine " + id.value.str(), "domain is not running");
   if (failed) {
@@ -353,10 +354,9 @@ Task<void> FakeHypervisor::overlay_disks(DomainId id, std::vector<Overlay> overl
   enter(Call::overlay, id.value.str());
   auto& machine = active(id, "put overlays over the disks of");
   for (const auto& overlay : overlays) {
-    const auto named = machine.live.find("<target dev='" + overlay.target + "'") !=
-                           std::string::npos ||
-                       machine.live.find("<target dev=\"" + overlay.target + "\"") !=
-                           std::string::npos;
+    const auto named =
+        machine.live.find("<target dev='" + overlay.target + "'") != std::string::npos ||
+        machine.live.find("<target dev=\"" + overlay.target + "\"") != std::string::npos;
     if (!named || ::access(overlay.path.c_str(), F_OK) != 0)
       throw refusal("put overlays over the disks of", machine.name,
                     "there is no disk " + overlay.target + " or no file " + overlay.path);

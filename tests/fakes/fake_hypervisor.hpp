@@ -1,6 +1,7 @@
 // A small hypervisor without guests: machines are entries whose "memory" is a counter that a test
 // advances. Saves and restores really go through the paths that they are given, in libvirt's order
-// (two opens) and container. It passes the same contract as the real one (tests/libvirt). Loop thread.
+// (two opens) and container. It passes the same contract as the real one (tests/libvirt). Loop
+// thread.
 #pragma once
 
 #include <atomic>
@@ -19,8 +20,27 @@ class FakeHypervisor final : public Hypervisor {
  public:
   FakeHypervisor(boost::asio::any_io_executor loop, Lanes& lanes);
 
-  enum class Call { list, describe, find, ability, works, cpu_obstacle, define, undefine, lend, start,
-                    restore, resume, pause, destroy, save, abort_job, overlay, merge, set_time };
+  enum class Call {
+    list,
+    describe,
+    find,
+    ability,
+    works,
+    cpu_obstacle,
+    define,
+    undefine,
+    lend,
+    start,
+    restore,
+    resume,
+    pause,
+    destroy,
+    save,
+    abort_job,
+    overlay,
+    merge,
+    set_time
+  };
 
   // What a test arranges.
 

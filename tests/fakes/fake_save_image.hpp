@@ -18,8 +18,8 @@ struct FakeSaveImage {
 /// What the fake is to do between the stream's end and the header.
 enum class AfterStream { finish, fail };
 
-/// Opens the path, writes all with an unfinished header, closes; opens it again and writes the finished
-/// header. Throws Fault; `aborted` ends the first part.
+/// Opens the path, writes all with an unfinished header, closes; opens it again and writes the
+/// finished header. Throws Fault; `aborted` ends the first part.
 void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
                      const std::atomic<bool>& aborted);
 

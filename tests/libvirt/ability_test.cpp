@@ -1,6 +1,5 @@
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 
 #include "base/fault.hpp"
 #include "contract.hpp"
@@ -62,8 +61,8 @@ TEST_CASE("the CPU of a running guest runs here") {
   const auto from = live.find("<cpu ");
   const auto to = live.find("</cpu>");
   REQUIRE(to != std::string::npos);
-  CHECK_FALSE(world.run(world.hypervisor.cpu_obstacle(live.substr(from, to + 6 - from), "pc",
-                                                      Accelerator::tcg)));
+  CHECK_FALSE(world.run(
+      world.hypervisor.cpu_obstacle(live.substr(from, to + 6 - from), "pc", Accelerator::tcg)));
   world.run(world.hypervisor.destroy(guest.id));
   world.run(world.hypervisor.undefine(guest.id));
 }

@@ -161,9 +161,7 @@ void a_session_leaves_the_persistent_definition_alone(Subject s) {
   own.path = s.directory + "/original.qcow2";
   original.disks = own.xml();
   s.loop.run(s.hypervisor.define(original.xml()));
-  const auto inactive = [&] {
-    return s.loop.run(s.hypervisor.describe(original.name))->inactive;
-  };
+  const auto inactive = [&] { return s.loop.run(s.hypervisor.describe(original.name))->inactive; };
   const auto before = inactive();
   auto session = original;
   session.disks.clear();

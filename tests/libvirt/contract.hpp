@@ -15,7 +15,7 @@ struct Subject {
   Loop& loop;
   Hypervisor& hypervisor;
   const std::vector<GuestEvent>& events;
-  std::string directory;        ///< for files of the test
+  std::string directory;  ///< for files of the test
   std::string domain_type = "qemu";
 };
 

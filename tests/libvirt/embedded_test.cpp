@@ -1,9 +1,9 @@
-#include <catch2/catch.hpp>
-
-#include <filesystem>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "base/fault.hpp"
 #include "contract.hpp"
@@ -75,8 +75,7 @@ TEST_CASE("a real guest works on lent files alone, whatever backing names their 
   // "L3L4": sector 2 as the base has it, and the count. "!" is a failed request.
   const auto goes_on = [&] {
     const auto before = read_whole(guest.serial).size();
-    const bool counted =
-        world.until([&] { return read_whole(guest.serial).size() > before + 20; });
+    const bool counted = world.until([&] { return read_whole(guest.serial).size() > before + 20; });
     return counted && read_whole(guest.serial).find('!') == std::string::npos &&
            read_whole(guest.serial).substr(before, 20).find('L') != std::string::npos;
   };

@@ -94,9 +94,8 @@ TEST_CASE("a planned failure after the stream leaves the fake guest running") {
   FakeWorld world;
   world.start();
   world.hypervisor.fail_save_after_stream();
-  CHECK_THROWS_AS(world.run(world.hypervisor.save(world.guest.id,
-                                                  world.directory.path() + "/image")),
-                  Fault);
+  CHECK_THROWS_AS(
+      world.run(world.hypervisor.save(world.guest.id, world.directory.path() + "/image")), Fault);
   CHECK(world.state() == GuestState::running);
 }
 

@@ -45,17 +45,16 @@ std::string TinyDisk::xml() const {
 }
 
 std::string TinyGuest::xml() const {
-  const std::string port =
-      serial.empty() ? ""
-                     : "<serial type='file'><source path='" + serial +
-                           "' append='on'/><target port='0'/></serial>";
-  const std::string os = type == "qemu"
-                             ? "<os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>"
-                             : "<os><type>hvm</type></os>";
+  const std::string port = serial.empty() ? ""
+                                          : "<serial type='file'><source path='" + serial +
+                                                "' append='on'/><target port='0'/></serial>";
+  const std::string os =
+      type == "qemu" ? "<os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>"
+                     : "<os><type>hvm</type></os>";
   return "<domain type='" + type + "'><name>" + name + "</name><uuid>" + id.value.str() +
          "</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>" + os +
-         "<devices><controller type='usb' model='none'/><memballoon model='none'/>" +
-         disks + port + "</devices></domain>";
+         "<devices><controller type='usb' model='none'/><memballoon model='none'/>" + disks + port +
+         "</devices></domain>";
 }
 
 }  // namespace satchel::test

@@ -15,9 +15,9 @@ std::string boot_disk(char mark);
 struct TinyGuest {
   DomainId id{Uuid::random()};
   std::string name;
-  std::string disks;   ///< `<disk>` elements; none: the firmware idles
+  std::string disks;          ///< `<disk>` elements; none: the firmware idles
   std::string type = "qemu";  ///< the domain's: "test" for libvirt's test driver
-  std::string serial;  ///< file that the serial port appends to; none when empty
+  std::string serial;         ///< file that the serial port appends to; none when empty
 
   std::string xml() const;
 };

@@ -1,5 +1,5 @@
-// The reading side of a save into a FIFO: reads the stream, keeps libvirt waiting in its second open's
-// write, then lets the save complete or makes it fail (docs/decisions/0002-save-gate.md).
+// The reading side of a save into a FIFO: reads the stream, keeps libvirt waiting in its second
+// open's write, then lets the save complete or makes it fail (docs/decisions/0002-save-gate.md).
 #pragma once
 
 #include <atomic>

@@ -56,8 +56,7 @@ class Loop {
   }
 
  private:
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
-      io.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io.get_executor()};
 };
 
 /// A directory with a short name under /tmp, removed with all in it at the end.
