@@ -50,7 +50,7 @@ Service::Service(Places places, Config config, Log& log)
       log_(log),
       signals_(io_, SIGTERM, SIGINT),
       key_(HostKey::load_or_create(places_.state / "host.key")),
-      shelf_(places_.state / "sessions"),
+      shelf_(places_.state),
       bus_(io_.get_executor(), BusListener{[this](std::string why) {
                                              log_.error("the system bus is gone: " + why);
                                              end(1);

@@ -53,8 +53,6 @@ Task<void> Host::conduct(JobContext job, Work work) {
 
 JobId Host::pack(PackRequest request) {
   const auto insertion = insertion_of(request.device);
-  if (!devices_.stick(insertion))
-    throw Fault(Remedy::retry, Fault::Text{"pack onto", "the device", "it is not mounted", {}});
   const auto device = request.device;
   return begin({"pack", std::nullopt, device},
                [this, request = std::move(request), insertion](JobContext job) {

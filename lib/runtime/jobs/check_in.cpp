@@ -12,6 +12,7 @@
 #include "base/fault.hpp"
 #include "disk/copy.hpp"
 #include "machine/description.hpp"
+#include "machine/reading.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/jobs/suspension.hpp"
@@ -173,21 +174,44 @@ void tidy(Parts& parts, Shipment& shipment, const CheckedIn& result) {
   }
 }
 
-/// What the memory is made under. Asked before the suspension: libvirt answers nothing about a
-/// domain that waits at the gate.
+/// What the memory is made under.
 struct Maker {
   Accelerator accelerator{};
   std::string emulator;
 };
 
-Task<Maker> maker_of(Parts& parts, const format::Head& head) {
-  const auto machine = machine::read_json(head.machine_json);
-  if (!machine)
-    throw Fault(Remedy::report_bug,
-                Fault::Text{"read", "the machine description", to_string(machine.error()), {}});
-  auto asking = parts.hypervisor.ability(machine->accelerator);
+/// The machine as it runs now, which may have other devices than when it was packed. What names
+/// other hosts' things stays as it was: this host's names are hints to nobody.
+machine::Description describe_now(const std::string& live_xml, const std::string& before_json) {
+  auto now = machine::read_domain(live_xml, machine::Moment::running);
+  if (!now)
+    throw Fault(Remedy::fix_config,
+                Fault::Text{"check in", "the machine as it runs now", to_string(now.error()),
+                            "Detach what can't travel (virsh detach-device) and eject again."});
+  machine::measure_firmware(*now);
+  if (const auto before = machine::read_json(before_json)) {
+    now->machine.name = before->name;
+    for (auto& card : now->machine.devices.interfaces)
+      for (const auto& old : before->devices.interfaces)
+        if (old.mac == card.mac) card.network = old.network;
+  }
+  return std::move(now->machine);
+}
+
+/// Asked before the suspension: libvirt answers nothing about a domain that waits at the gate.
+Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& next) {
+  auto describing = parts.hypervisor.describe(session.domain.value.str());
+  const auto domain = co_await std::move(describing);
+  if (!domain || domain->live.empty())
+    throw Fault(Remedy::retry, Fault::Text{"check in", session.capsule_name,
+                                           "its guest has ended just now", {}});
+  auto reading = offload(parts.lanes.files,
+                         [&] { return describe_now(domain->live, next.machine_json); });
+  const auto machine = co_await std::move(reading);
+  next.machine_json = machine::write_json(machine);
+  auto asking = parts.hypervisor.ability(machine.accelerator);
   const auto host = co_await std::move(asking);
-  Maker maker{machine->accelerator, emulator_name(host)};
+  Maker maker{machine.accelerator, emulator_name(host)};
   co_return maker;
 }
 
@@ -230,8 +254,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   std::exception_ptr failure;
   try {
     if (with_memory) {
-      auto asking = maker_of(parts, shipment.next);
-      auto maker = co_await std::move(asking);
+      auto noting_machine = note_machine(parts, session, shipment.next);
+      auto maker = co_await std::move(noting_machine);
       suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule),
                          job.stop);
       auto shipping = ship_memory(parts, *suspension, shipment, std::move(maker),

@@ -180,7 +180,8 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
     return lend_chains(launch.capsule, launch.head.head, launch.session.disks);
   });
   auto chains = co_await std::move(lending);
-  const auto plan = session_plan(parts, launch.session, std::move(chains.disks));
+  auto plan = session_plan(parts, launch.session, std::move(chains.disks));
+  plan.start = from;
   const auto xml = machine::write_domain(launch.machine, clearance.policy, plan);
   const auto domain = launch.session.domain;
   auto& hypervisor = parts.hypervisor;

@@ -60,8 +60,7 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
 
 /// Looks at the files of disks and firmware. Files lane.
 std::vector<SourceDisk> measure(machine::Reading& reading) {
-  if (reading.loader_path)
-    reading.machine.boot.firmware.loader_size = std::filesystem::file_size(*reading.loader_path);
+  machine::measure_firmware(reading);
   std::vector<SourceDisk> out;
   for (const auto& disk : reading.disks) {
     SourceDisk source{disk.target, {{disk.path, disk.format}}, {}, {}};
