@@ -63,7 +63,20 @@ Task<void> Host::start() {
     const auto capsule = session.capsule;
     runner(capsule)->adopt(std::move(session), guest, device);
   }
+  auto noting = note_hypervisor();
+  co_await std::move(noting);
   refresh();
+}
+
+Task<void> Host::note_hypervisor() {
+  try {
+    auto asking = parts_.hypervisor.ability(Accelerator::tcg);
+    view_.hypervisor = (co_await std::move(asking)).uri;
+  } catch (const Fault& failure) {
+    view_.hypervisor.clear();
+    parts_.log.warning(std::string(failure.what()) + "; it is tried again. " + failure.next_step());
+  }
+  changed();
 }
 
 Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
@@ -139,10 +152,13 @@ void Host::guest_changed(const GuestEvent& event) {
 }
 
 void Host::connection_changed(bool up) {
-  if (up)
-    parts_.log.info("libvirt is there again");
-  else
-    parts_.log.warning("libvirt is gone; running guests go on, and it is tried again");
+  if (up) {
+    parts_.log.info("libvirt is there");
+    asio::co_spawn(parts_.loop, note_hypervisor(), asio::detached);
+    return;
+  }
+  parts_.log.warning("libvirt is gone; running guests go on, and it is tried again");
+  view_.hypervisor.clear();
   changed();
 }
 

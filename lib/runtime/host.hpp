@@ -63,6 +63,7 @@ class Host : public Commands {
   };
   /// The sessions in the journal; an interrupted pack is undone.
   Task<std::vector<FoundSession>> take_up_sessions();
+  Task<void> note_hypervisor();
   void guest_changed(const GuestEvent& event);
   void connection_changed(bool up);
 
