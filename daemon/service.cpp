@@ -97,6 +97,7 @@ Task<void> Service::start() {
   log_.info("satcheld " SATCHEL_VERSION " serves as " + parts_.host_name + " (" +
             host_.view().fingerprint + ")");
   notify_ready();
+  host_.tell_status([](const std::string& status) { notify_status(status); });
 }
 
 Task<void> Service::stop() {

@@ -14,6 +14,25 @@ namespace satchel {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// "1 device. traveller: ejecting (writing memory)."
+std::string status_sentence(const HostView& view) {
+  const auto devices = view.devices.size();
+  std::string out = devices == 0   ? "No device."
+                    : devices == 1 ? "1 device."
+                                   : std::to_string(devices) + " devices.";
+  for (const auto& capsule : view.capsules) {
+    out += " " + capsule.name + ": " + capsule.state;
+    for (const auto& job : view.running_jobs)
+      if (job.id == capsule.job && !job.step.empty()) out += " (" + job.step + ")";
+    out += ".";
+  }
+  return out;
+}
+
+}  // namespace
+
 Host::Host(Parts& parts, std::string version)
     : parts_(parts),
       devices_(parts,
@@ -190,6 +209,16 @@ void Host::refresh() {
       if (capsule.device == device.number && !device.can_unplug) capsule.can_unplug = false;
   }
   if (listener_.changed) listener_.changed();
+  if (auto now = status_sentence(view_); now != status_ && status_listener_) {
+    status_ = std::move(now);
+    status_listener_(status_);
+  }
+}
+
+void Host::tell_status(std::function<void(const std::string&)> listener) {
+  status_listener_ = std::move(listener);
+  status_.clear();
+  changed();
 }
 
 }  // namespace satchel

@@ -30,6 +30,9 @@ class Host : public Commands {
   /// Checks every running session in; returns when all that could be has been. For the shutdown.
   Task<void> eject_all();
 
+  /// Told what is going on, one sentence, whenever that changes; for systemctl status.
+  void tell_status(std::function<void(const std::string&)> listener);
+
   const HostView& view() const override { return view_; }
   void listen(ViewListener listener) override { listener_ = std::move(listener); }
 
@@ -80,6 +83,8 @@ class Host : public Commands {
   Parts& parts_;
   HostView view_;
   ViewListener listener_;
+  std::function<void(const std::string&)> status_listener_;
+  std::string status_;
   bool refresh_due_ = false;
   Devices devices_;
   JobBoard board_;
