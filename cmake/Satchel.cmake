@@ -25,8 +25,10 @@ option(SATCHEL_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSaniti
 add_library(satchel_options INTERFACE)
 target_compile_options(satchel_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
                        -Wnon-virtual-dtor -Wold-style-cast -fstack-protector-strong)
-# GCC 12 takes a coroutine frame's own operator new and delete for a mismatched pair.
-target_compile_options(satchel_options INTERFACE -Wno-mismatched-new-delete)
+# GCC 12 takes a coroutine frame's own operator new and delete for a mismatched pair, and, when it
+# optimises, an empty std::optional inside a std::variant for something uninitialised.
+target_compile_options(satchel_options INTERFACE -Wno-mismatched-new-delete
+                                                 -Wno-maybe-uninitialized)
 target_compile_definitions(satchel_options INTERFACE _FILE_OFFSET_BITS=64
                            SATCHEL_VERSION="${PROJECT_VERSION}")
 target_link_options(satchel_options INTERFACE -Wl,-z,relro,-z,now)

@@ -35,11 +35,6 @@ core::Reason unreadable(const format::Examination& seen) {
                       "packed, remove the capsule and pack it again."};
 }
 
-PowerOff power_off_for(const Config& config, core::Requester by) {
-  // A file manager powers off by itself after its own unmount.
-  return by == core::Requester::desktop ? PowerOff::no : config.eject.power_off;
-}
-
 }  // namespace
 
 core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const {
@@ -135,7 +130,7 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
   auto use = core::DeviceUse::kept;
   try {
     job.meter->name("unmounting");
-    auto releasing = around_.devices.release(insertion, id_, power_off_for(around_.parts.config, by));
+    auto releasing = around_.devices.release(insertion, id_, letting_go(around_.parts.config, by));
     use = co_await std::move(releasing);
   } catch (const Fault& busy) {
     around_.parts.log.warning(name_ + " is on its device, but " + busy.what() + ". " +
@@ -149,7 +144,7 @@ Task<core::Event> CapsuleRunner::release(JobContext job) {
   if (!insertion) co_return ended(job.id, {}, {}, core::DeviceUse::released);
   job.meter->name("unmounting");
   auto releasing = around_.devices.release(
-      *insertion, id_, power_off_for(around_.parts.config, core::Requester::person));
+      *insertion, id_, letting_go(around_.parts.config, core::Requester::person));
   const auto use = co_await std::move(releasing);
   std::optional<core::Found> found;
   if (head_) found = found_in(*head_);

@@ -1,6 +1,9 @@
 #include "runtime/devices.hpp"
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -10,11 +13,21 @@ namespace satchel {
 
 namespace {
 
+/// gvfs tries every two seconds.
+constexpr auto asker_patience = std::chrono::seconds(6);
+constexpr auto asker_interval = std::chrono::milliseconds(200);
+
 std::uint64_t per_second(ByteCount bytes, std::chrono::milliseconds took) {
   return took.count() <= 0 ? 0 : bytes.value * 1000 / static_cast<std::uint64_t>(took.count());
 }
 
 }  // namespace
+
+LettingGo letting_go(const Config& config, core::Requester by) {
+  if (by == core::Requester::desktop)
+    return LettingGo{PowerOff::no, LettingGo::Unmount::by_asker_first};
+  return LettingGo{config.eject.power_off, LettingGo::Unmount::at_once};
+}
 
 Devices::Devices(Parts& parts, Hooks hooks) : parts_(parts), hooks_(std::move(hooks)) {}
 
@@ -122,16 +135,32 @@ Task<std::shared_ptr<Stick>> Devices::mounted_stick(core::Insertion insertion) {
   co_return found;
 }
 
+Task<void> Devices::unmount(std::string node, LettingGo::Unmount how) {
+  if (how == LettingGo::Unmount::by_asker_first) {
+    const auto deadline = std::chrono::steady_clock::now() + asker_patience;
+    boost::asio::steady_timer again(parts_.loop);
+    while (std::chrono::steady_clock::now() < deadline) {
+      auto finding = parts_.volumes.find(node);
+      const auto volume = co_await std::move(finding);
+      if (!volume || volume->mount_points.empty()) co_return;
+      again.expires_after(asker_interval);
+      co_await again.async_wait(boost::asio::use_awaitable);
+    }
+  }
+  auto unmounting = parts_.volumes.unmount(node);
+  co_await std::move(unmounting);
+}
+
 Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<CapsuleId> asking,
-                                       PowerOff power_off) {
+                                       LettingGo how) {
   const auto held = stick(insertion);
-  if (!held) co_return core::DeviceUse::released;
+  if (!held || !held->is_open()) co_return core::DeviceUse::released;
   if (hooks_.in_use(insertion, asking)) co_return core::DeviceUse::kept;
   const auto node = held->volume().node;
   held->close();
   std::exception_ptr failure;
   try {
-    auto unmounting = parts_.volumes.unmount(node);
+    auto unmounting = unmount(node, how.unmount);
     co_await std::move(unmounting);
   } catch (const Fault&) {
     failure = std::current_exception();
@@ -144,7 +173,7 @@ Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<
     std::rethrow_exception(failure);
   }
   if (auto* entry = find(insertion)) entry->view.mount_point.clear();
-  if (power_off == PowerOff::yes) {
+  if (how.power_off == PowerOff::yes) {
     try {
       auto powering = parts_.volumes.power_off(node);
       co_await std::move(powering);

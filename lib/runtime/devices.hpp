@@ -18,6 +18,18 @@
 
 namespace satchel {
 
+/// How a device is let go of.
+struct LettingGo {
+  enum class Unmount {
+    at_once,
+    by_asker_first,  ///< a file manager tries again by itself: its own unmount should succeed
+  };
+  PowerOff power_off = PowerOff::no;
+  Unmount unmount = Unmount::at_once;
+};
+/// As fits who asked: a file manager unmounts and powers off by itself.
+LettingGo letting_go(const Config& config, core::Requester by);
+
 class Devices {
  public:
   struct Hooks {
@@ -49,7 +61,7 @@ class Devices {
   /// Unmounts and, where asked and possible, powers the port off, unless another capsule uses the device. Throws Fault when something outside keeps it
   /// busy; then it stays mounted and open.
   Task<core::DeviceUse> release(core::Insertion insertion, std::optional<CapsuleId> asking,
-                                PowerOff power_off);
+                                LettingGo how);
 
   void note_write(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
   void note_read(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
@@ -67,6 +79,7 @@ class Devices {
   void absent(const std::string& node);
   void removal_requested(const RemovalRequest& request);
   Task<void> arrive(core::Insertion insertion);
+  Task<void> unmount(std::string node, LettingGo::Unmount how);
   Entry* find(core::Insertion insertion);
   const Entry* find(core::Insertion insertion) const;
 

@@ -80,7 +80,8 @@ Task<std::string> libvirt_answers(Hypervisor& hypervisor) {
 Task<std::string> udisks_answers(Volumes& volumes) {
   auto listing = volumes.all();
   const auto all = co_await std::move(listing);
-  co_return "UDisks2 answers and knows " + std::to_string(all.size()) + " block devices.";
+  co_return "UDisks2 answers and knows " + std::to_string(all.size()) +
+      (all.size() == 1 ? " block device." : " block devices.");
 }
 
 Task<Finding> kvm(Hypervisor& hypervisor) {

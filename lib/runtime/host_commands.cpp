@@ -99,7 +99,7 @@ Task<void> Host::format_job(JobContext job, FormatRequest request) {
                             "Satchel formats removable devices only."});
   if (const auto insertion = devices_.at(request.node)) {
     job.meter->name("unmounting");
-    auto releasing = devices_.release(*insertion, std::nullopt, PowerOff::no);
+    auto releasing = devices_.release(*insertion, std::nullopt, LettingGo{});
     co_await std::move(releasing);
   }
   job.meter->name("making the filesystem");
@@ -142,8 +142,7 @@ Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Req
   }
   if (!devices_.stick(insertion)) co_return;
   job.meter->name("unmounting");
-  const auto power_off = by == core::Requester::desktop ? PowerOff::no : parts_.config.eject.power_off;
-  auto releasing = devices_.release(insertion, std::nullopt, power_off);
+  auto releasing = devices_.release(insertion, std::nullopt, letting_go(parts_.config, by));
   if (co_await std::move(releasing) == core::DeviceUse::kept)
     throw Fault(Remedy::retry, Fault::Text{"let go of", "the device", "it is in use again", {}});
 }

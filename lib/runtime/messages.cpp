@@ -10,13 +10,15 @@ namespace satchel {
 
 namespace {
 
-// Drawn once with `systemd-id128 new`; they never change.
-constexpr std::string_view transition_id = "5f0c9c5f2e4b4c0b9e6a0c3b7a1de001";
-constexpr std::string_view failure_id = "5f0c9c5f2e4b4c0b9e6a0c3b7a1de002";
-constexpr std::string_view running_id = "5f0c9c5f2e4b4c0b9e6a0c3b7a1de003";
-constexpr std::string_view safe_id = "5f0c9c5f2e4b4c0b9e6a0c3b7a1de004";
-constexpr std::string_view stranded_id = "5f0c9c5f2e4b4c0b9e6a0c3b7a1de005";
-constexpr std::string_view diverged_id = "5f0c9c5f2e4b4c0b9e6a0c3b7a1de006";
+// Drawn once with `systemd-id128 new`; they never change. docs/JOURNAL.md lists them, and a test
+// compares the two.
+constexpr std::string_view transition_id = "66234e3bf24949fc9278a0a7f8f10511";
+constexpr std::string_view failure_id = "101813b62ef14bfdac8faaa21dad596b";
+constexpr std::string_view running_id = "f660ee2b17a042f5ae742f5d5653cb93";
+constexpr std::string_view safe_id = "839991fd36ee4d91ae9fe5fdd27f8f65";
+constexpr std::string_view stranded_id = "81dc0fdcdb7b45a4a4c4f7f865f145c6";
+constexpr std::string_view save_failed_id = "9badaa22b0ba408b8d4c8b5bb84b8e46";
+constexpr std::string_view diverged_id = "77f064443bc34eee9fb7c6c1ae0e2c64";
 
 std::string_view id_of(core::Notice notice) {
   switch (notice) {
@@ -25,8 +27,9 @@ std::string_view id_of(core::Notice notice) {
     case core::Notice::safe:
       return safe_id;
     case core::Notice::stranded:
-    case core::Notice::save_failed:
       return stranded_id;
+    case core::Notice::save_failed:
+      return save_failed_id;
     case core::Notice::diverged:
       return diverged_id;
     default:
