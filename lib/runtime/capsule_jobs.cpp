@@ -63,7 +63,7 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   auto mounting = around_.devices.mounted_stick(device);
   const auto held = co_await std::move(mounting);
   auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
-    return format::CapsuleDirectory::open(held->root(), id).examine();
+    return format::CapsuleDirectory::open(held->root()->get(), id).examine();
   });
   auto seen = co_await std::move(examining);
   for (const auto& problem : seen.problems)

@@ -8,12 +8,22 @@
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
+#include "format/capsule_directory.hpp"
 #include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
 
 namespace asio = boost::asio;
+
+namespace {
+
+std::string sentence(std::string what) {
+  if (!what.ends_with('.')) what += '.';
+  return what;
+}
+
+}  // namespace
 
 CapsuleRunner::CapsuleRunner(Surroundings around, CapsuleId id)
     : around_(std::move(around)), id_(id), name_(id.value.str()) {}
@@ -140,6 +150,7 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
   }
   if (!fault) {
     deliver(std::move(*event));
+    if (const auto device = core::device_of(state_)) around_.devices.look_at_space(*device);
     around_.board.end_done(job.id);
     co_return;
   }
@@ -169,16 +180,41 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
     around_.parts.log.warning(std::string(second.what()) + "; keeping the session as it was known");
     if (const auto* known = core::session_of(state_)) session = *known;
   }
-  if (around_.board.was_cancelled(job.id)) co_return core::JobEnded{job.id, core::Cancelled{session}};
+  auto looking = look_again();
+  auto found = co_await std::move(looking);
+  if (around_.board.was_cancelled(job.id)) {
+    core::Cancelled cancelled{session, std::move(found)};
+    co_return core::JobEnded{job.id, std::move(cancelled)};
+  }
   around_.parts.log.write(failure_line(id_, name_, fault));
   const auto insertion = core::device_of(state_);
   const bool there = insertion && around_.devices.stick(*insertion) != nullptr;
   core::JobFailed outcome;
-  outcome.reason = core::Reason{fault.what(), fault.next_step()};
+  outcome.reason = core::Reason{sentence(fault.what()), fault.next_step()};
   outcome.session = session;
+  outcome.found = std::move(found);
   outcome.device = there && fault.remedy() != Remedy::replug ? core::DeviceHealth::works
                                                              : core::DeviceHealth::lost;
   co_return core::JobEnded{job.id, std::move(outcome)};
+}
+
+Task<std::optional<core::Found>> CapsuleRunner::look_again() {
+  const auto insertion = core::device_of(state_);
+  const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
+  // Before its first examination it is not known here what the device holds.
+  if (!held || !held->is_open() || !head_) co_return std::nullopt;
+  try {
+    auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
+      return format::CapsuleDirectory::open(held->root()->get(), id).examine();
+    });
+    auto seen = co_await std::move(examining);
+    if (!seen.newest) co_return std::nullopt;
+    head_ = std::move(*seen.newest);
+  } catch (const Fault&) {
+    // The device can't be read: whatever job comes next will say so.
+    co_return std::nullopt;
+  }
+  co_return found_in(*head_);
 }
 
 Task<core::Event> CapsuleRunner::not_yet(std::string operation) {

@@ -61,6 +61,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   void begin(JobId job, std::string operation, Work work);
   Task<void> conduct(JobContext job, Work work);
   Task<core::Event> failed(JobContext job, const Fault& fault);
+  /// What the device holds after a job that failed; none when it can't be asked.
+  Task<std::optional<core::Found>> look_again();
   void chore(std::string what, Task<void> work);
   void drop(const core::DropSession& effect);
   void tell(core::Notice notice);

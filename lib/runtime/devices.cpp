@@ -1,6 +1,8 @@
 #include "runtime/devices.hpp"
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -99,7 +101,7 @@ Task<void> Devices::arrive(core::Insertion insertion) {
     if (entry == nullptr) co_return;
     entry->stick = stick;
     auto listing = offload(parts_.lanes.files, [stick] {
-      return std::pair(format::CapsuleDirectory::list(stick->root()), stick->free_space());
+      return std::pair(format::CapsuleDirectory::list(stick->root()->get()), stick->free_space());
     });
     const auto [capsules, free] = co_await std::move(listing);
     entry = find(insertion);
@@ -210,6 +212,23 @@ std::optional<DeviceNumber> Devices::number_of(core::Insertion insertion) const 
   const auto* entry = find(insertion);
   if (entry == nullptr) return std::nullopt;
   return entry->view.number;
+}
+
+void Devices::look_at_space(core::Insertion insertion) {
+  boost::asio::co_spawn(parts_.loop, measure_space(insertion), boost::asio::detached);
+}
+
+Task<void> Devices::measure_space(core::Insertion insertion) {
+  const auto held = stick(insertion);
+  if (!held || !held->is_open()) co_return;
+  try {
+    auto measuring = offload(parts_.lanes.files, [held] { return held->free_space(); });
+    const auto free = co_await std::move(measuring);
+    if (auto* entry = find(insertion)) entry->view.free = free;
+  } catch (const Fault& failure) {
+    parts_.log.debug(std::string(failure.what()) + "; showing what was free before");
+  }
+  hooks_.changed();
 }
 
 void Devices::note_write(core::Insertion insertion, ByteCount bytes,

@@ -63,6 +63,8 @@ class Devices {
   Task<core::DeviceUse> release(core::Insertion insertion, std::optional<CapsuleId> asking,
                                 LettingGo how);
 
+  /// Looks at the free space again and tells it when it is known.
+  void look_at_space(core::Insertion insertion);
   void note_write(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
   void note_read(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
 
@@ -79,6 +81,7 @@ class Devices {
   void absent(const std::string& node);
   void removal_requested(const RemovalRequest& request);
   Task<void> arrive(core::Insertion insertion);
+  Task<void> measure_space(core::Insertion insertion);
   Task<void> unmount(std::string node, LettingGo::Unmount how);
   Entry* find(core::Insertion insertion);
   const Entry* find(core::Insertion insertion) const;

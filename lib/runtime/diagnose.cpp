@@ -154,7 +154,7 @@ Task<std::vector<Finding>> Host::diagnose(Measure measure) {
     }
     try {
       auto measuring = offload(parts_.lanes.files, [stick, node = device.node] {
-        return measure_speed(stick->root(), node);
+        return measure_speed(stick->root()->get(), node);
       });
       const auto speeds = co_await std::move(measuring);
       findings.push_back({check, Verdict::good,

@@ -110,13 +110,14 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
     if (session.phase == Phase::packing) {
       parts_.log.warning("packing " + session.capsule_name +
                          " was interrupted; the machine goes back to its own disks");
-      std::vector<std::string> targets;
-      for (const auto& overlay : session.disks) targets.push_back(overlay.target);
-      auto leaving = leave_overlays(parts_, session, targets);
-      co_await std::move(leaving);
-      auto removing = offload(parts_.lanes.files,
-                              [this, capsule = session.capsule] { parts_.shelf.remove(capsule); });
-      co_await std::move(removing);
+      try {
+        auto leaving = leave_overlays(parts_, session);
+        co_await std::move(leaving);
+      } catch (const Fault& failure) {
+        parts_.log.error(std::string(failure.what()) +
+                         "; its overlays are kept, and it is tried again at the next start. " +
+                         failure.next_step());
+      }
       continue;
     }
     parts_.log.info(session.capsule_name + " has a session here" +

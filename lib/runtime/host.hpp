@@ -27,8 +27,6 @@ class Host : public Commands {
   /// Asks the jobs under way to end and waits for them: an eject that is not past its commit leaves
   /// its guest running. For the daemon's own stop.
   Task<void> settle();
-  /// Checks every running session in; returns when all that could be has been. For the shutdown.
-  Task<void> eject_all();
 
   /// Told what is going on, one sentence, whenever that changes; for systemctl status.
   void tell_status(std::function<void(const std::string&)> listener);

@@ -73,14 +73,18 @@ Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion i
   for (const auto& each : packed.left_behind)
     parts_.log.warning(packed.head.head.name + ": " + each);
   runner(capsule)->packed(insertion, std::move(packed.head), std::move(packed.session));
+  devices_.look_at_space(insertion);
 }
 
 JobId Host::format(FormatRequest request) {
-  if (const auto insertion = devices_.at(request.node); insertion && in_use(*insertion, std::nullopt))
+  const auto insertion = devices_.at(request.node);
+  if (insertion && in_use(*insertion, std::nullopt))
     throw Fault(Remedy::fix_request,
                 Fault::Text{"format", request.node, "a capsule on it is in use",
                             "Eject it first: satchelctl eject " + request.node});
-  return begin({"format", std::nullopt, std::nullopt},
+  std::optional<DeviceNumber> device;
+  if (insertion) device = devices_.number_of(*insertion);
+  return begin({"format", std::nullopt, device},
                [this, request = std::move(request)](JobContext job) {
                  return format_job(std::move(job), request);
                });
@@ -147,22 +151,6 @@ Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Req
     throw Fault(Remedy::retry, Fault::Text{"let go of", "the device", "it is in use again", {}});
 }
 
-Task<void> Host::eject_all() {
-  std::vector<JobId> ejects;
-  for (const auto& [id, capsule] : capsules_) {
-    if (!capsule->domain() || core::can_unplug(capsule->state())) continue;
-    try {
-      ejects.push_back(capsule->ask(core::EjectAsked{core::Requester::host_shutdown}));
-    } catch (const Fault& refused) {
-      parts_.log.warning(std::string(refused.what()) + "; it stays as it is");
-    }
-  }
-  for (const auto& eject : ejects) {
-    auto waiting = board_.wait(eject);
-    co_await std::move(waiting);
-  }
-}
-
 Task<void> Host::settle() {
   std::vector<JobId> jobs;
   for (const auto& job : board_.views()) jobs.push_back(job.id);
@@ -217,7 +205,7 @@ Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
   auto mounting = devices_.mounted_stick(*insertion);
   const auto stick = co_await std::move(mounting);
   auto removing = offload(parts_.lanes.files, [stick, capsule] {
-    format::CapsuleDirectory::remove(stick->root(), capsule);
+    format::CapsuleDirectory::remove(stick->root()->get(), capsule);
   });
   co_await std::move(removing);
   runner->deliver(core::CapsuleRemoved{});

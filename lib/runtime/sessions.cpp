@@ -4,12 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "disk/qemu_img.hpp"
+#include "machine/reading.hpp"
 
 namespace satchel {
 
@@ -33,6 +37,38 @@ core::Guest guest_in(const Session& session, const std::optional<DomainEntry>& g
       return when_gone();
   }
   return when_gone();
+}
+
+Fault kept(const Session& session, std::string why) {
+  return Fault(Remedy::choose,
+               Fault::Text{"put back the disks of", session.domain_name, std::move(why),
+                           "What it wrote since the pack began is in " +
+                               std::filesystem::path(session.disks.front().path)
+                                   .parent_path()
+                                   .string() +
+                               "; merge it with qemu-img rebase -u and commit."});
+}
+
+/// Whether a guest has written to the overlay. A new one is at most four clusters of 64 KiB long;
+/// the first write adds a table and its data.
+bool holds_data(const std::string& overlay) {
+  std::error_code absent;
+  const auto size = std::filesystem::file_size(overlay, absent);
+  return !absent && size > (4U << 16);
+}
+
+/// The overlays of a guest that has ended, into the disks that its definition names. Files lane.
+void merge_at_rest(const Session& session) {
+  for (const auto& overlay : session.disks) {
+    if (!holds_data(overlay.path)) continue;
+    if (!session.original_definition) throw kept(session, "it had no definition of its own");
+    const auto own = machine::read_domain(*session.original_definition, machine::Moment::shut_off);
+    if (!own) throw kept(session, to_string(own.error()));
+    const auto disk = std::find_if(own->disks.begin(), own->disks.end(),
+                                   [&](const auto& each) { return each.target == overlay.target; });
+    if (disk == own->disks.end()) throw kept(session, "its definition has no disk " + overlay.target);
+    disk::merge_into({disk->path, disk->format}, overlay.path);
+  }
 }
 
 }  // namespace
@@ -88,18 +124,31 @@ Task<void> end_if_alive(Parts& parts, DomainId domain) {
   co_await std::move(ending);
 }
 
-Task<void> leave_overlays(Parts& parts, Session session,
-                          std::vector<std::string> targets) {
-  auto finding = parts.hypervisor.find(session.domain);
-  const auto guest = co_await std::move(finding);
-  if (is_alive(guest)) {
-    auto merging = parts.hypervisor.merge_overlays(session.domain, std::move(targets));
+Task<void> leave_overlays(Parts& parts, Session session) {
+  auto describing = parts.hypervisor.describe(session.domain.value.str());
+  const auto domain = co_await std::move(describing);
+  if (domain && !domain->live.empty()) {
+    std::vector<std::string> targets;
+    for (const auto& overlay : session.disks)
+      if (domain->live.find(overlay.path) != std::string::npos)
+        targets.push_back(overlay.target);
+      else if (holds_data(overlay.path))
+        throw kept(session, "it runs on its own disks, which lack what is in the overlays");
+    if (!targets.empty()) {
+      auto merging = parts.hypervisor.merge_overlays(session.domain, std::move(targets));
+      co_await std::move(merging);
+    }
+  } else {
+    auto merging = offload(parts.lanes.files, [session] { merge_at_rest(session); });
     co_await std::move(merging);
   }
   if (session.original_definition) {
     auto defining = parts.hypervisor.define(*session.original_definition);
     co_await std::move(defining);
   }
+  auto removing = offload(parts.lanes.files,
+                          [&parts, capsule = session.capsule] { parts.shelf.remove(capsule); });
+  co_await std::move(removing);
 }
 
 Task<void> drop_session(Parts& parts, Session session) {

@@ -35,10 +35,11 @@ std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule);
 /// Ends the guest if it is there.
 Task<void> end_if_alive(Parts& parts, DomainId domain);
 
-/// Merges a pack's overlays back into the machine's own disks and restores its own definition: the
-/// guest goes on as if it had not been packed.
-Task<void> leave_overlays(Parts& parts, Session session,
-                          std::vector<std::string> targets);
+/// Merges a pack's overlays back into the machine's own disks, whether its guest runs or has ended
+/// meanwhile, restores its own definition and removes the session's files: as if it had not been
+/// packed. When it throws, the overlays and the journal are still there: they may hold what the
+/// guest wrote.
+Task<void> leave_overlays(Parts& parts, Session session);
 
 /// Ends the guest if there is one, puts the host's own definition back or removes ours, removes
 /// overlays and journal.

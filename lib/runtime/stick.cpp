@@ -17,12 +17,33 @@ Task<void> Stick::open(Volumes& volumes, Lane& files) {
     if (!root) throw fault_from_errno(errno, "open", path);
     return root;
   });
-  root_ = co_await std::move(opened);
+  auto opened_root = co_await std::move(opened);
+  auto root = std::make_shared<const UniqueFd>(std::move(opened_root));
+  const std::lock_guard lock(mutex_);
+  root_ = std::move(root);
 }
+
+bool Stick::is_open() const {
+  const std::lock_guard lock(mutex_);
+  return root_ != nullptr;
+}
+
+std::shared_ptr<const UniqueFd> Stick::root() const {
+  const std::lock_guard lock(mutex_);
+  if (!root_)
+    throw Fault(Remedy::replug, Fault::Text{"use", volume_.node, "it is gone or let go of", {}});
+  return root_;
+}
+
+void Stick::close() {
+  const std::lock_guard lock(mutex_);
+  root_.reset();
+}
+
 
 ByteCount Stick::free_space() const {
   struct statvfs about {};
-  if (::fstatvfs(root(), &about) != 0) throw fault_from_errno(errno, "look at", mount_point_);
+  if (::fstatvfs(root()->get(), &about) != 0) throw fault_from_errno(errno, "look at", mount_point_);
   return ByteCount(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
 }
 

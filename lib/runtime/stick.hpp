@@ -1,9 +1,10 @@
 // A mounted device of ours: its place, and the one descriptor that keeps it mounted until we let go.
-// Shared by the host and the jobs that work on it; loop thread, but root() may be used on a lane
-// while a job holds the stick.
+// Shared by the host and the jobs that work on it; loop thread, but for root() and free_space().
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -25,23 +26,25 @@ class Stick {
   std::uint64_t disk_sequence() const { return disk_sequence_; }
   const Volume& volume() const { return volume_; }
   const std::string& mount_point() const { return mount_point_; }
-  bool is_open() const { return static_cast<bool>(root_); }
-  /// Directory descriptor of the mounted filesystem.
-  int root() const { return root_.get(); }
+  bool is_open() const;
+  /// Directory descriptor of the mounted filesystem; any thread. Whoever holds it keeps the
+  /// descriptor, should the stick be closed meanwhile. Throws Fault when it is closed.
+  std::shared_ptr<const UniqueFd> root() const;
 
   /// Mounts and opens it.
   Task<void> open(Volumes& volumes, Lane& files);
   /// What is left for us on it; blocks, so call it on the files lane.
   ByteCount free_space() const;
   /// Lets go of the mount, so that anybody's unmount succeeds. No error when it is not open.
-  void close() { root_.reset(); }
+  void close();
 
  private:
   core::Insertion insertion_;
   std::uint64_t disk_sequence_;
   Volume volume_;
   std::string mount_point_;
-  UniqueFd root_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const UniqueFd> root_;  ///< guarded by mutex_
 };
 
 }  // namespace satchel

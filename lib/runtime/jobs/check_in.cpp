@@ -124,7 +124,7 @@ format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& sessi
 
 Shipment prepare(const Parts& parts, const CheckInOrder& order, bool with_memory) {
   const auto& session = order.session;
-  auto capsule = format::CapsuleDirectory::open(order.stick->root(), session.capsule);
+  auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), session.capsule);
   auto newest = newest_of_session(capsule, session);
   auto next = next_head(newest.head, author(parts), "eject");
   next.hibernation.reset();

@@ -23,6 +23,7 @@ namespace {
 
 /// A launch on its way; lives in the coroutine.
 struct Launch {
+  std::shared_ptr<Stick> stick;
   format::CapsuleDirectory capsule;
   format::SignedHead head;
   machine::Description machine;
@@ -35,7 +36,7 @@ struct Opened {
 };
 
 Opened open_newest(const LaunchOrder& order) {
-  auto capsule = format::CapsuleDirectory::open(order.stick->root(), order.capsule);
+  auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
   auto seen = capsule.examine();
   if (!seen.newest)
     throw Fault(Remedy::other_device,
@@ -149,10 +150,15 @@ format::SignedHead check_out(const Parts& parts, Launch& launch) {
   return launch.capsule.commit(next, parts.key);
 }
 
-/// Takes a check-out back after a launch that failed.
-void check_back_in(const Parts& parts, Launch& launch) {
-  const auto next = next_head(launch.head.head, author(parts), "launch undone");
-  launch.capsule.commit(next, parts.key);
+/// Takes a check-out back after a launch that failed. Opens the capsule anew: a commit that failed
+/// may have reached the device or not.
+void check_back_in(const Parts& parts, const std::shared_ptr<Stick>& stick, const Session& session) {
+  auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
+  const auto seen = capsule.examine();
+  if (!seen.newest || !seen.newest->head.checked_out ||
+      seen.newest->head.checked_out->session != session.session)
+    return;
+  capsule.commit(next_head(seen.newest->head, author(parts), "launch undone"), parts.key);
 }
 
 /// The name under which the machine runs here, and whose its definition is.
@@ -221,7 +227,8 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
 
   job.meter->name("checking out");
   undo.note("take the check-out back", [&parts, &launch] {
-    return offload(parts.lanes.files, [&parts, &launch] { check_back_in(parts, launch); });
+    return offload(parts.lanes.files,
+                   [&parts, &launch] { check_back_in(parts, launch.stick, launch.session); });
   });
   auto checking = offload(parts.lanes.files, [&] {
     launch.head = check_out(parts, launch);
@@ -258,7 +265,7 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
   auto session = plan_session(parts, order, opened.head.head, *machine);
   auto naming = settle_name(parts, session);
   co_await std::move(naming);
-  Launch launch{std::move(opened.capsule), std::move(opened.head), std::move(*machine),
+  Launch launch{order.stick, std::move(opened.capsule), std::move(opened.head), std::move(*machine),
                 std::move(session)};
   if (from == machine::Start::resume) {
     const auto& saved = *launch.head.head.hibernation;

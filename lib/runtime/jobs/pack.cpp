@@ -165,20 +165,14 @@ Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& 
       disk::create_overlay(disk::NewOverlay{session.disks[i].path,
                                             source.disks[i].virtual_size, "cow.qcow2"});
   });
-  undo.note("remove the session's files", [&parts, capsule = order.capsule] {
-    return offload(parts.lanes.files, [&parts, capsule] { parts.shelf.remove(capsule); });
-  });
+  // One step: while the guest may have an overlay open, its file stays. libvirt says which it has.
+  undo.note("put the machine back on its own disks",
+            [&parts, session] { return leave_overlays(parts, session); });
   co_await std::move(making);
   std::vector<Hypervisor::Overlay> overlays;
-  std::vector<std::string> targets;
-  for (const auto& overlay : session.disks) {
-    overlays.push_back({overlay.target, overlay.path});
-    targets.push_back(overlay.target);
-  }
+  for (const auto& overlay : session.disks) overlays.push_back({overlay.target, overlay.path});
   auto covering = parts.hypervisor.overlay_disks(session.domain, std::move(overlays));
   co_await std::move(covering);
-  undo.note("put the machine back on its own disks",
-            [&parts, session, targets] { return leave_overlays(parts, session, targets); });
   co_return session;
 }
 
@@ -186,14 +180,14 @@ Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContex
                  Undo& undo) {
   auto measuring = offload(parts.lanes.files, [&] {
     source.disks = measure(source.reading);
-    auto capsule = format::CapsuleDirectory::create(order.stick->root(), order.capsule);
+    auto capsule = format::CapsuleDirectory::create(order.stick->root()->get(), order.capsule);
     auto head = first_head(order.capsule, name_of(order, source), author(parts));
     head.machine_json = machine::write_json(source.reading.machine);
     return std::make_unique<Packing>(Packing{std::move(capsule), std::move(head)});
   });
   undo.note("remove the unfinished capsule", [&parts, stick = order.stick, id = order.capsule] {
     return offload(parts.lanes.files,
-                   [stick, id] { format::CapsuleDirectory::remove(stick->root(), id); });
+                   [stick, id] { format::CapsuleDirectory::remove(stick->root()->get(), id); });
   });
   auto packing = co_await std::move(measuring);
   check_room(parts, packing->capsule.room(), source);

@@ -45,7 +45,7 @@ struct Opened {
 };
 
 Opened open_base(const std::shared_ptr<Stick>& stick, const Session& session) {
-  auto capsule = format::CapsuleDirectory::open(stick->root(), session.capsule);
+  auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
   auto seen = capsule.examine();
   if (!seen.newest || seen.newest->head.generation.id != session.base)
     throw Fault(Remedy::choose,
