@@ -15,9 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Starts a job by a call that answers with it, and sees it through.
-Task<JobEnd> carry_out(Context& context, Task<Message> call) {
+Task<JobEnd> carry_out(Context& context, Task<Message> call, std::string begun) {
   auto reply = co_await std::move(call);
-  auto running = run_job(context, reply.read<ObjectPath>().value);
+  auto running = run_job(context, reply.read<ObjectPath>().value, std::move(begun));
   co_return co_await std::move(running);
 }
 
@@ -66,17 +66,20 @@ std::string unplug_sentence(bool allowed) {
 
 Task<ExitCode> eject_one(Context& context, const HostView& host, Target target) {
   std::optional<DeviceNumber> device;
+  std::string begun = "Ejecting ";
   Dictionary options;
   Task<Message> call = [&] {
     if (const auto* capsule = std::get_if<CapsuleView>(&target)) {
+      begun += quoted(capsule->name);
       device = capsule->device;
       return context.client.ask(path_of(capsule->id), capsule_interface, "Eject", options);
     }
+    begun += printable(std::get<DeviceView>(target).node);
     device = std::get<DeviceView>(target).number;
     return context.client.ask(path_of(*device), device_interface, "Eject");
   }();
   const auto what = unplugging(host, device);
-  auto carrying = carry_out(context, std::move(call));
+  auto carrying = carry_out(context, std::move(call), std::move(begun));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(carrying));
   auto looking = can_unplug(context, what);
@@ -96,7 +99,7 @@ Task<ExitCode> eject_all(Context& context, const HostView& host) {
     };
     try {
       auto call = context.client.ask(path_of(device.number), device_interface, "Eject");
-      auto carrying = carry_out(context, std::move(call));
+      auto carrying = carry_out(context, std::move(call), "Ejecting " + printable(device.node));
       ends.push_back(co_await std::move(carrying));
       auto looking = can_unplug(context, unplugging(host, device.number));
       tell(unplug_sentence(co_await std::move(looking)));
@@ -124,11 +127,16 @@ Task<ExitCode> pack(Context& context, PackOptions options) {
   if (!options.name.empty()) given["name"] = options.name;
   auto call = context.client.ask(root_path, manager_interface, "Pack", options.domain,
                                  ObjectPath(path_of(device.number)), given);
-  auto carrying = carry_out(context, std::move(call));
+  auto carrying =
+      carry_out(context, std::move(call),
+                "Packing " + quoted(options.domain) + " onto " + printable(device.node));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(carrying));
-  close(context, ends, device.can_unplug,
-        quoted(options.domain) + " is packed on " + printable(device.node) + ".");
+  auto looking = context.client.overview();
+  const bool allowed = unplugging(host, device.number).allowed(co_await std::move(looking));
+  close(context, ends, allowed,
+        quoted(options.domain) + " is packed on " + printable(device.node) +
+            (allowed ? "." : " and runs on. Eject it before you unplug the device."));
   co_return ExitCode::done;
 }
 
@@ -140,7 +148,7 @@ Task<ExitCode> launch(Context& context, LaunchOptions options) {
   if (options.take_over) given["take_over"] = true;
   if (options.start_fresh) given["start_fresh"] = true;
   auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Launch", given);
-  auto carrying = carry_out(context, std::move(call));
+  auto carrying = carry_out(context, std::move(call), "Launching " + quoted(capsule.name));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(carrying));
   close(context, ends, false,
@@ -168,7 +176,8 @@ Task<ExitCode> checkpoint(Context& context, std::string word) {
   const auto host = co_await std::move(asking);
   const auto& capsule = find_capsule(host, word);
   auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Checkpoint");
-  auto carrying = carry_out(context, std::move(call));
+  auto carrying =
+      carry_out(context, std::move(call), "Writing a checkpoint of " + quoted(capsule.name));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(carrying));
   close(context, ends, false,

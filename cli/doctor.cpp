@@ -34,13 +34,16 @@ Table::Cell cell(Verdict verdict) {
 }
 
 void print(Context& context, const std::vector<Finding>& findings) {
-  Table table({{"CHECK"}, {"VERDICT"}, {"FOUND"}});
+  Table table({{"CHECK"}, {"VERDICT"}, {"FOUND", Table::Align::left, Table::Fit::wrap}});
   for (const auto& finding : findings)
     table.add({printable(finding.check), cell(finding.verdict), printable(finding.found)});
   context.out << table.render(context.screen);
   for (const auto& finding : findings)
     if (!finding.remedy.empty())
-      context.out << "\n" << printable(finding.check) << ": " << printable(finding.remedy) << "\n";
+      context.out << "\n"
+                  << wrapped(printable(finding.check) + ": " + printable(finding.remedy),
+                             context.screen.width, 0, 2)
+                  << "\n";
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ Task<ExitCode> format(Context& context, FormatOptions options) {
   given["label"] = options.label;
   auto asking = context.client.ask(root_path, manager_interface, "Format", volume->node, given);
   auto reply = co_await std::move(asking);
-  auto running = run_job(context, reply.read<ObjectPath>().value);
+  auto running =
+      run_job(context, reply.read<ObjectPath>().value, "Formatting " + printable(volume->node));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(running));
   close(context, ends, true,

@@ -37,7 +37,7 @@ std::string count(std::uint64_t n, const std::string& one, const std::string& ma
 Table device_table(const HostView& host) {
   Table table({{"DEVICE"},
                {"LABEL", Align::left, Fit::shrink},
-               {"FILESYSTEM"},
+               {"FILESYSTEM", Align::left, Fit::leave_out},
                {"SIZE", Align::right},
                {"FREE", Align::right},
                {"MOUNTED AT", Align::left, Fit::shrink},
@@ -54,7 +54,7 @@ Table capsule_table(const HostView& host) {
   Table table({{"CAPSULE", Align::left, Fit::shrink},
                {"STATE"},
                {"DEVICE"},
-               {"GENERATION", Align::right},
+               {"GENERATION", Align::right, Fit::leave_out},
                {"LAST WRITTEN BY", Align::left, Fit::shrink},
                {"UNPLUG"}});
   for (const auto& capsule : host.capsules) {
@@ -75,13 +75,15 @@ Table job_table(const HostView& host) {
   return table;
 }
 
-std::string remarks(const HostView& host) {
+std::string remarks(const HostView& host, const Screen& screen) {
   std::string out;
   for (const auto& capsule : host.capsules) {
     if (capsule.detail.empty() && capsule.next_step.empty()) continue;
-    out += "\n" + printable(capsule.name) + ": " + printable(capsule.detail);
-    if (!capsule.detail.empty() && !capsule.next_step.empty()) out += "\n  ";
-    out += printable(capsule.next_step) + "\n";
+    out += "\n" +
+           wrapped(printable(capsule.name) + ": " + printable(capsule.detail), screen.width, 0, 2) +
+           "\n";
+    if (!capsule.next_step.empty())
+      out += "  " + wrapped(printable(capsule.next_step), screen.width, 2, 2) + "\n";
   }
   return out;
 }
@@ -91,8 +93,8 @@ std::string fields(const std::vector<std::pair<std::string, std::string>>& pairs
   std::string out;
   for (const auto& [name, value] : pairs) {
     if (value.empty()) continue;
-    out +=
-        toned(name + ":", Tone::faint, screen) + std::string(18 - name.size(), ' ') + value + "\n";
+    out += toned(name + ":", Tone::faint, screen) + std::string(18 - name.size(), ' ') +
+           wrapped(value, screen.width, 19, 19) + "\n";
   }
   return out;
 }
@@ -166,17 +168,21 @@ Task<ExitCode> status(Context& context) {
     context.out << json_of(host);
     co_return ExitCode::done;
   }
-  context.out << "Host " << printable(host.host_name) << ", satcheld " << printable(host.version)
-              << ", "
-              << (host.hypervisor.empty() ? "no hypervisor: see 'satchelctl doctor'"
-                                          : printable(host.hypervisor))
-              << ", " << count(host.sessions, "machine running", "machines running") << ".\n\n";
+  context.out << wrapped("Host " + printable(host.host_name) + ", satcheld " +
+                             printable(host.version) + ", " +
+                             (host.hypervisor.empty() ? "no hypervisor: see 'satchelctl doctor'"
+                                                      : printable(host.hypervisor)) +
+                             ", " + count(host.sessions, "machine running", "machines running") +
+                             ".",
+                         context.screen.width, 0, 2)
+              << "\n\n";
   if (host.devices.empty())
     context.out << "No device is plugged in.\n";
   else
     context.out << device_table(host).render(context.screen);
   if (!host.capsules.empty())
-    context.out << "\n" << capsule_table(host).render(context.screen) << remarks(host);
+    context.out << "\n"
+                << capsule_table(host).render(context.screen) << remarks(host, context.screen);
   else if (!host.devices.empty())
     context.out << "\nNo capsule yet; 'satchelctl pack MACHINE' makes one.\n";
   if (!host.running_jobs.empty()) context.out << "\n" << job_table(host).render(context.screen);

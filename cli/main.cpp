@@ -35,8 +35,10 @@ ExitCode run(const Invocation& invocation) {
 int refuse(const Refusal& refusal, Output output) {
   if (output == Output::json) std::cout << json_of(refusal);
   std::cout.flush();
-  std::cerr << "satchelctl: " << refusal.reason() << '\n';
-  if (!refusal.next().empty()) std::cerr << "  " << refusal.next() << '\n';
+  const auto width = Screen::of(STDERR_FILENO).width;
+  std::cerr << wrapped("satchelctl: " + printable(refusal.reason()), width, 0, 2) << '\n';
+  if (!refusal.next().empty())
+    std::cerr << "  " << wrapped(printable(refusal.next()), width, 2, 2) << '\n';
   return static_cast<int>(refusal.code());
 }
 

@@ -59,8 +59,10 @@ class Teller {
     if (context_.output == Output::json)
       context_.out << json_of_event(kind, object, what);
     else
-      context_.out << toned(clock_now(), Tone::faint, context_.screen) << "  " << kind << " "
-                   << printable(object) << ": " << printable(what) << '\n';
+      context_.out << toned(clock_now(), Tone::faint, context_.screen) << "  "
+                   << wrapped(kind + " " + printable(object) + ": " + printable(what),
+                              context_.screen.width, 10, 10)
+                   << '\n';
     context_.out << std::flush;
   }
 

@@ -61,9 +61,9 @@ std::string progress_line(const JobView& job, int width) {
 
 void ProgressDisplay::show(const JobView& job) {
   if (!screen_.terminal) {
-    const auto& step = job.step.empty() ? job.operation : job.step;
-    if (step != step_) out_ << printable(step) << '\n' << std::flush;
-    step_ = step;
+    if (job.step != step_ && !job.step.empty())
+      out_ << "  " << printable(job.step) << '\n' << std::flush;
+    step_ = job.step;
     return;
   }
   // One column is kept free: a full line would wrap on some terminals.

@@ -7,10 +7,11 @@
 
 namespace satchel::cli {
 
-Task<JobEnd> run_job(Context& context, std::string job) {
+Task<JobEnd> run_job(Context& context, std::string job, std::string begun) {
   ProgressDisplay display(context.out, context.screen);
   Client::Follower follower;
   if (context.output == Output::people) {
+    display.say(begun + ".");
     follower.progress = [&](const JobView& view) { display.show(view); };
     follower.notice = [&](std::string sentence) { display.say(sentence); };
   }

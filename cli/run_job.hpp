@@ -7,8 +7,9 @@
 
 namespace satchel::cli {
 
-/// Shows the job's progress until it ends; gives its end when it is "done", else throws Refusal.
-Task<JobEnd> run_job(Context& context, std::string job);
+/// Says what is begun ("Packing 'web' onto /dev/sdb1"), shows the job's progress until it ends;
+/// gives its end when it is "done", else throws Refusal.
+Task<JobEnd> run_job(Context& context, std::string job, std::string begun);
 
 /// The sentence that closes a command, or its JSON.
 void close(Context& context, const std::vector<JobEnd>& ends, bool can_unplug,

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int gap = 2;
 constexpr int narrowest = 6;
+constexpr int narrowest_wrap = 20;
 
 /// The next character of UTF-8 text and how many bytes it takes; a broken byte stands for itself.
 std::pair<char32_t, std::size_t> next_character(std::string_view text) {
@@ -124,6 +125,31 @@ std::string shortened(const std::string& text, int width) {
   return out + "…";
 }
 
+std::string wrapped(const std::string& text, int width, int at, int indent) {
+  if (width <= 0) return text;
+  std::string out;
+  int column = at;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(' '), rest.size());
+    const auto word = rest.substr(0, end);
+    const int wide = display_width(word);
+    if (!out.empty()) {
+      if (column + 1 + wide > width) {
+        out += '\n' + std::string(static_cast<std::size_t>(indent), ' ');
+        column = indent;
+      } else {
+        out += ' ';
+        ++column;
+      }
+    }
+    out += word;
+    column += wide;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return out;
+}
+
 std::string local_time(UnixMicros time) {
   if (time.value == 0) return "-";
   const auto seconds = static_cast<std::time_t>(time.value / 1'000'000);
@@ -142,11 +168,19 @@ std::vector<int> Table::widths(const Screen& screen) const {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     int width = display_width(columns_[i].title);
     for (const auto& row : rows_) width = std::max(width, display_width(row.at(i).text));
+    if (screen.width > 0 && columns_[i].fit == Fit::wrap)
+      width = std::min(width, std::max(narrowest_wrap, screen.width - total - gap));
     widths.push_back(width);
     total += width + gap;
   }
+  if (screen.width <= 0) return widths;
+  for (std::size_t i = 0; i < columns_.size() && total > screen.width; ++i) {
+    if (columns_[i].fit != Fit::leave_out) continue;
+    total -= widths[i] + gap;
+    widths[i] = 0;
+  }
   // The widest of those that may shrink gives way first.
-  while (screen.width > 0 && total > screen.width) {
+  while (total > screen.width) {
     int* widest = nullptr;
     for (std::size_t i = 0; i < widths.size(); ++i)
       if (columns_[i].fit == Fit::shrink && widths[i] > narrowest &&
@@ -162,21 +196,24 @@ std::vector<int> Table::widths(const Screen& screen) const {
 std::string Table::render(const Screen& screen) const {
   const auto widths = this->widths(screen);
   std::string out;
-  const auto append = [&](std::size_t i, const std::string& cell, Tone tone, bool last) {
-    const auto text = shortened(cell, widths[i]);
-    const auto padding = static_cast<std::size_t>(widths[i] - display_width(text));
+  int at = 0;
+  const auto append = [&](std::size_t i, const std::string& cell, Tone tone) {
+    if (widths[i] == 0) return;
+    const bool last = i + 1 == columns_.size();
+    const auto text = columns_[i].fit == Fit::wrap ? wrapped(cell, at + widths[i], at, at)
+                                                   : shortened(cell, widths[i]);
+    const auto padding = static_cast<std::size_t>(std::max(0, widths[i] - display_width(text)));
     const bool right = columns_[i].align == Align::right;
     if (right) out.append(padding, ' ');
     out += toned(text, tone, screen);
-    if (last) return;
-    out.append(gap + (right ? 0 : padding), ' ');
+    if (!last) out.append(gap + (right ? 0 : padding), ' ');
+    at += widths[i] + gap;
   };
-  for (std::size_t i = 0; i < columns_.size(); ++i)
-    append(i, columns_[i].title, Tone::heading, i + 1 == columns_.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i) append(i, columns_[i].title, Tone::heading);
   out += '\n';
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < columns_.size(); ++i)
-      append(i, row[i].text, row[i].tone, i + 1 == columns_.size());
+    at = 0;
+    for (std::size_t i = 0; i < columns_.size(); ++i) append(i, row[i].text, row[i].tone);
     out += '\n';
   }
   return out;

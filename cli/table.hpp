@@ -32,6 +32,9 @@ std::string printable(std::string_view text);
 int display_width(std::string_view text);
 /// At most that wide, with "…" where something was cut off.
 std::string shortened(const std::string& text, int width);
+/// Broken between words so that it fits the width, the first line beginning at column `at`, further
+/// lines indented by so much; 0: not broken.
+std::string wrapped(const std::string& text, int width, int at, int indent);
 
 /// "2026-11-22 10:04", local time; "-" for 0.
 std::string local_time(UnixMicros time);
@@ -41,7 +44,9 @@ std::string or_dash(std::string text);
 class Table {
  public:
   enum class Align { left, right };
-  enum class Fit { keep, shrink };
+  /// What a column does on a narrow screen. Only the last one may wrap; the first to be left out
+  /// is the first that may.
+  enum class Fit { keep, shrink, leave_out, wrap };
   struct Column {
     std::string title;
     Align align = Align::left;
@@ -58,10 +63,11 @@ class Table {
   /// A cell for each column.
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
-  /// Lines, the titles first. Columns that may shrink do so where the screen is too narrow.
+  /// Lines, the titles first. Columns give way as they may where the screen is too narrow.
   std::string render(const Screen& screen) const;
 
  private:
+  /// 0 for a column that is left out.
   std::vector<int> widths(const Screen& screen) const;
 
   std::vector<Column> columns_;

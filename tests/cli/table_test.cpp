@@ -48,6 +48,34 @@ TEST_CASE("a table fits the screen, cutting off only what may be cut off") {
         "a very lon…  running\n");
 }
 
+TEST_CASE("a table too narrow for all leaves out the columns that may be left out") {
+  Table table({{"NAME", Table::Align::left, Table::Fit::shrink},
+               {"TYPE", Table::Align::left, Table::Fit::leave_out},
+               {"STATE"}});
+  table.add({"debian", "ext4", "running"});
+  CHECK(table.render(terminal(21)) == "NAME    TYPE  STATE\ndebian  ext4  running\n");
+  CHECK(table.render(terminal(20)) == "NAME    STATE\ndebian  running\n");
+}
+
+TEST_CASE("the last column may go on below itself") {
+  Table table({{"CHECK"}, {"FOUND", Table::Align::left, Table::Fit::wrap}});
+  table.add({"kvm", "/dev/kvm is there, but a guest does not start."});
+  CHECK(table.render(terminal(32)) ==
+        "CHECK  FOUND\n"
+        "kvm    /dev/kvm is there, but a\n"
+        "       guest does not start.\n");
+  CHECK(table.render(Screen()) ==
+        "CHECK  FOUND\n"
+        "kvm    /dev/kvm is there, but a guest does not start.\n");
+}
+
+TEST_CASE("sentences break between words, and not at all where there is no width") {
+  CHECK(wrapped("one two three", 8, 0, 2) == "one two\n  three");
+  CHECK(wrapped("one two three", 8, 4, 0) == "one\ntwo\nthree");
+  CHECK(wrapped("one two three", 0, 0, 2) == "one two three");
+  CHECK(wrapped("immeasurable", 4, 0, 2) == "immeasurable");
+}
+
 TEST_CASE("no colour unless the screen has colours") {
   CHECK(toned("safe", Tone::good, terminal(80)) == "safe");
   auto colourful = terminal(80);
@@ -90,7 +118,7 @@ TEST_CASE("without a terminal each step is one line") {
     job.step = "checking";
     display.show(job);
   }
-  CHECK(out.str() == "writing memory\nchecking\n");
+  CHECK(out.str() == "  writing memory\n  checking\n");
 }
 
 TEST_CASE("durations read as people say them") {
