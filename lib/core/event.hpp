@@ -74,9 +74,11 @@ struct JobFailed {
   Reason reason;
   std::optional<Session> session;
   DeviceHealth device = DeviceHealth::works;
+  std::optional<Found> found{};  ///< the newest generation now; undoing may have committed one
 };
 struct Cancelled {
   std::optional<Session> session;
+  std::optional<Found> found{};
 };
 struct JobEnded {
   JobId job;

@@ -13,14 +13,16 @@ struct Ending {
   std::optional<Session> session;
   std::optional<Reason> trouble;
   DeviceHealth health = DeviceHealth::works;
+  std::optional<Found> found{};
 };
 
 Ending ending_of(const JobEnded& event) {
   if (const auto* failed = std::get_if<JobFailed>(&event.outcome))
-    return {failed->session, failed->reason, failed->device};
+    return {failed->session, failed->reason, failed->device, failed->found};
   if (const auto* cancelled = std::get_if<Cancelled>(&event.outcome))
-    return {cancelled->session, {}, DeviceHealth::works};
-  return {std::get<Done>(event.outcome).session, {}, DeviceHealth::works};
+    return {cancelled->session, {}, DeviceHealth::works, cancelled->found};
+  const auto& done = std::get<Done>(event.outcome);
+  return {done.session, {}, DeviceHealth::works, done.found};
 }
 
 std::vector<Effect> told(const std::optional<Reason>& trouble, Notice notice) {
@@ -43,9 +45,7 @@ Step on(const Launching& at, const DeviceGone& event, const Given&) {
 Step on(const Launching& at, const JobEnded& event, const Given& given) {
   if (event.job != at.work.job) return std::nullopt;
   auto end = ending_of(event);
-  auto found = at.found;
-  if (const auto* done = std::get_if<Done>(&event.outcome))
-    if (done->found) found = *done->found;
+  auto found = end.found.value_or(at.found);
   auto session = at.session ? as_told(*at.session, end.session) : end.session;
   const bool done = std::holds_alternative<Done>(event.outcome);
 
@@ -168,9 +168,7 @@ Step on(const Checkpointing& at, const DeviceGone& event, const Given&) {
 Step on(const Checkpointing& at, const JobEnded& event, const Given& given) {
   if (event.job != at.work.job) return std::nullopt;
   auto end = ending_of(event);
-  auto found = at.found;
-  if (const auto* done = std::get_if<Done>(&event.outcome))
-    if (done->found) found = *done->found;
+  auto found = end.found.value_or(at.found);
   auto session = as_told(at.session, end.session);
   session.guest = at.session.guest;  // a checkpoint never ends or pauses the guest
   return after(
@@ -224,16 +222,16 @@ Step on(const Ejecting& at, const JobEnded& event, const Given& given) {
   without_removal.removal.reset();
   if (checks_in)
     return after(std::move(effects),
-                 go_on(without_removal, *at.found, as_told(*at.session, end.session), end.trouble,
-                       end.health, given));
+                 go_on(without_removal, end.found.value_or(*at.found),
+                       as_told(*at.session, end.session), end.trouble, end.health, given));
   if (!work.now) return after(std::move(effects), part(at.session, {}, {}, given));
   if (work.now != work.on)
     return after(std::move(effects), examine(*work.now, at.session, {}, given));
   if (at.session)
     return after(std::move(effects), strand(*at.session, work.on, end.trouble, given));
   if (at.found)
-    return after(std::move(effects),
-                 rest(without_removal, *at.found, end.trouble, end.health, given));
+    return after(std::move(effects), rest(without_removal, end.found.value_or(*at.found),
+                                          end.trouble, end.health, given));
   auto reason = end.trouble.value_or(
       Reason{"Releasing the device was cancelled.", "Eject it again, or launch it."});
   return after(std::move(effects), Transition{Failed{work.on, {}, std::move(reason)}, {}});

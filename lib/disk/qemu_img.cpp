@@ -192,6 +192,14 @@ void create_overlay(const NewOverlay& overlay) {
   demand_success(qemu_img(std::move(arguments)), deed);
 }
 
+void merge_into(const SourceFile& below, const std::string& overlay) {
+  const Deed deed{"merge the overlay", overlay};
+  demand_success(qemu_img({"rebase", "-q", "-u", "-f", "qcow2", "-F", below.format, "-b",
+                           absolute(below.path), absolute(overlay)}),
+                 deed);
+  demand_success(qemu_img({"commit", "-q", "-f", "qcow2", absolute(overlay)}), deed);
+}
+
 void check(const SourceFile& file) {
   const Deed deed{"check", file.path};
   const auto end = qemu_img({"check", "-q", file_name({file}, deed)});

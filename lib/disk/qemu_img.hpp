@@ -41,6 +41,10 @@ struct NewOverlay {
 /// Makes an empty qcow2 file (version 3, 64 KiB clusters, lazy refcounts off).
 void create_overlay(const NewOverlay& overlay);
 
+/// Writes what the overlay holds into the file below it, whatever its header says that is; nothing
+/// may have either open. Interrupted, it is simply run again.
+void merge_into(const SourceFile& below, const std::string& overlay);
+
 /// What `qemu-img check` says of one file alone; throws when it is damaged. Leaked clusters are no
 /// damage.
 void check(const SourceFile& file);
