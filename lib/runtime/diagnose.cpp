@@ -133,15 +133,20 @@ Finding host_space(const Parts& parts) {
 Task<std::vector<Finding>> Host::diagnose(Measure measure) {
   std::vector<Finding> findings;
   auto first = ask("libvirt", libvirt_answers(parts_.hypervisor));
-  findings.push_back(co_await std::move(first));
+  auto first_found = co_await std::move(first);
+  findings.push_back(std::move(first_found));
   auto second = kvm(parts_.hypervisor);
-  findings.push_back(co_await std::move(second));
+  auto second_found = co_await std::move(second);
+  findings.push_back(std::move(second_found));
   auto third = ask("udisks2", udisks_answers(parts_.volumes));
-  findings.push_back(co_await std::move(third));
+  auto third_found = co_await std::move(third);
+  findings.push_back(std::move(third_found));
   auto fourth = polkit(parts_.authority);
-  findings.push_back(co_await std::move(fourth));
+  auto fourth_found = co_await std::move(fourth);
+  findings.push_back(std::move(fourth_found));
   auto looking = offload(parts_.lanes.files, [this] { return host_space(parts_); });
-  findings.push_back(co_await std::move(looking));
+  auto looking_found = co_await std::move(looking);
+  findings.push_back(std::move(looking_found));
   if (measure == Measure::no) co_return findings;
 
   for (const auto& device : devices_.views()) {

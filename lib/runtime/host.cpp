@@ -90,7 +90,8 @@ Task<void> Host::start() {
 Task<void> Host::note_hypervisor() {
   try {
     auto asking = parts_.hypervisor.ability(Accelerator::tcg);
-    view_.hypervisor = (co_await std::move(asking)).uri;
+    auto host = co_await std::move(asking);
+    view_.hypervisor = std::move(host.uri);
   } catch (const Fault& failure) {
     view_.hypervisor.clear();
     parts_.log.warning(std::string(failure.what()) + "; it is tried again. " + failure.next_step());
