@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 
 from checks import Failure, run, wait_for
 from guest import Ticks, domain_xml, make_disk
@@ -62,9 +63,11 @@ class Host:
         address = os.path.join(self.directory, "notify")
         if os.path.exists(address):
             os.unlink(address)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address)
         self.notified = []
+        # As systemd does, all the time: who tells it something waits while nobody reads.
+        threading.Thread(target=self._listen, args=(self._socket, self.notified), daemon=True).start()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([program("satcheld")], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=dict(self.environment(), NOTIFY_SOCKET=address),
@@ -78,11 +81,12 @@ class Host:
 
     def notifications(self):
         """All that the daemon told systemd since its start, line by line."""
-        try:
-            while True:
-                self.notified += self._socket.recv(65536).decode().splitlines()
-        except BlockingIOError:
-            return self.notified
+        return list(self.notified)
+
+    @staticmethod
+    def _listen(heard, notified):
+        while told := heard.recv(65536):
+            notified += told.decode().splitlines()
 
     @staticmethod
     def owns_name():
@@ -108,6 +112,7 @@ class Host:
             process.wait()
             raise Failure(f"satcheld of host {self.name} does not stop\n{self.log()[-3000:]}") from late
         finally:
+            self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
 
     def log(self):
