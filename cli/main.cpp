@@ -1,10 +1,13 @@
 // satchelctl: asks satcheld over the bus, for people and for programs.
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
 #include <iostream>
+#include <sstream>
+#include <string>
 
 #include "arguments.hpp"
 #include "json.hpp"
@@ -35,8 +38,14 @@ ExitCode run(const Invocation& invocation) {
 int refuse(const Refusal& refusal, Output output) {
   if (output == Output::json) std::cout << json_of(refusal);
   std::cout.flush();
-  const auto width = Screen::of(STDERR_FILENO).width;
-  std::cerr << wrapped("satchelctl: " + printable(refusal.reason()), width, 0, 2) << '\n';
+  const int width = Screen::of(STDERR_FILENO).width;
+  std::istringstream lines("satchelctl: " + refusal.reason());
+  for (std::string line; std::getline(lines, line);) {
+    const auto indent = std::min(line.find_first_not_of(' '), line.size());
+    const auto at = static_cast<int>(indent);
+    std::cerr << line.substr(0, indent)
+              << wrapped(printable(line.substr(indent)), width, at, at + 2) << '\n';
+  }
   if (!refusal.next().empty())
     std::cerr << "  " << wrapped(printable(refusal.next()), width, 2, 2) << '\n';
   return static_cast<int>(refusal.code());
