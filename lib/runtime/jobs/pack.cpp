@@ -176,6 +176,16 @@ Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& 
   co_return session;
 }
 
+/// A machine that has a session is a capsule already: a second one would share its guest. Files lane.
+void refuse_capsule(const Parts& parts, const Source& source) {
+  for (const auto& session : parts.shelf.all().sessions)
+    if (session.domain == source.domain.entry.id)
+      throw Fault(Remedy::fix_request,
+                  Fault::Text{"pack", source.domain.entry.name,
+                              "it is the capsule " + session.capsule_name + " already",
+                              "Eject that capsule: its device then holds the machine."});
+}
+
 Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContext job,
                  Undo& undo) {
   auto measuring = offload(parts.lanes.files, [&] {
@@ -222,6 +232,8 @@ Task<Packed> pack(Parts& parts, PackOrder order, JobContext job) {
   job.meter->name("looking at the machine");
   auto reading = read_source(parts, order);
   auto source = co_await std::move(reading);
+  auto refusing = offload(parts.lanes.files, [&] { refuse_capsule(parts, source); });
+  co_await std::move(refusing);
   Undo undo;
   std::exception_ptr failure;
   std::optional<Packed> packed;
