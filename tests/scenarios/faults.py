@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""The daemon restarted, killed, and the stick failing or pulled, while a machine runs from it."""
+import os
+
+from travel import *
+
+
+def a_restart_disturbs_no_guest():
+    """Stopped and started, and killed and started, the daemon finds its guest again: the same process, not a tick
+    missed; and an eject works afterwards"""
+    (stick, machine), b = packed_stick(), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    qemu = b.guests()
+    for end in (b.stop, b.kill):
+        end()
+        machine.ticks.await_more(3)
+        equal("what runs without a daemon", b.guests(), qemu)
+        b.start()
+        now = machine.await_state(b, "running")
+        equal("CanUnplug", now["CanUnplug"], False)
+        equal("Domain", now["Domain"], "traveller")
+        machine.ticks.await_more(3)
+        machine.ticks.check_unbroken()
+        equal("what runs with the next one", b.guests(), qemu)
+    machine.eject(b)
+    pull(b, stick)
+    machine.insert(b, stick)
+
+
+def killed_in_the_middle_of_an_eject_the_daemon_finds_out():
+    """Killed while memory is written, the daemon finds the guest alive when it is back, and nothing that was committed
+    has changed; a second eject succeeds"""
+    (stick, machine), b = packed_stick(rate=8_000_000), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    place = stick.mounted_at()
+    before = committed(place, machine)
+    pages = machine.path_on(place, f"memory/{machine.here(b)['Generation'] + 1}.pages")
+    qemu = b.guests()
+    with When(lambda: os.path.exists(pages), b.kill) as killed:
+        b.ctl("eject", machine.name)
+    expect("the eject was over before", killed.happened)
+    equal("what runs without a daemon", b.guests(), qemu)
+    equal("what was committed", committed(place, machine), before)
+    b.start()
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    equal("what runs with the next one", b.guests(), qemu)
+    machine.eject(b)
+
+
+def killed_after_the_commit_the_daemon_finds_out():
+    """Killed at any of several later instants of an eject, the machine is either still here or on the stick, never
+    both and never neither"""
+    (stick, machine), b = packed_stick(), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    for moment in ("vda/layer-{}.qcow2", "heads/{}.json", None, None, None):
+        place, generation = stick.mounted_at(), machine.here(b)["Generation"]
+        if moment:
+            path = machine.path_on(place, moment.format(generation + 1))
+            reached = lambda path=path: os.path.exists(path)
+        else:
+            slots = [machine.path_on(place, "slots", n) for n in "01"]
+            reached = lambda: max(map(seq_of, slots)) > generation
+        with When(reached, b.kill) as killed:
+            b.ctl("eject", machine.name)
+        expect(f"the eject was over before {moment}", killed.happened)
+        b.start()
+        # Alive here, or on the stick alone, from where it goes on as after an insert.
+        machine.await_state(b, "running")
+        machine.goes_on_at(b)
+        equal(f"guests after {moment}", list(b.guests()), ["traveller"])
+    machine.eject(b)
+
+
+def a_cancelled_eject_leaves_the_guest_running():
+    """An eject that is cancelled while memory is written leaves the guest running and the stick as it was"""
+    (stick, machine), b = packed_stick(rate=8_000_000), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    place = stick.mounted_at()
+    before = committed(place, machine)
+    pages = machine.path_on(place, f"memory/{machine.here(b)['Generation'] + 1}.pages")
+
+    def cancel():
+        job = machine.here(b)["Job"]
+        Host.busctl("call", "org.satchel.Satchel1", job, "org.satchel.Satchel1.Job", "Cancel")
+
+    with When(lambda: os.path.exists(pages), cancel) as cancelled:
+        refused(b, "eject", machine.name, status=8)
+    expect("the eject was over before", cancelled.happened)
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    equal("what was committed", committed(place, machine), before)
+
+
+def a_stick_that_fails_after_the_streams_end_loses_nothing():
+    """When the stick fails after the last of the memory was written, what was committed is untouched, the guest is held
+    on this host, and with the stick back it goes on where it was"""
+    (stick, machine), b = packed_stick(pullable=True), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    place, generation = stick.mounted_at(), machine.here(b)["Generation"]
+    before = committed(place, machine)
+    layer = machine.path_on(place, f"vda/layer-{generation + 1}.qcow2")
+    with When(lambda: os.path.exists(layer), lambda: stick.fail("pwrite")) as failing:
+        refused(b, "eject", machine.name)
+    expect("the eject was over before", failing.happened)
+    now = machine.await_state(b, "running", "stranded")
+    equal("Generation", now["Generation"], generation)
+    expect(f"no reason is given: {now}", now["Detail"])
+    # Its filesystem has had enough: it has to be plugged in again.
+    wait_for(lambda: machine.here(b)["Job"] == "/", 60, "the session is kept on this host")
+    stick.heal()
+    pull(b, stick)
+    with stick.mount_ro() as look:
+        equal("what was committed", committed(look, machine), before)
+    machine.await_state(b, "stranded")
+    stick.plug()
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    machine.eject(b)
+
+
+def a_stick_pulled_in_use_goes_on_elsewhere_only_when_told():
+    """Pulled without an eject, the stick says elsewhere who has it checked out and waits; taken over there, the first
+    host tells the two histories apart when the stick is back"""
+    (stick, machine), a, b = packed_stick(pullable=True), new_host("a"), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    pull(b, stick)
+    now = machine.await_state(b, "stranded")
+    equal("CanUnplug", now["CanUnplug"], True)
+    wait_for(lambda: not b.guests(), 60, "the guest is saved on its host")
+    b.stop()
+    a.start()
+    stick.plug()
+    now = machine.await_state(a, "ready")
+    equal("CheckedOutBy", now["CheckedOutBy"], "host-b")
+    expect(f"host-b is not named: {now}", "host-b" in now["Detail"] and "take-over" in now["NextStep"])
+    expect(f"it may not be pulled: {now}", now["CanUnplug"])
+    refused(a, "launch", machine.name, words=["host-b"])
+    equal("guests", a.guests(), {})
+    a.must("launch", machine.name, "--take-over")
+    machine.await_state(a, "running")
+    taken = Machine(machine.name, uuid=machine.uuid)
+    taken.goes_on_at(a)
+    taken.eject(a)
+    pull(a, stick)
+    a.stop()
+    b.start()
+    machine.await_state(b, "stranded")
+    stick.plug()
+    now = machine.await_state(b, "diverged")
+    expect(f"no way on is told: {now}", now["NextStep"] and "host-a" in now["Detail"] + now["NextStep"])
+
+
+def a_pulled_stick_that_is_back_goes_on():
+    """Pulled without an eject and plugged in again at the same host, also after its daemon was started anew, the
+    machine goes on where it was"""
+    (stick, machine), b = packed_stick(pullable=True), new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    pull(b, stick)
+    machine.await_state(b, "stranded")
+    wait_for(lambda: not b.guests(), 60, "the guest is saved on its host")
+    b.stop()
+    b.start()
+    machine.await_state(b, "stranded")
+    stick.plug()
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    machine.eject(b)
+
+
+if __name__ == "__main__":
+    scenes("faults", a_restart_disturbs_no_guest, killed_in_the_middle_of_an_eject_the_daemon_finds_out,
+         killed_after_the_commit_the_daemon_finds_out, a_cancelled_eject_leaves_the_guest_running,
+         a_stick_that_fails_after_the_streams_end_loses_nothing,
+         a_stick_pulled_in_use_goes_on_elsewhere_only_when_told, a_pulled_stick_that_is_back_goes_on)
