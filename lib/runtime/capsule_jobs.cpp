@@ -29,9 +29,9 @@ core::Reason unreadable(const format::Examination& seen) {
     return {"The device was written by a newer version of Satchel (format " +
                 std::to_string(*seen.unknown_version) + ").",
             "Install a newer Satchel on this computer; nothing on the device was changed."};
-  std::string what = "No generation on the device is complete";
-  for (const auto& problem : seen.problems) what += "; " + problem;
-  return {what + ".", "Nothing was written to it. If the device was pulled while it was being "
+  std::string what = "No generation on the device is complete.";
+  for (const auto& problem : seen.problems) what += " " + problem;
+  return {what, "Nothing was written to it. If the device was pulled while it was being "
                       "packed, remove the capsule and pack it again."};
 }
 
@@ -67,7 +67,7 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   });
   auto seen = co_await std::move(examining);
   for (const auto& problem : seen.problems)
-    around_.parts.log.warning(name_ + ": " + problem + "; using what is complete");
+    around_.parts.log.warning(name_ + ": " + problem);
   if (!seen.newest || seen.unknown_version)
     co_return core::Examined{job.id, unreadable(seen)};
   name_ = seen.newest->head.name;

@@ -8,22 +8,12 @@
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
-#include "format/capsule_directory.hpp"
 #include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
 
 namespace asio = boost::asio;
-
-namespace {
-
-std::string sentence(std::string what) {
-  if (!what.ends_with('.')) what += '.';
-  return what;
-}
-
-}  // namespace
 
 CapsuleRunner::CapsuleRunner(Surroundings around, CapsuleId id)
     : around_(std::move(around)), id_(id), name_(id.value.str()) {}
@@ -84,9 +74,8 @@ void CapsuleRunner::perform(const core::Effect& effect) {
       });
     }
     void operator()(const core::StartEject& e) {
-      self.begin(e.job, "eject", [&me = self, by = e.by](JobContext job) {
-        return me.eject(std::move(job), by);
-      });
+      self.begin(e.job, "eject",
+                 [&me = self, by = e.by](JobContext job) { return me.eject(std::move(job), by); });
     }
     void operator()(const core::ReleaseDevice& e) {
       self.begin(e.job, "eject",
@@ -125,96 +114,12 @@ void CapsuleRunner::perform(const core::Effect& effect) {
 
 void CapsuleRunner::begin(JobId job, std::string operation, Work work) {
   std::optional<DeviceNumber> device;
-  if (const auto insertion = core::device_of(state_)) device = around_.devices.number_of(*insertion);
+  if (const auto insertion = core::device_of(state_))
+    device = around_.devices.number_of(*insertion);
   auto context = around_.board.begin({std::move(operation), id_, device});
   if (context.id != job)
     around_.parts.log.error("job numbers are out of step; this is a defect of satcheld");
   asio::co_spawn(around_.parts.loop, conduct(std::move(context), std::move(work)), asio::detached);
-}
-
-Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
-  const auto self = shared_from_this();
-  if (chore_) {
-    auto waiting = chore_->settled();
-    co_await std::move(waiting);
-  }
-  std::optional<core::Event> event;
-  std::optional<Fault> fault;
-  try {
-    auto working = work(job);
-    event = co_await std::move(working);
-  } catch (const Fault& failure) {
-    fault = failure;
-  } catch (const std::exception& failure) {
-    fault = Fault(Remedy::report_bug, Fault::Text{"finish", "the job", failure.what(), {}});
-  }
-  if (!fault) {
-    deliver(std::move(*event));
-    if (const auto device = core::device_of(state_)) around_.devices.look_at_space(*device);
-    around_.board.end_done(job.id);
-    co_return;
-  }
-  auto settling = failed(job, *fault);
-  auto ended = co_await std::move(settling);
-  const bool cancelled =
-      std::holds_alternative<core::Cancelled>(std::get<core::JobEnded>(ended).outcome);
-  deliver(std::move(ended));
-  if (cancelled)
-    around_.board.end_cancelled(job.id);
-  else
-    around_.board.end_failed(job.id, *fault);
-}
-
-Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
-  std::optional<core::Session> session;
-  try {
-    auto reloading = offload(around_.parts.lanes.files,
-                             [this] { return around_.parts.shelf.find(id_); });
-    session_ = co_await std::move(reloading);
-    if (session_) {
-      auto asking = core_session_now(around_.parts, *session_);
-      session = co_await std::move(asking);
-    }
-  } catch (const std::exception& second) {
-    // libvirt can't be asked: what the state machine last knew is the best there is.
-    around_.parts.log.warning(std::string(second.what()) + "; keeping the session as it was known");
-    if (const auto* known = core::session_of(state_)) session = *known;
-  }
-  auto looking = look_again();
-  auto found = co_await std::move(looking);
-  if (around_.board.was_cancelled(job.id)) {
-    core::Cancelled cancelled{session, std::move(found)};
-    co_return core::JobEnded{job.id, std::move(cancelled)};
-  }
-  around_.parts.log.write(failure_line(id_, name_, fault));
-  const auto insertion = core::device_of(state_);
-  const bool there = insertion && around_.devices.stick(*insertion) != nullptr;
-  core::JobFailed outcome;
-  outcome.reason = core::Reason{sentence(fault.what()), fault.next_step()};
-  outcome.session = session;
-  outcome.found = std::move(found);
-  outcome.device = there && fault.remedy() != Remedy::replug ? core::DeviceHealth::works
-                                                             : core::DeviceHealth::lost;
-  co_return core::JobEnded{job.id, std::move(outcome)};
-}
-
-Task<std::optional<core::Found>> CapsuleRunner::look_again() {
-  const auto insertion = core::device_of(state_);
-  const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
-  // Before its first examination it is not known here what the device holds.
-  if (!held || !held->is_open() || !head_) co_return std::nullopt;
-  try {
-    auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
-      return format::CapsuleDirectory::open(held->root()->get(), id).examine();
-    });
-    auto seen = co_await std::move(examining);
-    if (!seen.newest) co_return std::nullopt;
-    head_ = std::move(*seen.newest);
-  } catch (const Fault&) {
-    // The device can't be read: whatever job comes next will say so.
-    co_return std::nullopt;
-  }
-  co_return found_in(*head_);
 }
 
 Task<core::Event> CapsuleRunner::not_yet(std::string operation) {
@@ -224,8 +129,8 @@ Task<core::Event> CapsuleRunner::not_yet(std::string operation) {
 }
 
 void CapsuleRunner::chore(std::string what, Task<void> work) {
-  auto doing = [](std::shared_ptr<CapsuleRunner> self, std::string label, std::optional<Beside> before,
-                  Task<void> task) -> Task<void> {
+  auto doing = [](std::shared_ptr<CapsuleRunner> self, std::string label,
+                  std::optional<Beside> before, Task<void> task) -> Task<void> {
     if (before) {
       auto waiting = before->settled();
       co_await std::move(waiting);
@@ -237,14 +142,14 @@ void CapsuleRunner::chore(std::string what, Task<void> work) {
                                       failure.what());
     }
   };
-  chore_.emplace(around_.parts.loop,
-                 doing(shared_from_this(), std::move(what), std::exchange(chore_, std::nullopt),
-                       std::move(work)));
+  chore_.emplace(around_.parts.loop, doing(shared_from_this(), std::move(what),
+                                           std::exchange(chore_, std::nullopt), std::move(work)));
 }
 
 void CapsuleRunner::drop(const core::DropSession& effect) {
   if (!session_ || session_->session != effect.session) return;
-  chore("clear away the session", drop_session(around_.parts, *std::exchange(session_, std::nullopt)));
+  chore("clear away the session",
+        drop_session(around_.parts, *std::exchange(session_, std::nullopt)));
 }
 
 void CapsuleRunner::tell(core::Notice notice) {
@@ -262,14 +167,13 @@ void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& gue
 }
 
 void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
-                           std::optional<Session> session) {
+                           std::optional<Session> session,
+                           const std::optional<DomainEntry>& guest) {
   name_ = head.head.name;
   core::Packed event;
   event.device = device;
   event.found = found_in(head);
-  if (session)
-    event.session = core_session(*session, DomainEntry{session->domain, session->domain_name,
-                                                       GuestState::running, true});
+  if (session) event.session = core_session(*session, guest);
   head_ = std::move(head);
   session_ = std::move(session);
   deliver(std::move(event));

@@ -1,6 +1,6 @@
-// One capsule on this host: delivers events to the pure state machine, is the only code that assigns
-// its state, logs each transition, performs the effects and turns every job's end into one event.
-// Loop thread only; kept alive by the coroutines it has begun.
+// One capsule on this host: delivers events to the pure state machine, is the only code that
+// assigns its state, logs each transition, performs the effects and turns every job's end into one
+// event. Loop thread only; kept alive by the coroutines it has begun.
 #pragma once
 
 #include <functional>
@@ -46,9 +46,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// At start-up: the journal holds this session; its device may be in.
   void adopt(Session session, const std::optional<DomainEntry>& guest,
              std::optional<core::Insertion> device);
-  /// A pack has made this capsule.
-  void packed(core::Insertion device, format::SignedHead head,
-              std::optional<Session> session);
+  /// A pack has made this capsule; guest: as it is now, of a session.
+  void packed(core::Insertion device, format::SignedHead head, std::optional<Session> session,
+              const std::optional<DomainEntry>& guest);
   /// libvirt's news of the domain; passed over while a job of ours is the likely cause.
   void guest_changed(const GuestEvent& event);
 

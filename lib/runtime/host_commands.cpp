@@ -18,8 +18,9 @@ namespace asio = boost::asio;
 namespace {
 
 Fault not_yet(std::string what, std::string object) {
-  return Fault(Remedy::later_version, Fault::Text{std::move(what), std::move(object),
-                                                  "this version of Satchel can't do it", {}});
+  return Fault(
+      Remedy::later_version,
+      Fault::Text{std::move(what), std::move(object), "this version of Satchel can't do it", {}});
 }
 
 }  // namespace
@@ -72,7 +73,12 @@ Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion i
   auto packed = co_await std::move(packing);
   for (const auto& each : packed.left_behind)
     parts_.log.warning(packed.head.head.name + ": " + each);
-  runner(capsule)->packed(insertion, std::move(packed.head), std::move(packed.session));
+  std::optional<DomainEntry> guest;  // it may be paused, or have ended meanwhile
+  if (packed.session) {
+    auto finding = parts_.hypervisor.find(packed.session->domain);
+    guest = co_await std::move(finding);
+  }
+  runner(capsule)->packed(insertion, std::move(packed.head), std::move(packed.session), guest);
   devices_.look_at_space(insertion);
 }
 
@@ -94,9 +100,9 @@ Task<void> Host::format_job(JobContext job, FormatRequest request) {
   auto finding = parts_.volumes.find(request.node);
   const auto volume = co_await std::move(finding);
   if (!volume)
-    throw Fault(Remedy::fix_request, Fault::Text{"format", request.node,
-                                                 "UDisks2 knows no such device",
-                                                 "List the devices with: lsblk"});
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"format", request.node, "UDisks2 knows no such device",
+                            "List the devices with: lsblk"});
   if (volume->system)
     throw Fault(Remedy::other_device,
                 Fault::Text{"format", request.node, "it belongs to this computer itself",
@@ -137,12 +143,12 @@ Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Req
   for (const auto& capsule : capsules_on(insertion))
     if (!core::can_unplug(capsule->state())) ejects.push_back(capsule->ask(core::EjectAsked{by}));
   for (const auto& eject : ejects) {
+    board_.follow(job.id, eject);
     auto waiting = board_.wait(eject);
     const auto end = co_await std::move(waiting);
     if (end.result != "done")
-      throw Fault(Remedy::retry,
-                  Fault::Text{"let go of", "the device", end.message,
-                              "Do not unplug it yet; see satchelctl status."});
+      throw Fault(Remedy::retry, Fault::Text{"let go of", "the device", end.message,
+                                             "Do not unplug it yet; see satchelctl status."});
   }
   if (!devices_.stick(insertion)) co_return;
   job.meter->name("unmounting");
@@ -161,7 +167,9 @@ Task<void> Host::settle() {
   }
 }
 
-JobId Host::checkpoint(CapsuleId capsule) { throw not_yet("checkpoint", known(capsule)->view().name); }
+JobId Host::checkpoint(CapsuleId capsule) {
+  throw not_yet("checkpoint", known(capsule)->view().name);
+}
 JobId Host::unlock(DeviceNumber device, UniqueFd) {
   insertion_of(device);
   throw not_yet("unlock", "the device");
@@ -192,16 +200,16 @@ JobId Host::remove(CapsuleId capsule) {
                 Fault::Text{"remove", runner->view().name,
                             "it is " + std::string(core::name(runner->state())),
                             "Only a capsule that is ready can be removed."});
-  return begin({"remove", capsule, runner->view().device}, [this, capsule](JobContext job) {
-    return remove_job(std::move(job), capsule);
-  });
+  return begin({"remove", capsule, runner->view().device},
+               [this, capsule](JobContext job) { return remove_job(std::move(job), capsule); });
 }
 
 Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
   job.meter->name("removing");
   const auto runner = known(capsule);
   const auto insertion = core::device_of(runner->state());
-  if (!insertion) throw Fault(Remedy::replug, Fault::Text{"remove", "it", "its device is gone", {}});
+  if (!insertion)
+    throw Fault(Remedy::replug, Fault::Text{"remove", "it", "its device is gone", {}});
   auto mounting = devices_.mounted_stick(*insertion);
   const auto stick = co_await std::move(mounting);
   auto removing = offload(parts_.lanes.files, [stick, capsule] {
@@ -218,8 +226,8 @@ void Host::cancel(JobId job) {
       return;
     }
   if (!board_.cancel(job))
-    throw Fault(Remedy::fix_request, Fault::Text{"cancel job", std::to_string(job.value),
-                                                 "it has ended already", {}});
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"cancel job", std::to_string(job.value), "it has ended already", {}});
 }
 
 }  // namespace satchel

@@ -1,5 +1,6 @@
 #include "runtime/job_board.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -25,7 +26,7 @@ JobBoard::JobBoard(asio::any_io_executor loop, Hooks hooks)
 JobContext JobBoard::begin(Subject subject) {
   const JobId id = next();
   ++last_;
-  Job job{std::move(subject), {}, std::make_shared<Meter>(), false, {}};
+  Job job{std::move(subject), {}, std::make_shared<Meter>(), false, 0, {}};
   JobContext context{id, job.stop.get_token(), job.meter};
   jobs_.emplace(id, std::move(job));
   if (!std::exchange(ticking_, true)) asio::co_spawn(loop_, tick(), asio::detached);
@@ -50,6 +51,9 @@ void JobBoard::end_cancelled(JobId id) {
 }
 void JobBoard::end_failed(JobId id, const Fault& fault) {
   end(JobEnd{id, bus_error_name(fault.remedy()), bus_error_message(fault)});
+}
+void JobBoard::end_like(JobId id, const JobEnd& other) {
+  end(JobEnd{id, other.result, other.message});
 }
 
 void JobBoard::end(JobEnd how) {
@@ -84,6 +88,12 @@ std::shared_ptr<asio::steady_timer> JobBoard::stop_after(JobId id, std::chrono::
   return timer;
 }
 
+void JobBoard::follow(JobId whole, JobId part) {
+  const auto one = jobs_.find(whole);
+  const auto other = jobs_.find(part);
+  if (one != jobs_.end() && other != jobs_.end()) one->second.meter = other->second.meter;
+}
+
 Task<JobEnd> JobBoard::wait(JobId id) {
   const auto job = jobs_.find(id);
   if (job != jobs_.end()) {
@@ -115,7 +125,7 @@ std::vector<JobView> JobBoard::views() {
     view.total = reading.total;
     view.rate = reading.rate;
     view.remaining_us = reading.remaining_us;
-    view.progress = reading.progress;
+    view.progress = job.shown = std::max(job.shown, reading.progress);
     out.push_back(std::move(view));
   }
   return out;

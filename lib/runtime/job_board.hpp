@@ -41,12 +41,16 @@ class JobBoard {
   void end_done(JobId id);
   void end_cancelled(JobId id);
   void end_failed(JobId id, const Fault& fault);
+  /// In the same way as another job, to which it led.
+  void end_like(JobId id, const JobEnd& other);
   /// Asks it to end soon; false when there is no such job.
   bool cancel(JobId id);
   /// Whether a cancel() was the reason for it to end soon.
   bool was_cancelled(JobId id) const;
   /// Asks it to end when it takes longer, which is a failure; cancel the timer to take that back.
   std::shared_ptr<boost::asio::steady_timer> stop_after(JobId id, std::chrono::seconds time);
+  /// Shows the part's step and bytes as the whole's, while the whole waits for it.
+  void follow(JobId whole, JobId part);
   /// Waits for its end; at once, with what is known, when it has ended already.
   Task<JobEnd> wait(JobId id);
 
@@ -59,6 +63,7 @@ class JobBoard {
     std::stop_source stop;
     std::shared_ptr<Meter> meter;
     bool cancelled = false;
+    double shown = 0;  ///< of its progress, which never falls
     std::vector<std::shared_ptr<boost::asio::steady_timer>> waiters;
   };
   void end(JobEnd how);

@@ -1,0 +1,130 @@
+// How a job of one capsule is carried through: from its work to the event by which it ended.
+#include <exception>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "format/capsule_directory.hpp"
+#include "runtime/capsule_runner.hpp"
+#include "runtime/messages.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace {
+
+std::string sentence(std::string what) {
+  if (!what.ends_with('.')) what += '.';
+  return what;
+}
+
+/// Why an examination that came to its end found nothing to use.
+std::optional<Fault> reason_of(const core::Event& event) {
+  const auto* examined = std::get_if<core::Examined>(&event);
+  if (examined == nullptr) return std::nullopt;
+  const auto* reason = std::get_if<core::Reason>(&examined->verdict);
+  if (reason == nullptr) return std::nullopt;
+  return Fault(Remedy::other_device,
+               Fault::Text{"read", "the machine on the device", reason->what, reason->next});
+}
+
+}  // namespace
+
+Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
+  const auto self = shared_from_this();
+  if (chore_) {
+    auto waiting = chore_->settled();
+    co_await std::move(waiting);
+  }
+  std::optional<core::Event> event;
+  std::optional<Fault> fault;
+  try {
+    auto working = work(job);
+    event = co_await std::move(working);
+  } catch (const Fault& failure) {
+    fault = failure;
+  } catch (const std::exception& failure) {
+    fault = Fault(Remedy::report_bug, Fault::Text{"finish", "the job", failure.what(), {}});
+  }
+  if (!fault) {
+    const auto unreadable = reason_of(*event);
+    const auto* examining = std::get_if<core::Examining>(&state_);
+    const bool launch_wanted = examining && examining->wanted;
+    deliver(std::move(*event));
+    if (const auto device = core::device_of(state_)) around_.devices.look_at_space(*device);
+    if (unreadable) {
+      around_.board.end_failed(job.id, *unreadable);
+    } else if (const auto next = core::job_of(state_); launch_wanted && next && *next != job.id) {
+      // Who asked for the launch was given this job: it ends as the launch does.
+      auto waiting = around_.board.wait(*next);
+      const auto end = co_await std::move(waiting);
+      around_.board.end_like(job.id, end);
+    } else {
+      around_.board.end_done(job.id);
+    }
+    co_return;
+  }
+  auto settling = failed(job, *fault);
+  auto ended = co_await std::move(settling);
+  const bool cancelled =
+      std::holds_alternative<core::Cancelled>(std::get<core::JobEnded>(ended).outcome);
+  deliver(std::move(ended));
+  if (cancelled)
+    around_.board.end_cancelled(job.id);
+  else
+    around_.board.end_failed(job.id, *fault);
+}
+
+Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
+  std::optional<core::Session> session;
+  try {
+    auto reloading =
+        offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
+    session_ = co_await std::move(reloading);
+    if (session_) {
+      auto asking = core_session_now(around_.parts, *session_);
+      session = co_await std::move(asking);
+    }
+  } catch (const std::exception& second) {
+    // libvirt can't be asked: what the state machine last knew is the best there is.
+    around_.parts.log.warning(std::string(second.what()) + "; keeping the session as it was known");
+    if (const auto* known = core::session_of(state_)) session = *known;
+  }
+  auto looking = look_again();
+  auto found = co_await std::move(looking);
+  if (around_.board.was_cancelled(job.id)) {
+    core::Cancelled cancelled{session, std::move(found)};
+    co_return core::JobEnded{job.id, std::move(cancelled)};
+  }
+  around_.parts.log.write(failure_line(id_, name_, fault));
+  const auto insertion = core::device_of(state_);
+  const bool there = insertion && around_.devices.stick(*insertion) != nullptr;
+  core::JobFailed outcome;
+  outcome.reason = core::Reason{sentence(fault.what()), fault.next_step()};
+  outcome.session = session;
+  outcome.found = std::move(found);
+  outcome.device = there && fault.remedy() != Remedy::replug ? core::DeviceHealth::works
+                                                             : core::DeviceHealth::lost;
+  co_return core::JobEnded{job.id, std::move(outcome)};
+}
+
+Task<std::optional<core::Found>> CapsuleRunner::look_again() {
+  const auto insertion = core::device_of(state_);
+  const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
+  // Before its first examination it is not known here what the device holds.
+  if (!held || !held->is_open() || !head_) co_return std::nullopt;
+  try {
+    auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
+      return format::CapsuleDirectory::open(held->root()->get(), id).examine();
+    });
+    auto seen = co_await std::move(examining);
+    if (!seen.newest) co_return std::nullopt;
+    head_ = std::move(*seen.newest);
+  } catch (const Fault&) {
+    // The device can't be read: whatever job comes next will say so.
+    co_return std::nullopt;
+  }
+  co_return found_in(*head_);
+}
+
+}  // namespace satchel
