@@ -55,6 +55,7 @@ def two_sticks_at_once():
     machine.eject(b)
     expect("the other stick was unmounted too", second.mounted_at())
     pull(b, first)
+    b.must("eject", second.node)
     pull(b, second)
 
 
