@@ -17,7 +17,7 @@ constexpr int bad_configuration = 78;  // EX_CONFIG of sysexits.h: systemd does 
 int serve(const satchel::Places& places, satchel::Config config) {
   const auto log = satchel::open_log(config.log.level);
   try {
-    satchel::prepare(places);
+    const auto ours_alone = satchel::prepare(places);
     satchel::Service service(places, std::move(config), *log);
     return service.run();
   } catch (const satchel::Fault& fault) {

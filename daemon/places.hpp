@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "base/handle.hpp"
+
 namespace satchel {
 
 struct Places {
@@ -13,7 +15,8 @@ struct Places {
 
 Places places();
 
-/// Makes what is missing, and turns away a libvirt that waits for a killed run. Throws Fault.
-void prepare(const Places& places);
+/// Makes what is missing, and turns away a libvirt that waits for a killed run. Gives what keeps a
+/// second daemon off this state directory for as long as it is open. Throws Fault.
+UniqueFd prepare(const Places& places);
 
 }  // namespace satchel

@@ -53,17 +53,27 @@ Service::Service(Places places, Config config, Log& log)
       shelf_(places_.state),
       bus_(io_.get_executor(), BusListener{[this](std::string why) {
                                              log_.error("the system bus is gone: " + why);
-                                             end(1);
+                                             asio::co_spawn(io_, give_up(), asio::detached);
                                            },
                                            [this](std::string what) { log_.warning(what); }}),
       authority_(bus_),
       volumes_(bus_),
       plugs_(io_.get_executor()),
       hypervisor_(libvirt_uri(config, places_), io_.get_executor(), lanes_),
-      parts_{io_.get_executor(), lanes_,       hypervisor_,       volumes_,
-             plugs_,             authority_,   log_,              key_,
-             shelf_,             config,       host_name(config), places_.state,
-             places_.runtime,    [] { return now(); }},
+      parts_{io_.get_executor(),
+             lanes_,
+             hypervisor_,
+             volumes_,
+             plugs_,
+             authority_,
+             log_,
+             key_,
+             shelf_,
+             config,
+             host_name(config),
+             places_.state,
+             places_.runtime,
+             [] { return now(); }},
       host_(parts_, SATCHEL_VERSION) {}
 
 int Service::run() {
@@ -81,7 +91,7 @@ int Service::run() {
     } catch (const std::exception& other) {
       log_.error(other.what());
     }
-    end(1);
+    asio::co_spawn(io_, give_up(), asio::detached);
   });
   io_.run();
   return status_;
@@ -106,6 +116,17 @@ Task<void> Service::stop() {
   auto settling = host_.settle();
   co_await std::move(settling);
   end(0);
+}
+
+Task<void> Service::give_up() {
+  auto settling = host_.settle();
+  co_await std::move(settling);
+  end(1);
+}
+
+Service::~Service() {
+  // What still runs on a lane uses the parts.
+  for (Lane* lane : {&lanes_.quick, &lanes_.slow, &lanes_.files}) lane->pool().join();
 }
 
 void Service::end(int status) {

@@ -23,6 +23,9 @@ namespace satchel {
 class Service {
  public:
   Service(Places places, Config config, Log& log);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
 
   /// Serves until SIGTERM or SIGINT, or until the bus is lost; gives the exit status.
   int run();
@@ -30,6 +33,7 @@ class Service {
  private:
   Task<void> start();
   Task<void> stop();
+  Task<void> give_up();
   void end(int status);
 
   Places places_;

@@ -31,9 +31,9 @@ class Lane {
 /// `quick`: queries and aborts. `slow`: saves, restores, block jobs; a thread each for as many as
 /// may run at once. `files`: reading and writing of devices and of the host's disk.
 struct Lanes {
-  Lane quick{2};
-  Lane slow{4};
-  Lane files{4};
+  Lane quick{4};
+  Lane slow{16};
+  Lane files{8};
 };
 
 /// Runs f on the lane. f must own what it uses, or refer to what the awaiting coroutine keeps.

@@ -7,16 +7,26 @@ namespace satchel {
 
 std::string_view to_string(Remedy remedy) {
   switch (remedy) {
-    case Remedy::retry: return "retry";
-    case Remedy::replug: return "replug";
-    case Remedy::free_space: return "free-space";
-    case Remedy::other_device: return "other-device";
-    case Remedy::fix_config: return "fix-config";
-    case Remedy::fix_request: return "fix-request";
-    case Remedy::ask_admin: return "ask-admin";
-    case Remedy::choose: return "choose";
-    case Remedy::later_version: return "later-version";
-    case Remedy::report_bug: return "report-bug";
+    case Remedy::retry:
+      return "retry";
+    case Remedy::replug:
+      return "replug";
+    case Remedy::free_space:
+      return "free-space";
+    case Remedy::other_device:
+      return "other-device";
+    case Remedy::fix_config:
+      return "fix-config";
+    case Remedy::fix_request:
+      return "fix-request";
+    case Remedy::ask_admin:
+      return "ask-admin";
+    case Remedy::choose:
+      return "choose";
+    case Remedy::later_version:
+      return "later-version";
+    case Remedy::report_bug:
+      return "report-bug";
   }
   return "report-bug";
 }
@@ -25,16 +35,26 @@ namespace {
 
 std::string_view advice(Remedy remedy) {
   switch (remedy) {
-    case Remedy::retry: return "Try again in a moment.";
-    case Remedy::replug: return "Plug the device in again and retry.";
-    case Remedy::free_space: return "Free some space and retry.";
-    case Remedy::other_device: return "Use another device or filesystem.";
-    case Remedy::fix_config: return "Correct the configuration and retry.";
-    case Remedy::fix_request: return "Correct the request and retry.";
-    case Remedy::ask_admin: return "Ask an administrator of this computer.";
-    case Remedy::choose: return "Choose how to go on.";
-    case Remedy::later_version: return "A later version of Satchel is needed for this.";
-    case Remedy::report_bug: return "Please report this with the journal of satcheld.";
+    case Remedy::retry:
+      return "Try again in a moment.";
+    case Remedy::replug:
+      return "Plug the device in again and retry.";
+    case Remedy::free_space:
+      return "Free some space and retry.";
+    case Remedy::other_device:
+      return "Use another device or filesystem.";
+    case Remedy::fix_config:
+      return "Correct the configuration and retry.";
+    case Remedy::fix_request:
+      return "Correct the request and retry.";
+    case Remedy::ask_admin:
+      return "Ask an administrator of this computer.";
+    case Remedy::choose:
+      return "Choose how to go on.";
+    case Remedy::later_version:
+      return "A later version of Satchel is needed for this.";
+    case Remedy::report_bug:
+      return "Please report this with the journal of satcheld.";
   }
   return {};
 }
@@ -59,18 +79,28 @@ Fault fault_from_errno(int error, std::string doing, std::string object) {
   auto remedy = Remedy::report_bug;
   switch (error) {
     case ENOSPC:
-    case EDQUOT: remedy = Remedy::free_space; break;
+    case EDQUOT:
+      remedy = Remedy::free_space;
+      break;
     case EIO:
     case ENODEV:
-    case ENXIO: remedy = Remedy::replug; break;
+    case ENXIO:
+      remedy = Remedy::replug;
+      break;
     case EACCES:
-    case EPERM: remedy = Remedy::ask_admin; break;
+    case EPERM:
+      remedy = Remedy::ask_admin;
+      break;
     case EROFS:
-    case EFBIG: remedy = Remedy::other_device; break;
-    default: break;
+    case EFBIG:
+      remedy = Remedy::other_device;
+      break;
+    default:
+      break;
   }
-  return Fault(remedy, Fault::Text{std::move(doing), std::move(object),
-                                   std::generic_category().message(error), {}});
+  return Fault(
+      remedy,
+      Fault::Text{std::move(doing), std::move(object), std::generic_category().message(error), {}});
 }
 
 }  // namespace satchel

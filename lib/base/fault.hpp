@@ -12,16 +12,16 @@ namespace satchel {
 /// What the person can do about a failure. The D-Bus error name and the CLI's exit code follow
 /// from it.
 enum class Remedy {
-  retry,            ///< wait and try again; nothing is wrong with the request
-  replug,           ///< plug the device in again
-  free_space,       ///< make room on the device or on the host
-  other_device,     ///< this device or filesystem can't do it
-  fix_config,       ///< the configuration of this host or of the machine has to change
-  fix_request,      ///< the request itself is wrong: a name, an option, a state
-  ask_admin,        ///< somebody with more rights has to do or allow it
-  choose,           ///< two ways are possible and only the user may choose
-  later_version,    ///< this version can't do it
-  report_bug,       ///< should never happen
+  retry,          ///< wait and try again; nothing is wrong with the request
+  replug,         ///< plug the device in again
+  free_space,     ///< make room on the device or on the host
+  other_device,   ///< this device or filesystem can't do it
+  fix_config,     ///< the configuration of this host or of the machine has to change
+  fix_request,    ///< the request itself is wrong: a name, an option, a state
+  ask_admin,      ///< somebody with more rights has to do or allow it
+  choose,         ///< two ways are possible and only the user may choose
+  later_version,  ///< this version can't do it
+  report_bug,     ///< should never happen
 };
 
 /// The remedy as a stable word, as in logs: "free-space".

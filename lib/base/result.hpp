@@ -8,7 +8,8 @@
 
 namespace satchel {
 
-/// One mistake in some text. `where` is "line 3, column 7", a JSON pointer or an XPath; may be empty.
+/// One mistake in some text. `where` is "line 3, column 7", a JSON pointer or an XPath; may be
+/// empty.
 struct Mistake {
   std::string where;
   std::string what;
@@ -25,7 +26,8 @@ inline tl::unexpected<Mistakes> mistake(std::string where, std::string what) {
   return tl::unexpected<Mistakes>(Mistakes{Mistake{std::move(where), std::move(what)}});
 }
 
-/// "where: what; where: what": one line for a log or a Fault's `why`.
+/// "where: what; where: what": one line for a log or a Fault's `why`. Printable ASCII, at most
+/// eight mistakes and 200 bytes of each text: what they quote may come from anywhere.
 std::string to_string(const Mistakes& mistakes);
 
 }  // namespace satchel

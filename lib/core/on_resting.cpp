@@ -116,6 +116,11 @@ Step on(const Failed& at, const DeviceReleased& event, const Given& given) {
   return part(at.ours, {}, at.device, given);
 }
 
+Step on(const Failed& at, const CapsuleRemoved&, const Given&) {
+  if (at.ours) return std::nullopt;
+  return Transition{Absent{}, {}};
+}
+
 Step on(const Failed& at, const LaunchAsked& event, const Given& given) {
   return examine(at.device, at.ours, event, given);
 }

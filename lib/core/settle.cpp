@@ -17,8 +17,9 @@ Fate fate(const Session& session, const Found& found) {
   if (found.id == session.base) return Fate::continues;
   if (session.committing && found.id == *session.committing)
     // The guest is ended only after the commit was read back: without one the session is in there,
-    // with one it has run on since and is to be checked in again.
-    return session.guest == Guest::off ? Fate::checked_in : Fate::continues;
+    // with one it has run on since and is to be checked in again, also when it is off by now.
+    return session.guest == Guest::off && session.since_commit == Since::nothing ? Fate::checked_in
+                                                                                 : Fate::continues;
   return Fate::diverged;
 }
 

@@ -61,6 +61,9 @@ enum class Guest {
   off,     ///< shut down or crashed; its disk changes are on this host
 };
 
+/// What a guest did after an eject of it was attempted.
+enum class Since { nothing, ran_on };
+
 /// One run of the capsule on this host. Exists until the device holds what it did, or until the
 /// user gives it up.
 struct Session {
@@ -70,6 +73,8 @@ struct Session {
   std::optional<GenerationId> committing;
   DomainId domain;
   Guest guest = Guest::unborn;
+  /// Since that attempt to commit the guest has run on: whatever became of it, there is more here.
+  Since since_commit = Since::nothing;
   bool operator==(const Session&) const = default;
 };
 

@@ -40,8 +40,9 @@ std::vector<SourceFile> host_chain(SourceFile top) {
                               "Record it with: qemu-img rebase -u -b " + *header.backing_name +
                                   " -F FORMAT " + chain.back().path});
     if (chain.size() == longest_chain)
-      throw Fault(Remedy::fix_config, Fault::Text{"follow the backing files of",
-                                                  chain.front().path, "there are too many", {}});
+      throw Fault(
+          Remedy::fix_config,
+          Fault::Text{"follow the backing files of", chain.front().path, "there are too many", {}});
     // A relative name is relative to the file that has it.
     const auto path = std::filesystem::path(chain.back().path).parent_path() / *header.backing_name;
     chain.push_back({path.string(), *header.backing_format});

@@ -12,6 +12,7 @@
 
 #include "async/process.hpp"
 #include "base/fault.hpp"
+#include "base/handle.hpp"
 
 namespace satchel::disk {
 
@@ -182,6 +183,10 @@ ByteCount size_when_flat(const std::vector<SourceFile>& source) {
 
 void create_overlay(const NewOverlay& overlay) {
   const Deed deed{"make the disk file", overlay.path};
+  // Ours alone from its first moment: qemu-img keeps the mode of a file that is there.
+  const UniqueFd ours(
+      ::open(overlay.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!ours) throw fault_from_errno(errno, deed.doing, deed.object);
   std::vector<std::string> arguments{"create", "-q", "-f", "qcow2", "-o", qcow2_options};
   if (overlay.backing_name)
     for (const auto& each : {std::string("-u"), std::string("-b"), *overlay.backing_name,

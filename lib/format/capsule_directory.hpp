@@ -65,7 +65,8 @@ struct Room {
 
 class CapsuleDirectory {
  public:
-  /// The capsules below ROOT/satchel, in order of their ids; anything else there is passed over.
+  /// The capsules below ROOT/satchel, in order of their ids, at most 64; anything else there is
+  /// passed over. Throws Fault when others than root may write to ROOT/satchel.
   /// `root` is a directory descriptor of the mounted device.
   static std::vector<CapsuleId> list(int root);
   /// Makes the directories, the preallocated slots and README.txt; fsyncs all of it.

@@ -30,7 +30,9 @@ one, otherwise cow.qcow2.) docs/DEVICE-FORMAT.md in Satchel's sources describes 
 )";
 
 OrErrno<UniqueFd> open_capsule(int root, CapsuleId id) {
-  return open_directory(root, std::string(top_directory) + "/" + id.value.str());
+  auto top = open_own_directory(root, top_directory);
+  if (!top) return top;
+  return open_own_directory(top->get(), id.value.str());
 }
 
 std::string shown_as(CapsuleId id) { return std::string(top_directory) + "/" + id.value.str(); }
@@ -88,13 +90,19 @@ void empty_directory(int directory, const std::string& shown, unsigned deepest) 
 
 }  // namespace
 
+namespace {
+/// More on one device is somebody's attack on this host's patience.
+constexpr std::size_t most_capsules = 64;
+}  // namespace
+
 std::vector<CapsuleId> CapsuleDirectory::list(int root) {
-  const auto top = open_directory(root, top_directory);
+  const auto top = open_own_directory(root, top_directory);
   if (!top && (top.error() == ENOENT || top.error() == ENOTDIR || top.error() == ELOOP)) return {};
-  if (!top) throw fault_from_errno(top.error(), "open", top_directory);
+  if (!top) throw Fault(Remedy::other_device, {"open", top_directory, why_of(top.error()), {}});
   std::vector<CapsuleId> out;
   for (const auto& name : names_in(top->get(), top_directory)) {
     const auto id = Uuid::parse(name);
+    if (out.size() == most_capsules) break;
     if (id && id->str() == name && has_slots(top->get(), name)) out.emplace_back(*id);
   }
   return out;
@@ -103,11 +111,11 @@ std::vector<CapsuleId> CapsuleDirectory::list(int root) {
 CapsuleDirectory CapsuleDirectory::create(int root, CapsuleId id) {
   const std::string shown = shown_as(id);
   make_directory(root, top_directory, 0755, top_directory);
-  const UniqueFd top = or_fault(open_directory(root, top_directory), "open", top_directory);
+  const UniqueFd top = or_fault(open_own_directory(root, top_directory), "open", top_directory);
   write_readme(top.get());
   if (make_directory(top.get(), id.value.str(), 0700, shown) == Made::before)
     throw Fault(Remedy::fix_request, {"make", shown, "it is there already", {}});
-  UniqueFd capsule = or_fault(open_directory(top.get(), id.value.str()), "open", shown);
+  UniqueFd capsule = or_fault(open_own_directory(top.get(), id.value.str()), "open", shown);
   make_directory(capsule.get(), "heads", 0700, shown + "/heads");
   // Last: a directory without both slots is no capsule.
   make_slots(capsule.get(), shown);

@@ -16,6 +16,9 @@
 namespace satchel::format {
 namespace {
 
+/// No directory of ours comes near it.
+constexpr std::size_t most_names = 65536;
+
 /// Covers the logical block size of any medium: offsets and lengths of O_DIRECT are multiples of
 /// it.
 constexpr std::size_t direct_step = 64U << 10;
@@ -52,6 +55,10 @@ OrErrno<std::string> read_open_file(int fd, std::size_t limit) {
   return std::string(buffer.get(), *n);
 }
 
+bool is_ours_alone(const struct stat& about) {
+  return about.st_uid == ::geteuid() && (about.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 }  // namespace
 
 OrErrno<UniqueFd> open_beneath(int directory, const std::string& path, int flags) {
@@ -67,6 +74,15 @@ OrErrno<UniqueFd> open_beneath(int directory, const std::string& path, int flags
   }
 }
 
+OrErrno<UniqueFd> open_own_directory(int directory, const std::string& path) {
+  auto fd = open_directory(directory, path);
+  if (!fd) return fd;
+  struct stat about {};
+  if (::fstat(fd->get(), &about) != 0) return tl::unexpected(errno);
+  if (!is_ours_alone(about)) return tl::unexpected(EPERM);
+  return fd;
+}
+
 OrErrno<UniqueFd> open_file(int directory, const std::string& path, int access) {
   // Without O_NONBLOCK a FIFO in the place of a file would hold us up for ever.
   auto fd = open_beneath(directory, path, access | O_NONBLOCK);
@@ -74,6 +90,8 @@ OrErrno<UniqueFd> open_file(int directory, const std::string& path, int access) 
   struct stat about {};
   if (::fstat(fd->get(), &about) != 0) return tl::unexpected(errno);
   if (!S_ISREG(about.st_mode)) return tl::unexpected(EINVAL);
+  // A second name, or somebody else's: it could be changed between our look and QEMU's.
+  if (!is_ours_alone(about) || about.st_nlink != 1) return tl::unexpected(EPERM);
   const int flags = ::fcntl(fd->get(), F_GETFL);
   if (flags < 0 || ::fcntl(fd->get(), F_SETFL, flags & ~O_NONBLOCK) != 0)
     return tl::unexpected(errno);
@@ -170,6 +188,8 @@ std::vector<std::string> names_in(int directory, const std::string& shown) {
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") out.emplace_back(name);
+    if (out.size() > most_names)
+      throw Fault(Remedy::other_device, {"list", shown, "it has too many entries", {}});
     errno = 0;
   }
   if (errno != 0) throw fault_from_errno(errno, "list", shown);
@@ -183,7 +203,7 @@ bool is_medium_error(int error) {
 
 bool is_foreign_error(int error) {
   return is_medium_error(error) || error == ENOENT || error == ENOTDIR || error == EISDIR ||
-         error == ELOOP || error == EXDEV || error == EINVAL || error == EFBIG;
+         error == ELOOP || error == EXDEV || error == EINVAL || error == EFBIG || error == EPERM;
 }
 
 std::string why_of(int error) {
@@ -192,6 +212,8 @@ std::string why_of(int error) {
       return "it is missing";
     case ELOOP:
       return "it is a symbolic link, which has no place here";
+    case EPERM:
+      return "others than root may change it: its owner, its mode or a second name of it";
     case EXDEV:
       return "it leads out of its directory";
     case EINVAL:

@@ -27,6 +27,8 @@ OrErrno<UniqueFd> open_beneath(int directory, const std::string& path, int flags
 OrErrno<UniqueFd> open_file(int directory, const std::string& path, int access);
 /// A descriptor of its own for a directory, fit for fsync(2) and readdir(3).
 OrErrno<UniqueFd> open_directory(int directory, const std::string& path);
+/// One that only we may change: EPERM when it is somebody else's or others may write to it.
+OrErrno<UniqueFd> open_own_directory(int directory, const std::string& path);
 
 enum class Made { now, before };
 /// Makes `name` in `directory` unless it is there.

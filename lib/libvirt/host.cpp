@@ -96,9 +96,21 @@ Task<HostAbility> LibvirtHypervisor::ability(Accelerator accelerator) {
 
 Task<bool> LibvirtHypervisor::works(Accelerator accelerator) {
   if (const auto known = works_.find(accelerator); known != works_.end()) co_return known->second;
-  const bool answer = co_await probe(accelerator);
-  works_[accelerator] = answer;
-  co_return answer;
+  // One probe at a time, whoever asks meanwhile: a probe clears away what it finds of others.
+  if (!probing_.contains(accelerator)) {
+    probing_.emplace(accelerator, Beside(link_->loop(), note_probe(accelerator)));
+  }
+  auto probing = probing_.at(accelerator);
+  auto waiting = probing.settled();
+  co_await std::move(waiting);
+  probing_.erase(accelerator);
+  if (probing.failure()) std::rethrow_exception(probing.failure());
+  co_return works_.at(accelerator);
+}
+
+Task<void> LibvirtHypervisor::note_probe(Accelerator accelerator) {
+  auto probing = probe(accelerator);
+  works_[accelerator] = co_await std::move(probing);
 }
 
 Task<bool> LibvirtHypervisor::probe(Accelerator accelerator) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "async/beside.hpp"
 #include "ports/hypervisor.hpp"
 
 namespace satchel {
@@ -59,6 +60,7 @@ class LibvirtHypervisor final : public Hypervisor {
 
  private:
   Task<bool> probe(Accelerator accelerator);
+  Task<void> note_probe(Accelerator accelerator);
   /// Takes back what was lent for this start, whether it came about or not.
   Task<void> after_start(DomainId id, Task<void> starting);
   Task<void> merge_overlay(DomainId id, std::string target);
@@ -66,6 +68,7 @@ class LibvirtHypervisor final : public Hypervisor {
   std::shared_ptr<Link> link_;
   Lanes& lanes_;
   std::map<Accelerator, bool> works_;
+  std::map<Accelerator, Beside> probing_;
   std::map<DomainId, DomainEntry> saving_;
   std::map<DomainId, std::vector<std::string>> lent_;  ///< groups, until the next start
 };

@@ -34,15 +34,22 @@ struct DomainEntry {
 
 struct DomainXml {
   DomainEntry entry;
-  std::string live;      ///< as it runs (with security info and migratable CPU); empty when shut off
+  std::string live;  ///< as it runs (with security info and migratable CPU); empty when shut off
   std::string inactive;  ///< as it would start next; empty for a transient one
 };
 
 /// What happened to a guest. Told as well for what this program asked for, and then before or after
 /// that call has returned: whoever has a job under way on the guest expects its events.
 struct GuestEvent {
-  enum class What { started, stopped_by_guest, stopped_by_host, crashed, paused, resumed,
-                    paused_by_io_error };
+  enum class What {
+    started,
+    stopped_by_guest,
+    stopped_by_host,
+    crashed,
+    paused,
+    resumed,
+    paused_by_io_error
+  };
   DomainId id;
   What what;
   std::string detail;  ///< libvirt's reason in words
@@ -50,10 +57,10 @@ struct GuestEvent {
 
 /// What this host can run, for one accelerator, as preflight needs it.
 struct HostAbility {
-  std::string uri;           ///< of the connection
-  std::string architecture;  ///< "x86_64"
-  std::string emulator;      ///< path of the QEMU binary
-  std::string host_cpu;      ///< model name, for sentences
+  std::string uri;                         ///< of the connection
+  std::string architecture;                ///< "x86_64"
+  std::string emulator;                    ///< path of the QEMU binary
+  std::string host_cpu;                    ///< model name, for sentences
   std::vector<std::string> machine_types;  ///< canonical and alias names
   ByteCount free_memory;
   std::uint64_t libvirt_version;   ///< 1000000*major + 1000*minor + micro
@@ -111,9 +118,9 @@ class Hypervisor {
   };
   /// Puts an overlay over each named disk of a running guest, all at the same instant.
   virtual Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) = 0;
-  /// The way back: merges each named disk's overlay into the file right below it (an active, shallow
-  /// block commit with an explicit base, then pivot), so that the guest runs on that file again
-  /// and the overlay may be removed. Used when a pack fails.
+  /// The way back: merges each named disk's overlay into the file right below it (an active,
+  /// shallow block commit with an explicit base, then pivot), so that the guest runs on that file
+  /// again and the overlay may be removed. Used when a pack fails.
   virtual Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) = 0;
 
   /// Sets the guest's clock from the host's through the guest agent; false when it has no agent.

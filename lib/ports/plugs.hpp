@@ -10,11 +10,11 @@ namespace satchel {
 
 /// A block device of ours as the kernel and udev describe it now.
 struct Plug {
-  std::string node;     ///< "/dev/sdb1"
-  std::string sysfs;    ///< "/sys/devices/…"
-  std::string label;    ///< ID_FS_LABEL
-  std::string fs_uuid;  ///< ID_FS_UUID
-  std::string fs_type;  ///< ID_FS_TYPE
+  std::string node;                 ///< "/dev/sdb1"
+  std::string sysfs;                ///< "/sys/devices/…"
+  std::string label;                ///< ID_FS_LABEL
+  std::string fs_uuid;              ///< ID_FS_UUID
+  std::string fs_type;              ///< ID_FS_TYPE
   std::uint64_t disk_sequence = 0;  ///< DISKSEQ of the whole disk: new at each insertion; 0 unknown
 };
 

@@ -17,7 +17,7 @@
 namespace satchel {
 
 struct Volume {
-  std::string node;    ///< "/dev/sdb1"
+  std::string node;  ///< "/dev/sdb1"
   dev_t number{};
   std::string label;
   std::string fs_type;  ///< "ext4", "vfat", "exfat", "crypto_LUKS"; empty when there is none
@@ -26,15 +26,16 @@ struct Volume {
   bool read_only = false;
   bool removable = false;
   bool system = false;  ///< UDisks2's HintSystem: a disk that belongs to this computer
-  std::string model;   ///< of the drive, for people; may be empty
-  std::string serial;  ///< of the drive; may be empty
+  std::string model;    ///< of the drive, for people; may be empty
+  std::string serial;   ///< of the drive; may be empty
   std::vector<std::string> mount_points;
 };
 
 /// Somebody else asked for the device: "safely remove" in a file manager, an eject button.
 struct RemovalRequest {
   std::string node;
-  std::string operation;  ///< "filesystem-unmount", "encrypted-lock", "drive-eject", "drive-power-off"
+  std::string
+      operation;  ///< "filesystem-unmount", "encrypted-lock", "drive-eject", "drive-power-off"
 };
 
 class Volumes {

@@ -15,8 +15,8 @@ namespace satchel {
 
 namespace {
 
-core::Event ended(JobId job, std::optional<core::Found> found,
-                  std::optional<core::Session> session, core::DeviceUse use) {
+core::Event ended(JobId job, std::optional<core::Found> found, std::optional<core::Session> session,
+                  core::DeviceUse use) {
   core::Done done;
   done.found = std::move(found);
   done.session = std::move(session);
@@ -31,8 +31,9 @@ core::Reason unreadable(const format::Examination& seen) {
             "Install a newer Satchel on this computer; nothing on the device was changed."};
   std::string what = "No generation on the device is complete.";
   for (const auto& problem : seen.problems) what += " " + problem;
-  return {what, "Nothing was written to it. If the device was pulled while it was being "
-                      "packed, remove the capsule and pack it again."};
+  return {what,
+          "Nothing was written to it. If the device was pulled while it was being "
+          "packed, remove the capsule and pack it again."};
 }
 
 }  // namespace
@@ -66,10 +67,8 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
     return format::CapsuleDirectory::open(held->root()->get(), id).examine();
   });
   auto seen = co_await std::move(examining);
-  for (const auto& problem : seen.problems)
-    around_.parts.log.warning(name_ + ": " + problem);
-  if (!seen.newest || seen.unknown_version)
-    co_return core::Examined{job.id, unreadable(seen)};
+  for (const auto& problem : seen.problems) around_.parts.log.warning(name_ + ": " + problem);
+  if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen)};
   name_ = seen.newest->head.name;
   head_ = std::move(*seen.newest);
   co_return core::Examined{job.id, found_in(*head_)};
@@ -84,8 +83,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   order.stick = stick();
   order.capsule = id_;
   order.expected = core::found_of(state_)->id;
-  order.from =
-      from == core::LaunchFrom::memory ? machine::Start::resume : machine::Start::boot;
+  order.from = from == core::LaunchFrom::memory ? machine::Start::resume : machine::Start::boot;
   const auto insertion = order.stick->insertion();
   auto launching = satchel::launch(around_.parts, std::move(order), job);
   auto launched = co_await std::move(launching);
@@ -98,7 +96,8 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
 }
 
 Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
-  auto loading = offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
+  auto loading =
+      offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
   auto session = co_await std::move(loading);
   if (!session)
     throw Fault(Remedy::report_bug,
@@ -117,11 +116,12 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
   }
   deadline->cancel();
   if (failure && job.stop.stop_requested() && !around_.board.was_cancelled(job.id))
-    throw Fault(Remedy::retry,
-                Fault::Text{"eject", name_,
-                            "it took longer than " + std::to_string(limit.count()) + " seconds",
-                            "The machine goes on running. Try again when the device is less busy, or "
-                            "raise eject.deadline in satchel.yaml."});
+    throw Fault(
+        Remedy::retry,
+        Fault::Text{"eject", name_,
+                    "it took longer than " + std::to_string(limit.count()) + " seconds",
+                    "The machine goes on running. Try again when the device is less busy, or "
+                    "raise eject.deadline in satchel.yaml."});
   if (failure) std::rethrow_exception(failure);
   auto& done = *result;
   around_.devices.note_write(insertion, done.written, done.took);

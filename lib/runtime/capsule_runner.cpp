@@ -146,6 +146,13 @@ void CapsuleRunner::chore(std::string what, Task<void> work) {
                                            std::exchange(chore_, std::nullopt), std::move(work)));
 }
 
+Task<void> CapsuleRunner::chores_done() {
+  const auto self = shared_from_this();
+  if (!chore_) co_return;
+  auto waiting = chore_->settled();
+  co_await std::move(waiting);
+}
+
 void CapsuleRunner::drop(const core::DropSession& effect) {
   if (!session_ || session_->session != effect.session) return;
   chore("clear away the session",

@@ -43,6 +43,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// answer is "not now".
   JobId ask(core::Event event);
 
+  /// Returns when what dropped sessions left to do has been done.
+  Task<void> chores_done();
+
   /// At start-up: the journal holds this session; its device may be in.
   void adopt(Session session, const std::optional<DomainEntry>& guest,
              std::optional<core::Insertion> device);

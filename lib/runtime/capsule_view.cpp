@@ -22,8 +22,8 @@ void add_head(CapsuleView& view, const format::Head& head) {
   if (head.checked_out) view.checked_out_by = head.checked_out->host_name;
   view.has_memory = head.hibernation.has_value();
   if (head.hibernation)
-    view.hibernation_size = size_of(head, head.hibernation->pages) +
-                            size_of(head, head.hibernation->map);
+    view.hibernation_size =
+        size_of(head, head.hibernation->pages) + size_of(head, head.hibernation->map);
   for (const auto& disk : head.disks) {
     for (std::size_t i = 0; i < disk.chain.size(); ++i) {
       auto& sum = i == 0 ? view.image_size : i == 1 ? view.cow_size : view.layers_size;

@@ -12,19 +12,23 @@ namespace satchel {
 
 namespace {
 
+/// Of all chains of a machine: QEMU holds each open as long as it runs.
+constexpr std::size_t most_files = 256;
+
 UniqueFd open_overlay(const DiskOverlay& overlay, ByteCount virtual_size) {
   UniqueFd fd(::open(overlay.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) throw fault_from_errno(errno, "open the overlay", overlay.path);
   const auto header = disk::read_qcow2(fd.get());
   if (!header || header->virtual_size != virtual_size)
     throw Fault(Remedy::report_bug,
-                Fault::Text{"use the overlay", overlay.path,
-                            header ? "its size is not the disk's" : to_string(header.error()), {}});
+                Fault::Text{"use the overlay",
+                            overlay.path,
+                            header ? "its size is not the disk's" : to_string(header.error()),
+                            {}});
   return fd;
 }
 
-const DiskOverlay& overlay_of(const std::vector<DiskOverlay>& overlays,
-                                       const std::string& target) {
+const DiskOverlay& overlay_of(const std::vector<DiskOverlay>& overlays, const std::string& target) {
   const auto found = std::find_if(overlays.begin(), overlays.end(),
                                   [&](const auto& each) { return each.target == target; });
   if (found == overlays.end())
@@ -60,20 +64,34 @@ std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const 
   return files;
 }
 
+void check_length(const format::Head& head) {
+  std::size_t files = 0;
+  for (const auto& disk : head.disks) files += disk.chain.size();
+  if (files > most_files)
+    throw Fault(Remedy::later_version,
+                Fault::Text{"open the disks of",
+                            head.name,
+                            "they are made of " + std::to_string(files) + " files, and " +
+                                std::to_string(most_files) + " is the most that are opened at once",
+                            {}});
+}
+
 LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::Head& head,
                        const std::vector<DiskOverlay>& overlays) {
   LentChains out;
   for (const auto& disk : head.disks) {
     const auto& overlay = overlay_of(overlays, disk.target);
-    auto files = open_chain(capsule, head, disk);
+    // What the overlay was begun over: a layer committed since is in the overlay already.
+    const format::Disk below{disk.target, disk.virtual_size, overlay.chain};
+    auto files = open_chain(capsule, head, below);
     files.push_back(open_overlay(overlay, disk.virtual_size));
     machine::SessionDisk shown;
     shown.target = disk.target;
     for (std::size_t i = files.size(); i-- > 0;) {
       const auto group = "satchel-" + disk.target + "-" + std::to_string(i);
-      const auto path = i == disk.chain.size()
+      const auto path = i == below.chain.size()
                             ? overlay.path
-                            : "/satchel/" + head.capsule.value.str() + "/" + disk.chain[i];
+                            : "/satchel/" + head.capsule.value.str() + "/" + below.chain[i];
       shown.chain.push_back({group, path, "qcow2"});
       LentFiles lent{group, {}};
       lent.descriptors.push_back(std::move(files[i]));

@@ -18,6 +18,9 @@ namespace satchel {
 std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
                                  const format::Disk& disk);
 
+/// Throws Fault when the chains are too long to be opened all at once.
+void check_length(const format::Head& head);
+
 /// "image.qcow2" of "vda/image.qcow2": what the file above names as its backing file.
 std::string file_name(const std::string& object_path);
 

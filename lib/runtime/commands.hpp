@@ -15,9 +15,9 @@
 namespace satchel {
 
 struct PackRequest {
-  std::string domain;          ///< libvirt name or UUID
+  std::string domain;  ///< libvirt name or UUID
   DeviceNumber device;
-  std::string name;            ///< of the capsule; empty: the domain's
+  std::string name;  ///< of the capsule; empty: the domain's
 };
 
 struct LaunchRequest {
@@ -35,10 +35,10 @@ struct FormatRequest {
 /// One thing that `doctor` looked at.
 struct Finding {
   enum class Verdict { good, warning, bad, unknown };
-  std::string check;    ///< "kvm", "libvirt", "udisks2", "polkit", "host space", "device /dev/sdb1"
+  std::string check;  ///< "kvm", "libvirt", "udisks2", "polkit", "host space", "device /dev/sdb1"
   Verdict verdict;
-  std::string found;    ///< one sentence
-  std::string remedy;   ///< what to do; empty when good
+  std::string found;   ///< one sentence
+  std::string remedy;  ///< what to do; empty when good
 };
 
 class Commands {

@@ -77,7 +77,10 @@ void Devices::removal_requested(const RemovalRequest& request) {
 }
 
 Task<void> Devices::arrive(core::Insertion insertion) {
-  const auto node = find(insertion)->plug.node;
+  const auto* told = find(insertion);
+  // It may have gone again before this began.
+  if (told == nullptr) co_return;
+  const auto node = told->plug.node;
   try {
     auto finding = parts_.volumes.find(node);
     const auto volume = co_await std::move(finding);
@@ -201,7 +204,7 @@ std::optional<core::Insertion> Devices::insertion_of(DeviceNumber number) const 
 }
 
 std::optional<core::Insertion> Devices::same_insertion(const std::string& fs_uuid,
-                                                        std::uint64_t disk_sequence) const {
+                                                       std::uint64_t disk_sequence) const {
   for (const auto& [insertion, entry] : entries_)
     if (entry.plug.fs_uuid == fs_uuid && entry.plug.disk_sequence == disk_sequence)
       return insertion;

@@ -58,8 +58,8 @@ class Devices {
   std::optional<DeviceNumber> number_of(core::Insertion insertion) const;
   std::optional<core::Insertion> at(const std::string& node) const;
 
-  /// Unmounts and, where asked and possible, powers the port off, unless another capsule uses the device. Throws Fault when something outside keeps it
-  /// busy; then it stays mounted and open.
+  /// Unmounts and, where asked and possible, powers the port off, unless another capsule uses the
+  /// device. Throws Fault when something outside keeps it busy; then it stays mounted and open.
   Task<core::DeviceUse> release(core::Insertion insertion, std::optional<CapsuleId> asking,
                                 LettingGo how);
 

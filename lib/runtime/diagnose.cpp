@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <vector>
 
 #include "base/fault.hpp"
@@ -39,7 +40,8 @@ Speeds measure_speed(int root, const std::string& node) {
   if (::unlinkat(root, probe_name, 0) != 0)
     throw fault_from_errno(errno, "remove the test file on", node);
   std::vector<std::byte> piece(probe_piece);
-  for (std::size_t i = 0; i < piece.size(); ++i) piece[i] = static_cast<std::byte>(i * 2654435761U >> 13);
+  for (std::size_t i = 0; i < piece.size(); ++i)
+    piece[i] = static_cast<std::byte>(i * 2654435761U >> 13);
   const auto writing = std::chrono::steady_clock::now();
   for (std::size_t done = 0; done < probe_size; done += probe_piece)
     if (::write(file.get(), piece.data(), piece.size()) != static_cast<ssize_t>(piece.size()))
@@ -92,9 +94,8 @@ Task<Finding> kvm(Hypervisor& hypervisor) {
       Finding good{"kvm", Verdict::good, "A guest starts with KVM.", {}};
       co_return good;
     }
-    why = ::access("/dev/kvm", F_OK) == 0
-              ? "/dev/kvm is there, but a guest does not start with it."
-              : "This computer has no /dev/kvm.";
+    why = ::access("/dev/kvm", F_OK) == 0 ? "/dev/kvm is there, but a guest does not start with it."
+                                          : "This computer has no /dev/kvm.";
   } catch (const Fault& failure) {
     why = failure.what();
   }
@@ -118,7 +119,8 @@ Task<Finding> polkit(Authority& authority) {
 Finding host_space(const Parts& parts) {
   struct statvfs about {};
   if (::statvfs(parts.state_directory.c_str(), &about) != 0)
-    return {"host space", Verdict::bad, fault_from_errno(errno, "look at", parts.state_directory.string()).what(),
+    return {"host space", Verdict::bad,
+            fault_from_errno(errno, "look at", parts.state_directory.string()).what(),
             "Make sure the directory exists (systemd makes it when the service starts)."};
   const ByteCount free(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
   const auto found = parts.state_directory.string() + " has " + to_string(free) + " free.";
@@ -131,6 +133,24 @@ Finding host_space(const Parts& parts) {
 }  // namespace
 
 Task<std::vector<Finding>> Host::diagnose(Measure measure) {
+  // It starts a guest: once at a time, whoever asks how often.
+  if (diagnosing_)
+    throw Fault(Remedy::retry, Fault::Text{"diagnose", "this host", "somebody just does", {}});
+  diagnosing_ = true;
+  std::vector<Finding> findings;
+  std::exception_ptr failure;
+  try {
+    auto looking = look_around(measure);
+    findings = co_await std::move(looking);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  diagnosing_ = false;
+  if (failure) std::rethrow_exception(failure);
+  co_return findings;
+}
+
+Task<std::vector<Finding>> Host::look_around(Measure measure) {
   std::vector<Finding> findings;
   auto first = ask("libvirt", libvirt_answers(parts_.hypervisor));
   auto first_found = co_await std::move(first);
@@ -162,7 +182,8 @@ Task<std::vector<Finding>> Host::diagnose(Measure measure) {
         return measure_speed(stick->root()->get(), node);
       });
       const auto speeds = co_await std::move(measuring);
-      findings.push_back({check, Verdict::good,
+      findings.push_back({check,
+                          Verdict::good,
                           "It writes " + to_string(ByteCount(speeds.write)) + "/s and reads " +
                               to_string(ByteCount(speeds.read)) + "/s.",
                           {}});

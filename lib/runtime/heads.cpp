@@ -17,7 +17,7 @@ constexpr std::size_t history_kept = 32;
 
 format::Generation generation_after(Sequence seq, std::optional<GenerationId> parent,
                                     const Author& by) {
-  return format::Generation{seq, GenerationId(Uuid::random()), parent, by.host, by.host_name,
+  return format::Generation{seq,    GenerationId(Uuid::random()), parent, by.host, by.host_name,
                             by.time};
 }
 
@@ -29,8 +29,8 @@ Author author(const Parts& parts) {
 
 format::Head next_head(const format::Head& before, const Author& by, std::string what) {
   format::Head next = before;
-  next.generation = generation_after(Sequence(before.generation.seq.value + 1),
-                                     before.generation.id, by);
+  next.generation =
+      generation_after(Sequence(before.generation.seq.value + 1), before.generation.id, by);
   next.checked_out.reset();
   next.history.push_back(format::Past{next.generation, std::move(what)});
   if (next.history.size() > history_kept)

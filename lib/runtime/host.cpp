@@ -35,29 +35,28 @@ std::string status_sentence(const HostView& view) {
 
 Host::Host(Parts& parts, std::string version)
     : parts_(parts),
-      devices_(parts,
-               Devices::Hooks{[this](core::Insertion insertion, CapsuleId capsule) {
-                                runner(capsule)->deliver(core::DeviceAppeared{insertion});
-                              },
-                              [this](core::Insertion insertion) {
-                                for (const auto& each : capsules_on(insertion))
-                                  each->deliver(core::DeviceGone{insertion});
-                              },
-                              [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
-                                return in_use(insertion, asking);
-                              },
-                              [this](core::Insertion insertion) {
-                                for (const auto& each : capsules_on(insertion))
-                                  each->deliver(core::DeviceReleased{insertion});
-                              },
-                              [this](DeviceNumber device) {
-                                begin({"eject", std::nullopt, device},
-                                      [this, device](JobContext job) {
-                                        return eject_device_job(std::move(job), device,
-                                                                core::Requester::desktop);
-                                      });
-                              },
-                              [this] { changed(); }}),
+      devices_(parts, Devices::Hooks{
+                          [this](core::Insertion insertion, CapsuleId capsule) {
+                            runner(capsule)->deliver(core::DeviceAppeared{insertion});
+                          },
+                          [this](core::Insertion insertion) {
+                            for (const auto& each : capsules_on(insertion))
+                              each->deliver(core::DeviceGone{insertion});
+                          },
+                          [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
+                            return in_use(insertion, asking);
+                          },
+                          [this](core::Insertion insertion) {
+                            for (const auto& each : capsules_on(insertion))
+                              each->deliver(core::DeviceReleased{insertion});
+                          },
+                          [this](DeviceNumber device) {
+                            begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
+                              return eject_device_job(std::move(job), device,
+                                                      core::Requester::desktop);
+                            });
+                          },
+                          [this] { changed(); }}),
       board_(parts.loop, JobBoard::Hooks{[this] { changed(); },
                                          [this](const JobEnd& end) {
                                            refresh();
@@ -104,7 +103,8 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
   auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
   auto shelf = co_await std::move(loading);
   for (const auto& problem : shelf.unreadable)
-    parts_.log.error(problem.where + ": " + problem.what + "; left as it is, for a person to look at");
+    parts_.log.error(problem.where + ": " + problem.what +
+                     "; left as it is, for a person to look at");
   for (auto& session : shelf.sessions) {
     auto finding = parts_.hypervisor.find(session.domain);
     const auto guest = co_await std::move(finding);
@@ -120,6 +120,13 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
                          failure.next_step());
       }
       continue;
+    }
+    if (is_alive(guest) && (session.save_image || session.phase == Phase::ejecting)) {
+      // The daemon was killed within the job that would have written this down.
+      session.save_image.reset();
+      session.phase = Phase::running;
+      auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
+      co_await std::move(noting);
     }
     parts_.log.info(session.capsule_name + " has a session here" +
                     (is_alive(guest) ? ", and its guest runs" : ""));
@@ -162,8 +169,9 @@ bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) co
 core::Insertion Host::insertion_of(DeviceNumber device) const {
   const auto insertion = devices_.insertion_of(device);
   if (!insertion)
-    throw Fault(Remedy::replug, Fault::Text{"use device", std::to_string(device.value),
-                                            "it is not plugged in", {}});
+    throw Fault(
+        Remedy::replug,
+        Fault::Text{"use device", std::to_string(device.value), "it is not plugged in", {}});
   return *insertion;
 }
 

@@ -21,8 +21,8 @@ class Host : public Commands {
  public:
   explicit Host(Parts& parts, std::string version);
 
-  /// Takes up the sessions in the journal, then listens to libvirt and for devices. When it returns,
-  /// the devices that are there have been told of.
+  /// Takes up the sessions in the journal, then listens to libvirt and for devices. When it
+  /// returns, the devices that are there have been told of.
   Task<void> start();
   /// Asks the jobs under way to end and waits for them: an eject that is not past its commit leaves
   /// its guest running. For the daemon's own stop.
@@ -65,6 +65,7 @@ class Host : public Commands {
   /// The sessions in the journal; an interrupted pack is undone.
   Task<std::vector<FoundSession>> take_up_sessions();
   Task<void> note_hypervisor();
+  Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);
   void connection_changed(bool up);
 
@@ -84,6 +85,7 @@ class Host : public Commands {
   std::function<void(const std::string&)> status_listener_;
   std::string status_;
   bool refresh_due_ = false;
+  bool diagnosing_ = false;
   Devices devices_;
   JobBoard board_;
   std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;

@@ -23,6 +23,16 @@ Fault not_yet(std::string what, std::string object) {
       Fault::Text{std::move(what), std::move(object), "this version of Satchel can't do it", {}});
 }
 
+/// At rest and nobody's session: also one that an interrupted pack left, which can't be read.
+void check_removable(const CapsuleRunner& runner) {
+  const auto& state = runner.state();
+  const auto* failed = std::get_if<core::Failed>(&state);
+  if (std::holds_alternative<core::Ready>(state) || (failed != nullptr && !failed->ours)) return;
+  throw Fault(Remedy::fix_request,
+              Fault::Text{"remove", runner.view().name, "it is " + std::string(core::name(state)),
+                          "Only a capsule at rest can be removed: eject it first."});
+}
+
 }  // namespace
 
 JobId Host::begin(JobBoard::Subject subject, Work work) {
@@ -75,10 +85,18 @@ Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion i
     parts_.log.warning(packed.head.head.name + ": " + each);
   std::optional<DomainEntry> guest;  // it may be paused, or have ended meanwhile
   if (packed.session) {
-    auto finding = parts_.hypervisor.find(packed.session->domain);
-    guest = co_await std::move(finding);
+    guest =
+        DomainEntry{packed.session->domain, packed.session->domain_name, GuestState::running, true};
+    try {
+      auto finding = parts_.hypervisor.find(packed.session->domain);
+      guest = co_await std::move(finding);
+    } catch (const Fault& failure) {
+      parts_.log.warning(std::string(failure.what()) + "; taking the guest to be running");
+    }
   }
   runner(capsule)->packed(insertion, std::move(packed.head), std::move(packed.session), guest);
+  // It may have been pulled within the last step, when nobody knew this capsule yet.
+  if (!devices_.stick(insertion)) runner(capsule)->deliver(core::DeviceGone{insertion});
   devices_.look_at_space(insertion);
 }
 
@@ -103,7 +121,8 @@ Task<void> Host::format_job(JobContext job, FormatRequest request) {
     throw Fault(Remedy::fix_request,
                 Fault::Text{"format", request.node, "UDisks2 knows no such device",
                             "List the devices with: lsblk"});
-  if (volume->system)
+  // UDisks2 takes every loop device for the system's.
+  if (volume->system && !request.node.starts_with("/dev/loop"))
     throw Fault(Remedy::other_device,
                 Fault::Text{"format", request.node, "it belongs to this computer itself",
                             "Satchel formats removable devices only."});
@@ -158,12 +177,21 @@ Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Req
 }
 
 Task<void> Host::settle() {
-  std::vector<JobId> jobs;
-  for (const auto& job : board_.views()) jobs.push_back(job.id);
-  for (const auto& job : jobs) board_.cancel(job);
-  for (const auto& job : jobs) {
-    auto waiting = board_.wait(job);
-    co_await std::move(waiting);
+  // Nothing is begun by policy any more; what one job's end begins is asked to end in its turn.
+  parts_.config.on_insert = OnInsert::ask;
+  while (board_.size() > 0) {
+    std::vector<JobId> jobs;
+    for (const auto& job : board_.views()) jobs.push_back(job.id);
+    for (const auto& job : jobs) board_.cancel(job);
+    for (const auto& job : jobs) {
+      auto waiting = board_.wait(job);
+      co_await std::move(waiting);
+    }
+  }
+  const auto capsules = capsules_;
+  for (const auto& [id, capsule] : capsules) {
+    auto clearing = capsule->chores_done();
+    co_await std::move(clearing);
   }
 }
 
@@ -195,11 +223,7 @@ JobId Host::rollback(CapsuleId capsule, Sequence) {
 
 JobId Host::remove(CapsuleId capsule) {
   const auto runner = known(capsule);
-  if (!std::holds_alternative<core::Ready>(runner->state()))
-    throw Fault(Remedy::fix_request,
-                Fault::Text{"remove", runner->view().name,
-                            "it is " + std::string(core::name(runner->state())),
-                            "Only a capsule that is ready can be removed."});
+  check_removable(*runner);
   return begin({"remove", capsule, runner->view().device},
                [this, capsule](JobContext job) { return remove_job(std::move(job), capsule); });
 }
@@ -207,6 +231,7 @@ JobId Host::remove(CapsuleId capsule) {
 Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
   job.meter->name("removing");
   const auto runner = known(capsule);
+  check_removable(*runner);
   const auto insertion = core::device_of(runner->state());
   if (!insertion)
     throw Fault(Remedy::replug, Fault::Text{"remove", "it", "its device is gone", {}});

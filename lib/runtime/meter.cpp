@@ -36,8 +36,9 @@ Meter::Reading Meter::read(std::chrono::steady_clock::time_point now) {
   }
   const auto total = std::max(total_, done);
   if (total_ > 0) shown_ = std::max(shown_, static_cast<double>(done) / static_cast<double>(total));
-  Reading out{step_, ByteCount(done), ByteCount(total_ == 0 ? 0 : total),
-              static_cast<std::uint64_t>(rate_), 0, shown_};
+  Reading out{
+      step_, ByteCount(done), ByteCount(total_ == 0 ? 0 : total), static_cast<std::uint64_t>(rate_),
+      0,     shown_};
   if (total_ > 0 && rate_ >= 1)
     out.remaining_us = static_cast<std::uint64_t>(static_cast<double>(total - done) / rate_ * 1e6);
   return out;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -40,13 +42,12 @@ core::Guest guest_in(const Session& session, const std::optional<DomainEntry>& g
 }
 
 Fault kept(const Session& session, std::string why) {
-  return Fault(Remedy::choose,
-               Fault::Text{"put back the disks of", session.domain_name, std::move(why),
-                           "What it wrote since the pack began is in " +
-                               std::filesystem::path(session.disks.front().path)
-                                   .parent_path()
-                                   .string() +
-                               "; merge it with qemu-img rebase -u and commit."});
+  return Fault(
+      Remedy::choose,
+      Fault::Text{"put back the disks of", session.domain_name, std::move(why),
+                  "What it wrote since the pack began is in " +
+                      std::filesystem::path(session.disks.front().path).parent_path().string() +
+                      "; merge it with qemu-img rebase -u and commit."});
 }
 
 /// Whether a guest has written to the overlay. A new one is at most four clusters of 64 KiB long;
@@ -66,19 +67,21 @@ void merge_at_rest(const Session& session) {
     if (!own) throw kept(session, to_string(own.error()));
     const auto disk = std::find_if(own->disks.begin(), own->disks.end(),
                                    [&](const auto& each) { return each.target == overlay.target; });
-    if (disk == own->disks.end()) throw kept(session, "its definition has no disk " + overlay.target);
+    if (disk == own->disks.end())
+      throw kept(session, "its definition has no disk " + overlay.target);
     disk::merge_into({disk->path, disk->format}, overlay.path);
   }
 }
 
 }  // namespace
 
-core::Session core_session(const Session& session,
-                           const std::optional<DomainEntry>& guest) {
+core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest) {
   core::Session out;
   out.id = session.session;
   out.base = session.base;
   out.committing = session.committing;
+  if (session.committing && session.phase != Phase::ejecting)
+    out.since_commit = core::Since::ran_on;
   out.domain = session.domain;
   out.guest = guest_in(session, guest);
   return out;
@@ -114,6 +117,35 @@ std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule) {
   if (::mkdir(directory.c_str(), 0711) != 0 && errno != EEXIST)
     throw fault_from_errno(errno, "make", directory.string());
   return directory;
+}
+
+namespace {
+
+std::filesystem::path packed_note(const Parts& parts, CapsuleId capsule) {
+  return parts.state_directory / "packed" / capsule.value.str();
+}
+
+}  // namespace
+
+void remember_packed(const Parts& parts, CapsuleId capsule, DomainId domain) {
+  const auto directory = parts.state_directory / "packed";
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    throw fault_from_errno(errno, "make", directory.string());
+  write_private_file(packed_note(parts, capsule), domain.value.str() + "\n");
+}
+
+bool was_packed_here(const Parts& parts, CapsuleId capsule, DomainId domain) {
+  std::ifstream note(packed_note(parts, capsule));
+  std::string line;
+  return std::getline(note, line) && line == domain.value.str();
+}
+
+Fault no_tpm_yet(std::string doing, std::string name) {
+  return Fault(Remedy::later_version,
+               Fault::Text{std::move(doing), std::move(name),
+                           "it has a TPM, whose state this version of Satchel can't carry",
+                           "Remove the TPM from the machine (virsh edit) if its system does not "
+                           "need it."});
 }
 
 Task<void> end_if_alive(Parts& parts, DomainId domain) {
@@ -167,8 +199,8 @@ Task<void> drop_session(Parts& parts, Session session) {
 }
 
 void write_private_file(const std::filesystem::path& file, std::string_view bytes) {
-  const UniqueFd out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                            0600));
+  const UniqueFd out(
+      ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) throw fault_from_errno(errno, "make", file.string());
   while (!bytes.empty()) {
     const auto n = ::write(out.get(), bytes.data(), bytes.size());

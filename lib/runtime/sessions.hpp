@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fault.hpp"
 #include "core/words.hpp"
 #include "machine/writing.hpp"
 #include "runtime/parts.hpp"
@@ -31,6 +32,15 @@ std::filesystem::path serial_log(const Parts& parts, CapsuleId capsule);
 
 /// A directory for one capsule's FIFOs, made if need be.
 std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule);
+
+/// Notes that this capsule was made from this machine of this host: only then may it run under that
+/// machine's name and identity here. Files lane.
+void remember_packed(const Parts& parts, CapsuleId capsule, DomainId domain);
+bool was_packed_here(const Parts& parts, CapsuleId capsule, DomainId domain);
+
+/// A TPM's state does not travel yet, and one without its state, or with another machine's, is
+/// worse than none.
+Fault no_tpm_yet(std::string doing, std::string name);
 
 /// Ends the guest if it is there.
 Task<void> end_if_alive(Parts& parts, DomainId domain);

@@ -40,10 +40,10 @@ void Stick::close() {
   root_.reset();
 }
 
-
 ByteCount Stick::free_space() const {
   struct statvfs about {};
-  if (::fstatvfs(root()->get(), &about) != 0) throw fault_from_errno(errno, "look at", mount_point_);
+  if (::fstatvfs(root()->get(), &about) != 0)
+    throw fault_from_errno(errno, "look at", mount_point_);
   return ByteCount(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
 }
 

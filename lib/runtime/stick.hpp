@@ -1,5 +1,6 @@
-// A mounted device of ours: its place, and the one descriptor that keeps it mounted until we let go.
-// Shared by the host and the jobs that work on it; loop thread, but for root() and free_space().
+// A mounted device of ours: its place, and the one descriptor that keeps it mounted until we let
+// go. Shared by the host and the jobs that work on it; loop thread, but for root() and
+// free_space().
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,8 @@ Task<void> Undo::run(Log& log) {
       co_await std::move(step);
     } catch (const std::exception& failure) {
       log.warning("could not " + noted.what + " while undoing: " + failure.what() +
-                  "; left as it is");
+                  "; the rest is left as it is");
+      steps_.clear();
     }
   }
 }

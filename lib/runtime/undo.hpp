@@ -18,7 +18,8 @@ class Undo {
   void note(std::string what, Step step);
   /// The job has succeeded: nothing is to be undone.
   void dismiss() { steps_.clear(); }
-  /// Runs all that was noted, newest first; one that fails is logged and the others still run.
+  /// Runs all that was noted, newest first. One that fails is logged and ends it: what was made
+  /// before may still be in use then, and the next start of the daemon sees to it.
   Task<void> run(Log& log);
 
  private:

@@ -65,7 +65,7 @@ struct CapsuleView {
   ByteCount cow_size;          ///< of all disks' COW files
   ByteCount layers_size;
   std::uint32_t layers = 0;
-  ByteCount cow_limit;         ///< 0 while there is none
+  ByteCount cow_limit;                  ///< 0 while there is none
   std::vector<GenerationView> history;  ///< newest last
   bool operator==(const CapsuleView&) const = default;
 };
@@ -96,7 +96,7 @@ struct HostView {
   std::string host_id;
   std::string host_name;
   std::string fingerprint;
-  std::string hypervisor;   ///< libvirt's URI, empty while there is no connection
+  std::string hypervisor;      ///< libvirt's URI, empty while there is no connection
   std::uint32_t sessions = 0;  ///< that run now
   std::uint32_t jobs = 0;
   std::vector<DeviceView> devices;
@@ -106,7 +106,7 @@ struct HostView {
 
 /// Told of every change, once a turn of the loop, by whoever keeps the HostView.
 struct ViewListener {
-  std::function<void()> changed;           ///< compare with what was shown before
+  std::function<void()> changed;  ///< compare with what was shown before
   std::function<void(const JobEnd&)> job_ended;
 };
 

@@ -8,6 +8,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -199,8 +200,12 @@ Task<std::string> UDisksVolumes::mount(std::string node) {
         Remedy::other_device,
         Fault::Text{doing, node, "there is no filesystem on it that this system knows", {}});
 
+  // Filesystems without owners show everything to everybody unless the mount says otherwise.
+  static const std::set<std::string> ownerless{"vfat", "exfat", "ntfs", "udf", "hfsplus"};
+  const std::string closed = ownerless.contains(device->volume.fs_type) ? ",umask=0077" : "";
   // UDisks2 before 2.9 and an administrator's mount_options.conf may refuse the last one.
-  for (const char* options : {"nosuid,nodev,noexec,nosymfollow", "nosuid,nodev,noexec"}) {
+  for (const auto& options :
+       {"nosuid,nodev,noexec" + closed + ",nosymfollow", "nosuid,nodev,noexec" + closed}) {
     std::string refused;
     try {
       auto mounting = try_mount(device->path, options);

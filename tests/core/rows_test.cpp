@@ -92,8 +92,8 @@ TEST_CASE("a failed launch leaves the machine ready with the reason, and is not 
 
 TEST_CASE("a failed or cancelled launch knows the generation that undoing it made") {
   const auto launching = Launching{work(), found(), {}, LaunchFrom::memory};
-  const auto failed = must(
-      launching, JobEnded{under_way, JobFailed{reason(), {}, DeviceHealth::works, found(3)}});
+  const auto failed =
+      must(launching, JobEnded{under_way, JobFailed{reason(), {}, DeviceHealth::works, found(3)}});
   CHECK(std::get<Ready>(failed.state).found == found(3));
   const auto cancelled = must(launching, JobEnded{under_way, Cancelled{{}, found(3)}});
   CHECK(std::get<Ready>(cancelled.state).found == found(3));

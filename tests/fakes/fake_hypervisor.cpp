@@ -91,6 +91,19 @@ DomainEntry FakeHypervisor::entry(DomainId id, const Machine& machine) const {
   return {id, machine.name, machine.state, !machine.inactive.empty()};
 }
 
+/// The live description, with each disk's top overlay as its source.
+std::string FakeHypervisor::live_xml(const Machine& machine) const {
+  auto xml = machine.live;
+  for (const auto& [target, stack] : machine.overlays) {
+    const auto disk = xml.find("<target dev='" + target + "'");
+    const auto mark = disk == std::string::npos ? disk : xml.rfind("<source file='", disk);
+    if (stack.empty() || mark == std::string::npos) continue;
+    const auto path = mark + std::string_view("<source file='").size();
+    xml.replace(path, xml.find('\'', path) - path, stack.back());
+  }
+  return xml;
+}
+
 /// Makes the machine live, with its lent files used up whether that comes about or not.
 void FakeHypervisor::activate(DomainId id, const std::string& xml, const char* doing) {
   const auto name = between(xml, "<name>", "</name>");
@@ -128,58 +141,6 @@ void FakeHypervisor::listen_connection(std::function<void(bool)> on_change) {
   on_change_ = std::move(on_change);
 }
 
-void FakeHypervisor::tick(DomainId id) {
-  auto& machine = known(id, "tick");
-  if (machine.state == GuestState::running) ++machine.counter;
-}
-
-void FakeHypervisor::guest_shuts_down(DomainId id) {
-  active(id, "shut down");
-  deactivate(id);
-  tell(id, What::stopped_by_guest, "shut down");
-}
-
-void FakeHypervisor::guest_crashes(DomainId id) {
-  active(id, "crash");
-  deactivate(id);
-  tell(id, What::crashed, "its emulator ended");
-}
-
-void FakeHypervisor::disk_fails(DomainId id, std::string reason) {
-  active(id, "stop").state = GuestState::paused_by_io_error;
-  tell(id, What::paused_by_io_error, std::move(reason));
-}
-
-void FakeHypervisor::lose_connection() {
-  connected_ = false;
-  // libvirt takes back what a connection lent.
-  for (auto& [id, machine] : machines_) machine.lent.clear();
-  boost::asio::post(loop_, [this] {
-    if (on_change_) on_change_(false);
-  });
-}
-
-void FakeHypervisor::regain_connection() {
-  connected_ = true;
-  boost::asio::post(loop_, [this] {
-    if (on_change_) on_change_(true);
-  });
-}
-
-std::uint64_t FakeHypervisor::counter(DomainId id) const { return machines_.at(id).counter; }
-
-std::set<std::string> FakeHypervisor::lent(DomainId id) const {
-  std::set<std::string> groups;
-  for (const auto& [group, files] : machines_.at(id).lent) groups.insert(group);
-  return groups;
-}
-
-std::vector<std::string> FakeHypervisor::overlays(DomainId id, const std::string& target) const {
-  const auto& all = machines_.at(id).overlays;
-  const auto found = all.find(target);
-  return found == all.end() ? std::vector<std::string>() : found->second;
-}
-
 Task<std::vector<DomainEntry>> FakeHypervisor::domains() {
   enter(Call::list, "machines");
   std::vector<DomainEntry> entries;
@@ -201,7 +162,7 @@ Task<std::optional<DomainXml>> FakeHypervisor::describe(std::string name_or_id) 
   const auto uuid = Uuid::parse(name_or_id);
   for (const auto& [id, machine] : machines_)
     if ((uuid && id.value == *uuid) || (!found && machine.name == name_or_id))
-      found = DomainXml{entry(id, machine), machine.live, machine.inactive};
+      found = DomainXml{entry(id, machine), live_xml(machine), machine.inactive};
   co_return found;
 }
 

@@ -113,6 +113,7 @@ class FakeHypervisor final : public Hypervisor {
   void deactivate(DomainId id);
   void tell(DomainId id, GuestEvent::What what, std::string detail = {});
   DomainEntry entry(DomainId id, const Machine& machine) const;
+  std::string live_xml(const Machine& machine) const;
 
   boost::asio::any_io_executor loop_;
   Lanes& lanes_;

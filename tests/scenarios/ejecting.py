@@ -137,13 +137,15 @@ def safely_remove_is_an_eject():
     first = remove()
     expect(f"it is not busy: {first}", first.returncode != 0 and "busy" in first.stderr)
     before = machine.here(b)["Generation"]
-    deadline = time.monotonic() + 120
-    while (tried := remove()).returncode != 0:
-        expect(f"it never succeeds: {tried.stderr}\n{machine.here(b)}",
-               time.monotonic() < deadline and ("busy" in tried.stderr or "not mounted" in tried.stderr))
+
+    def try_again():
+        tried = remove()
         if "not mounted" in tried.stderr:
-            raise Failure("somebody else unmounted it before the one who asked")
-        time.sleep(2)  # as gvfs does
+            raise RuntimeError("somebody else unmounted it before the one who asked")
+        expect(f"it fails otherwise: {tried.stderr}", tried.returncode == 0 or "busy" in tried.stderr)
+        return tried.returncode == 0
+
+    wait_for(try_again, 120, "the removal succeeds, tried every two seconds as gvfs does", every=2)
     now = machine.await_state(b, "safe")
     equal("generations since", now["Generation"], before + 1)
     equal("CanUnplug", (now["CanUnplug"], device(b, stick)["CanUnplug"]), (True, True))

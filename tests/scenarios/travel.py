@@ -248,15 +248,14 @@ class When:
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self):
-        while not self._over:
-            if self._condition():
-                try:
-                    self._act()
-                    self.happened = True
-                except Exception as error:  # told at the end of the block
-                    self.error = error
-                return
-            time.sleep(0.002)
+        wait_for(lambda: self._over or self._condition(), 600, "the moment to act, or the block's end", every=0.002)
+        if self._over:
+            return
+        try:
+            self._act()
+            self.happened = True
+        except Exception as error:  # told at the end of the block
+            self.error = error
 
     def __enter__(self):
         self._thread.start()

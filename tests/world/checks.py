@@ -28,8 +28,8 @@ def run(*command, check=True, timeout=120, **options):
     return done
 
 
-def wait_for(predicate, seconds, what):
-    """Ask every 50 ms until the answer is true, and return it. A predicate may raise Failure for 'not yet'."""
+def wait_for(predicate, seconds, what, every=0.05):
+    """Ask every 50 ms, or as said, until the answer is true, and return it. A predicate may raise Failure for 'not yet'."""
     deadline = time.monotonic() + seconds
     while True:
         why = ""
@@ -40,7 +40,7 @@ def wait_for(predicate, seconds, what):
             why = f" (last: {not_yet})"
         if time.monotonic() > deadline:
             raise Failure(f"not within {seconds} s: {what}{why}")
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 class Checks:

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 
@@ -29,12 +29,12 @@ struct Shipment {
   format::Head next;
 };
 
-format::SignedHead newest_of_session(format::CapsuleDirectory& capsule,
-                                     const Session& session) {
+format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, const Session& session) {
   auto seen = capsule.examine();
   if (!seen.newest)
     throw Fault(Remedy::other_device,
-                Fault::Text{"check in", session.capsule_name,
+                Fault::Text{"check in",
+                            session.capsule_name,
                             seen.problems.empty() ? "its device holds no complete generation"
                                                   : seen.problems.front(),
                             {}});
@@ -50,8 +50,7 @@ format::SignedHead newest_of_session(format::CapsuleDirectory& capsule,
 
 ByteCount allocated(const std::filesystem::path& file) {
   struct stat about {};
-  if (::stat(file.c_str(), &about) != 0)
-    throw fault_from_errno(errno, "look at", file.string());
+  if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file.string());
   return ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
 }
 
@@ -102,11 +101,11 @@ format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& sessi
   auto& next = shipment.next;
   const auto seq = std::to_string(next.generation.seq.value);
   for (auto& disk : next.disks) {
-    const auto overlay =
-        std::find_if(session.disks.begin(), session.disks.end(),
-                     [&](const auto& each) { return each.target == disk.target; });
+    const auto overlay = std::find_if(session.disks.begin(), session.disks.end(),
+                                      [&](const auto& each) { return each.target == disk.target; });
     if (overlay == session.disks.end()) continue;
-    // The overlay holds all that this session wrote, so it goes over the chain the session began with.
+    // The overlay holds all that this session wrote, so it goes over the chain the session began
+    // with.
     disk.chain = overlay->chain;
     disk.chain.push_back(disk.target + "/layer-" + seq + ".qcow2");
     add_object(next, ship_layer(shipment.capsule, *overlay, disk.chain.back(),
@@ -133,8 +132,7 @@ Shipment prepare(const Parts& parts, const CheckInOrder& order, bool with_memory
   return made;
 }
 
-ByteCount expected_bytes(const Shipment& shipment, const Session& session,
-                         bool with_memory) {
+ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory) {
   ByteCount sum;
   for (const auto& overlay : session.disks) sum = sum + allocated(overlay.path);
   if (with_memory) {
@@ -157,7 +155,13 @@ Task<void> end_guest(Parts& parts, const Session& session, Suspension& suspensio
   }
   parts.log.warning(session.capsule_name + " is on its device, but libvirt did not let go of it (" +
                     why + "); ended it here");
-  co_await parts.hypervisor.destroy(session.domain);
+  try {
+    auto ending = end_if_alive(parts, session.domain);
+    co_await std::move(ending);
+  } catch (const std::exception& failure) {
+    parts.log.warning("could not end the guest of " + session.capsule_name + ": " + failure.what() +
+                      "; it is tried again when the session is cleared away");
+  }
 }
 
 /// What makes the device tidy after a commit. The commit stands whatever becomes of it.
@@ -203,10 +207,10 @@ Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& nex
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
   if (!domain || domain->live.empty())
-    throw Fault(Remedy::retry, Fault::Text{"check in", session.capsule_name,
-                                           "its guest has ended just now", {}});
-  auto reading = offload(parts.lanes.files,
-                         [&] { return describe_now(domain->live, next.machine_json); });
+    throw Fault(Remedy::retry,
+                Fault::Text{"check in", session.capsule_name, "its guest has ended just now", {}});
+  auto reading =
+      offload(parts.lanes.files, [&] { return describe_now(domain->live, next.machine_json); });
   const auto machine = co_await std::move(reading);
   next.machine_json = machine::write_json(machine);
   auto asking = parts.hypervisor.ability(machine.accelerator);
@@ -215,8 +219,8 @@ Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& nex
   co_return maker;
 }
 
-Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment,
-                              Maker maker, GuestState before, ProgressSink progress) {
+Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment, Maker maker,
+                              GuestState before, ProgressSink progress) {
   const auto stem = "memory/" + std::to_string(shipment.next.generation.seq.value);
   auto shipping = suspension.ship(shipment.capsule, stem + ".pages", std::move(progress));
   auto shipped = co_await std::move(shipping);
@@ -224,8 +228,9 @@ Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& sh
     return store_bytes(shipment.capsule, shipped.encoded.map, stem + ".map");
   });
   auto map = co_await std::move(storing);
-  SavedMemory saved{std::move(shipped.pages), std::move(map),           shipped.encoded.stream_size,
-                    maker.accelerator,        std::move(maker.emulator), before};
+  SavedMemory saved{std::move(shipped.pages),    std::move(map),
+                    shipped.encoded.stream_size, maker.accelerator,
+                    std::move(maker.emulator),   before};
   co_return saved;
 }
 
@@ -239,13 +244,13 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   const bool with_memory = is_alive(guest);
 
   job.meter->name("checking the device");
-  auto preparing =
-      offload(parts.lanes.files, [&] { return prepare(parts, order, with_memory); });
+  auto preparing = offload(parts.lanes.files, [&] { return prepare(parts, order, with_memory); });
   auto shipment = co_await std::move(preparing);
   job.meter->expect(expected_bytes(shipment, session, with_memory));
   session.base = shipment.newest.head.generation.id;
   session.base_sequence = shipment.newest.head.generation.seq;
   session.committing = shipment.next.generation.id;
+  session.phase = Phase::ejecting;
   auto noting = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
   co_await std::move(noting);
 
@@ -256,10 +261,9 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
     if (with_memory) {
       auto noting_machine = note_machine(parts, session, shipment.next);
       auto maker = co_await std::move(noting_machine);
-      suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule),
-                         job.stop);
-      auto shipping = ship_memory(parts, *suspension, shipment, std::move(maker),
-                                  guest->state, job.meter->begin("writing memory"));
+      suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop);
+      auto shipping = ship_memory(parts, *suspension, shipment, std::move(maker), guest->state,
+                                  job.meter->begin("writing memory"));
       auto memory = co_await std::move(shipping);
       set_hibernation(shipment.next, std::move(memory));
     }
@@ -271,7 +275,14 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
     failure = std::current_exception();
   }
   if (!committed) {
-    if (suspension) co_await suspension->keep_guest();
+    if (suspension) {
+      auto keeping = suspension->keep_guest();
+      co_await std::move(keeping);
+      // It runs on: what the device may hold all the same is not the whole of it any more.
+      session.phase = Phase::running;
+      auto noting_guest = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
+      co_await std::move(noting_guest);
+    }
     std::rethrow_exception(failure);
   }
 

@@ -39,17 +39,23 @@ Opened open_newest(const LaunchOrder& order) {
   auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
   auto seen = capsule.examine();
   if (!seen.newest)
-    throw Fault(Remedy::other_device,
-                Fault::Text{"launch from", order.stick->volume().node,
-                            "no generation on it is complete", {}});
+    throw Fault(
+        Remedy::other_device,
+        Fault::Text{
+            "launch from", order.stick->volume().node, "no generation on it is complete", {}});
   if (seen.newest->head.generation.id != order.expected)
-    throw Fault(Remedy::replug, Fault::Text{"launch from", order.stick->volume().node,
-                                            "its content changed since it was examined", {}});
+    throw Fault(Remedy::replug, Fault::Text{"launch from",
+                                            order.stick->volume().node,
+                                            "its content changed since it was examined",
+                                            {}});
+  // Nothing is written to a device whose machine could not start.
+  check_length(seen.newest->head);
+  for (const auto& disk : seen.newest->head.disks) open_chain(capsule, seen.newest->head, disk);
   return Opened{std::move(capsule), std::move(*seen.newest)};
 }
 
-Session plan_session(const Parts& parts, const LaunchOrder& order,
-                              const format::Head& head, const machine::Description& machine) {
+Session plan_session(const Parts& parts, const LaunchOrder& order, const format::Head& head,
+                     const machine::Description& machine) {
   Session plan;
   plan.capsule = head.capsule;
   plan.capsule_name = head.name;
@@ -64,7 +70,8 @@ Session plan_session(const Parts& parts, const LaunchOrder& order,
   plan.disk_sequence = order.stick->disk_sequence();
   const auto directory = parts.shelf.directory(head.capsule);
   for (const auto& disk : head.disks)
-    plan.disks.push_back({disk.target, (directory / (disk.target + ".qcow2")).string(), disk.chain});
+    plan.disks.push_back(
+        {disk.target, (directory / (disk.target + ".qcow2")).string(), disk.chain});
   if (head.nvram) plan.nvram = (directory / "nvram.fd").string();
   return plan;
 }
@@ -76,13 +83,13 @@ void make_files(Parts& parts, const Launch& launch) {
   for (const auto& overlay : launch.session.disks) {
     const auto disk = std::find_if(launch.head.head.disks.begin(), launch.head.head.disks.end(),
                                    [&](const auto& each) { return each.target == overlay.target; });
-    disk::create_overlay(disk::NewOverlay{overlay.path, disk->virtual_size,
-                                          file_name(disk->chain.back())});
+    disk::create_overlay(
+        disk::NewOverlay{overlay.path, disk->virtual_size, file_name(disk->chain.back())});
   }
   if (launch.session.nvram)
-    write_private_file(*launch.session.nvram,
-                       launch.capsule.read_object(*launch.head.head.find(*launch.head.head.nvram),
-                                                  mebibytes(64)));
+    write_private_file(
+        *launch.session.nvram,
+        launch.capsule.read_object(*launch.head.head.find(*launch.head.head.nvram), mebibytes(64)));
 }
 
 /// Streams the hibernation file into libvirt, every block checked before it goes on. Files lane.
@@ -144,27 +151,38 @@ Task<ByteCount> restore(Parts& parts, const Launch& launch, std::string xml, Job
 /// Writes the check-out: from here on every other host is warned.
 format::SignedHead check_out(const Parts& parts, Launch& launch) {
   auto next = next_head(launch.head.head, author(parts), "check out");
-  next.checked_out =
-      format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
-                         launch.session.session, parts.now()};
+  next.checked_out = format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
+                                        launch.session.session, parts.now()};
   return launch.capsule.commit(next, parts.key);
 }
 
 /// Takes a check-out back after a launch that failed. Opens the capsule anew: a commit that failed
 /// may have reached the device or not.
-void check_back_in(const Parts& parts, const std::shared_ptr<Stick>& stick, const Session& session) {
+/// Another host's mark that was there before comes back with it.
+void check_back_in(const Parts& parts, const std::shared_ptr<Stick>& stick, const Session& session,
+                   const std::optional<format::CheckedOut>& mark_before) {
   auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
   const auto seen = capsule.examine();
   if (!seen.newest || !seen.newest->head.checked_out ||
       seen.newest->head.checked_out->session != session.session)
     return;
-  capsule.commit(next_head(seen.newest->head, author(parts), "launch undone"), parts.key);
+  auto next = next_head(seen.newest->head, author(parts), "launch undone");
+  next.checked_out = mark_before;
+  capsule.commit(next, parts.key);
 }
 
 /// The name under which the machine runs here, and whose its definition is.
 Task<void> settle_name(Parts& parts, Session& session) {
   auto finding = parts.hypervisor.find(session.domain);
   if (const auto same = co_await std::move(finding)) {
+    auto looking = offload(parts.lanes.files,
+                           [&] { return was_packed_here(parts, session.capsule, session.domain); });
+    if (!co_await std::move(looking))
+      throw Fault(
+          Remedy::fix_request,
+          Fault::Text{"launch", session.capsule_name,
+                      "libvirt has another machine with its identity here: " + same->name,
+                      "If that one is not needed, remove it: virsh undefine " + same->name});
     if (same->state != GuestState::shut_off && same->state != GuestState::crashed)
       throw Fault(Remedy::fix_request,
                   Fault::Text{"launch", session.capsule_name,
@@ -194,7 +212,8 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
   if (launch.session.defined_by == DefinedBy::us) {
     auto defining = hypervisor.define(xml);
     co_await std::move(defining);
-    undo.note("remove the definition", [&hypervisor, domain] { return hypervisor.undefine(domain); });
+    undo.note("remove the definition",
+              [&hypervisor, domain] { return hypervisor.undefine(domain); });
   }
   auto giving = hypervisor.lend(domain, std::move(chains.files));
   co_await std::move(giving);
@@ -226,9 +245,11 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
   co_await std::move(making);
 
   job.meter->name("checking out");
-  undo.note("take the check-out back", [&parts, &launch] {
-    return offload(parts.lanes.files,
-                   [&parts, &launch] { check_back_in(parts, launch.stick, launch.session); });
+  const auto mark_before = launch.head.head.checked_out;
+  undo.note("take the check-out back", [&parts, &launch, mark_before] {
+    return offload(parts.lanes.files, [&parts, &launch, mark_before] {
+      check_back_in(parts, launch.stick, launch.session, mark_before);
+    });
   });
   auto checking = offload(parts.lanes.files, [&] {
     launch.head = check_out(parts, launch);
@@ -255,9 +276,11 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
   auto opened = co_await std::move(opening);
   auto machine = machine::read_json(opened.head.head.machine_json);
   if (!machine)
-    throw Fault(Remedy::other_device,
-                Fault::Text{"read the machine description of", opened.head.head.name,
-                            to_string(machine.error()), {}});
+    throw Fault(Remedy::other_device, Fault::Text{"read the machine description of",
+                                                  opened.head.head.name,
+                                                  to_string(machine.error()),
+                                                  {}});
+  if (!machine->devices.tpms.empty()) throw no_tpm_yet("launch", opened.head.head.name);
   const auto from = opened.head.head.hibernation ? order.from : machine::Start::boot;
   auto asking = preflight(parts, opened.head.head, *machine, from);
   const auto clearance = co_await std::move(asking);

@@ -1,6 +1,6 @@
-// Starting a capsule's newest generation here: preflight before anything is touched, overlays on this
-// host's disk, the check-out on the device, then memory streamed in, or a boot. Whatever fails is
-// undone, the check-out included.
+// Starting a capsule's newest generation here: preflight before anything is touched, overlays on
+// this host's disk, the check-out on the device, then memory streamed in, or a boot. Whatever fails
+// is undone, the check-out included.
 #pragma once
 
 #include <chrono>

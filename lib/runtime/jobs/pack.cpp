@@ -41,9 +41,9 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
   auto describing = parts.hypervisor.describe(order.domain);
   auto domain = co_await std::move(describing);
   if (!domain)
-    throw Fault(Remedy::fix_request, Fault::Text{"pack", order.domain,
-                                                 "libvirt on this computer has no such machine",
-                                                 "List the machines with: virsh list --all"});
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"pack", order.domain, "libvirt on this computer has no such machine",
+                            "List the machines with: virsh list --all"});
   auto reading = domain->live.empty()
                      ? machine::read_domain(domain->inactive, machine::Moment::shut_off)
                      : machine::read_domain(domain->live, machine::Moment::running);
@@ -51,6 +51,7 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
     throw Fault(Remedy::fix_config,
                 Fault::Text{"pack", domain->entry.name, to_string(reading.error()),
                             "Remove these from the machine (virsh edit) and pack again."});
+  if (!reading->machine.devices.tpms.empty()) throw no_tpm_yet("pack", domain->entry.name);
   if (reading->disks.empty())
     throw Fault(Remedy::fix_config,
                 Fault::Text{"pack", domain->entry.name, "it has no disk that could travel", {}});
@@ -111,8 +112,8 @@ Session plan_session(const Parts& parts, const PackOrder& order, const Source& s
   const auto directory = parts.shelf.directory(order.capsule);
   for (const auto& disk : source.disks)
     plan.disks.push_back({disk.target,
-                             (directory / (disk.target + ".qcow2")).string(),
-                             {disk.target + "/image.qcow2", disk.target + "/cow.qcow2"}});
+                          (directory / (disk.target + ".qcow2")).string(),
+                          {disk.target + "/image.qcow2", disk.target + "/cow.qcow2"}});
   return plan;
 }
 
@@ -123,8 +124,8 @@ void copy_disk(format::CapsuleDirectory& capsule, format::Head& head, const Sour
   const auto cow = source.target + "/cow.qcow2";
   disk::flatten(source.chain, capsule.path_for_child(image),
                 meter.begin("copying disk " + source.target), stop);
-  add_object(head, capsule.adopt_object(image, meter.begin("reading back disk " + source.target),
-                                        stop));
+  add_object(head,
+             capsule.adopt_object(image, meter.begin("reading back disk " + source.target), stop));
   disk::create_overlay(
       disk::NewOverlay{capsule.path_for_child(cow), source.virtual_size, "image.qcow2"});
   add_object(head, capsule.adopt_object(cow, {}, stop));
@@ -147,23 +148,22 @@ format::SignedHead copy_and_commit(const Parts& parts, Packing& packing, const S
                store_file(packing.capsule, *source.reading.nvram_path, *packing.head.nvram));
   }
   if (session)
-    packing.head.checked_out =
-        format::CheckedOut{parts.key.public_key().host_id(), parts.host_name, session->session,
-                           parts.now()};
+    packing.head.checked_out = format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
+                                                  session->session, parts.now()};
   meter.name("committing");
   return packing.capsule.commit(packing.head, parts.key);
 }
 
 /// Puts overlays over the disks of the running guest.
 Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& source,
-                                     Undo& undo) {
+                            Undo& undo) {
   auto session = plan_session(parts, order, source);
   auto making = offload(parts.lanes.files, [&] {
     parts.shelf.make_directory(session.capsule);
     parts.shelf.save(session);
     for (std::size_t i = 0; i < session.disks.size(); ++i)
-      disk::create_overlay(disk::NewOverlay{session.disks[i].path,
-                                            source.disks[i].virtual_size, "cow.qcow2"});
+      disk::create_overlay(
+          disk::NewOverlay{session.disks[i].path, source.disks[i].virtual_size, "cow.qcow2"});
   });
   // One step: while the guest may have an overlay open, its file stays. libvirt says which it has.
   undo.note("put the machine back on its own disks",
@@ -176,7 +176,8 @@ Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& 
   co_return session;
 }
 
-/// A machine that has a session is a capsule already: a second one would share its guest. Files lane.
+/// A machine that has a session is a capsule already: a second one would share its guest. Files
+/// lane.
 void refuse_capsule(const Parts& parts, const Source& source) {
   for (const auto& session : parts.shelf.all().sessions)
     if (session.domain == source.domain.entry.id)
@@ -186,8 +187,7 @@ void refuse_capsule(const Parts& parts, const Source& source) {
                               "Eject that capsule: its device then holds the machine."});
 }
 
-Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContext job,
-                 Undo& undo) {
+Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContext job, Undo& undo) {
   auto measuring = offload(parts.lanes.files, [&] {
     source.disks = measure(source.reading);
     auto capsule = format::CapsuleDirectory::create(order.stick->root()->get(), order.capsule);
@@ -214,6 +214,9 @@ Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContex
     return copy_and_commit(parts, *packing, source, result.session, *job.meter, job.stop);
   });
   result.head = co_await std::move(copying);
+  auto remembering = offload(
+      parts.lanes.files, [&] { remember_packed(parts, order.capsule, source.domain.entry.id); });
+  co_await std::move(remembering);
   if (result.session) {
     result.session->base = result.head.head.generation.id;
     result.session->base_sequence = result.head.head.generation.seq;
@@ -221,8 +224,7 @@ Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContex
     auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(*result.session); });
     co_await std::move(saving);
   }
-  for (const auto& each : source.reading.left_behind)
-    result.left_behind.push_back(each.what);
+  for (const auto& each : source.reading.left_behind) result.left_behind.push_back(each.what);
   co_return result;
 }
 

@@ -24,8 +24,8 @@ struct PackOrder {
 
 struct Packed {
   format::SignedHead head;
-  std::optional<Session> session;  ///< when the machine was running
-  std::vector<std::string> left_behind;     ///< sentences: what did not travel
+  std::optional<Session> session;        ///< when the machine was running
+  std::vector<std::string> left_behind;  ///< sentences: what did not travel
 };
 
 Task<Packed> pack(Parts& parts, PackOrder order, JobContext job);

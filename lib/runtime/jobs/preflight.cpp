@@ -17,8 +17,8 @@ namespace {
 constexpr ByteCount overlay_room = mebibytes(256);
 
 Fault obstacle(const std::string& name, const machine::Obstacle& found) {
-  const auto remedy = found.blocks == machine::Obstacle::Blocks::resume ? Remedy::choose
-                                                                        : Remedy::fix_config;
+  const auto remedy =
+      found.blocks == machine::Obstacle::Blocks::resume ? Remedy::choose : Remedy::fix_config;
   return Fault(remedy, Fault::Text{"launch", name, found.what, found.next});
 }
 
@@ -60,7 +60,9 @@ machine::HostPolicy host_policy(const Config& config, const HostAbility& host,
   policy.accelerator = accelerator;
   policy.networks = config.networks.map;
   policy.default_network = config.networks.fallback;
-  policy.otherwise = config.networks.otherwise == Otherwise::user ? machine::NetworkFallback::nat : machine::NetworkFallback::link_down;
+  policy.otherwise = config.networks.otherwise == Otherwise::user
+                         ? machine::NetworkFallback::nat
+                         : machine::NetworkFallback::link_down;
   policy.listen_address = config.display.listen;
   policy.firmware = machine::firmware_on_host();
   return policy;
@@ -85,8 +87,8 @@ Task<Clearance> preflight(Parts& parts, const format::Head& head,
   auto policy = co_await std::move(policing);
   const auto found = machine::obstacles(machine, host, policy, from);
   if (!found.empty()) throw obstacle(head.name, found.front());
-  auto comparing = parts.hypervisor.cpu_obstacle(machine::cpu_xml(machine), machine.machine_type,
-                                                 accelerator);
+  auto comparing =
+      parts.hypervisor.cpu_obstacle(machine::cpu_xml(machine), machine.machine_type, accelerator);
   if (const auto why = co_await std::move(comparing))
     throw Fault(from == machine::Start::resume ? Remedy::choose : Remedy::other_device,
                 Fault::Text{"launch", head.name, *why,

@@ -1,6 +1,8 @@
 #include "runtime/jobs/strand.hpp"
 
+#include <exception>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -18,8 +20,10 @@ Task<Session> load(Parts& parts, CapsuleId capsule) {
       offload(parts.lanes.files, [&parts, capsule] { return parts.shelf.find(capsule); });
   auto session = co_await std::move(loading);
   if (!session)
-    throw Fault(Remedy::report_bug, Fault::Text{"find the session of capsule", capsule.value.str(),
-                                                "its journal is missing", {}});
+    throw Fault(
+        Remedy::report_bug,
+        Fault::Text{
+            "find the session of capsule", capsule.value.str(), "its journal is missing", {}});
   co_return std::move(*session);
 }
 
@@ -47,10 +51,13 @@ struct Opened {
 Opened open_base(const std::shared_ptr<Stick>& stick, const Session& session) {
   auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
   auto seen = capsule.examine();
-  if (!seen.newest || seen.newest->head.generation.id != session.base)
+  const auto newest = seen.newest ? std::optional(seen.newest->head.generation.id) : std::nullopt;
+  if (!newest || (*newest != session.base && newest != session.committing))
     throw Fault(Remedy::choose,
-                Fault::Text{"go on with", session.capsule_name,
-                            "the device does not hold the generation that it began with", {}});
+                Fault::Text{"go on with",
+                            session.capsule_name,
+                            "the device does not hold the generation that it began with",
+                            {}});
   return Opened{std::move(capsule), std::move(*seen.newest)};
 }
 
@@ -69,7 +76,7 @@ Task<Session> strand(Parts& parts, CapsuleId capsule) {
 }
 
 Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
-                                JobContext job) {
+                       JobContext job) {
   auto stranding = strand(parts, capsule);
   auto session = co_await std::move(stranding);
   job.meter->name("starting the machine");
@@ -77,9 +84,10 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   auto opened = co_await std::move(opening);
   const auto machine = machine::read_json(opened.head.head.machine_json);
   if (!machine)
-    throw Fault(Remedy::other_device,
-                Fault::Text{"read the machine description of", session.capsule_name,
-                            to_string(machine.error()), {}});
+    throw Fault(Remedy::other_device, Fault::Text{"read the machine description of",
+                                                  session.capsule_name,
+                                                  to_string(machine.error()),
+                                                  {}});
   const auto from = session.save_image ? machine::Start::resume : machine::Start::boot;
   auto clearing = preflight(parts, opened.head.head, *machine, from);
   const auto clearance = co_await std::move(clearing);
@@ -99,8 +107,6 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   if (session.save_image) {
     auto restoring = parts.hypervisor.restore(session.domain, *session.save_image);
     co_await std::move(restoring);
-    auto resuming = parts.hypervisor.resume(session.domain);
-    co_await std::move(resuming);
   } else {
     auto starting = parts.hypervisor.start(session.domain, xml);
     co_await std::move(starting);
@@ -108,9 +114,23 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   const auto image = std::exchange(session.save_image, std::nullopt);
   session.phase = Phase::running;
   session.disk_sequence = stick->disk_sequence();
-  auto noting = save(parts, session);
-  co_await std::move(noting);
+  // The journal forgets the image before the guest may run: old memory over newer disks would be
+  // the end of both. While it can't be written the guest must not run.
+  std::exception_ptr failure;
+  try {
+    auto noting = save(parts, session);
+    co_await std::move(noting);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    auto ending = end_if_alive(parts, session.domain);
+    co_await std::move(ending);
+    std::rethrow_exception(failure);
+  }
   if (image) {
+    auto resuming = parts.hypervisor.resume(session.domain);
+    co_await std::move(resuming);
     auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(*image); });
     co_await std::move(removing);
   }

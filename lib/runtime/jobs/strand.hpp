@@ -10,13 +10,13 @@
 
 namespace satchel {
 
-/// Saves the guest, whose disk files are of no use any more, into the session's directory and ends it.
-/// The session, as its journal has it now. On failure the guest stays in memory, paused.
+/// Saves the guest, whose disk files are of no use any more, into the session's directory and ends
+/// it. The session, as its journal has it now. On failure the guest stays in memory, paused.
 Task<Session> strand(Parts& parts, CapsuleId capsule);
 
-/// Goes on with the open session on this stick: from its save image, from the guest in memory (saved
-/// first, so that it gets fresh descriptors), or by booting its disks when the guest is off.
+/// Goes on with the open session on this stick: from its save image, from the guest in memory
+/// (saved first, so that it gets fresh descriptors), or by booting its disks when the guest is off.
 Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
-                                JobContext job);
+                       JobContext job);
 
 }  // namespace satchel

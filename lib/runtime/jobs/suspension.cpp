@@ -38,7 +38,8 @@ class QemuStream {
 
  private:
   static Fault unusable(std::string why) {
-    return Fault(Remedy::report_bug, Fault::Text{"read", "libvirt's save stream", std::move(why), {}});
+    return Fault(Remedy::report_bug,
+                 Fault::Text{"read", "libvirt's save stream", std::move(why), {}});
   }
 
   void fill(std::span<std::byte> buffer) {
@@ -74,12 +75,11 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, st
     auto pages = capsule.create_object(object);
     const hibernation::EncoderSettings settings{parts_.config.compression.level,
                                                 worker_threads(parts_.config)};
-    auto encoded = hibernation::encode(
-        [&stream](std::span<std::byte> buffer, std::stop_token stop) {
-          return stream.read(buffer, stop);
-        },
-        [&pages](std::span<const std::byte> bytes) { pages.write(bytes); }, settings, progress,
-        reading_.get_token());
+    auto encoded =
+        hibernation::encode([&stream](std::span<std::byte> buffer,
+                                      std::stop_token stop) { return stream.read(buffer, stop); },
+                            [&pages](std::span<const std::byte> bytes) { pages.write(bytes); },
+                            settings, progress, reading_.get_token());
     return Shipped{std::move(encoded), pages.finish()};
   };
   std::exception_ptr failure;

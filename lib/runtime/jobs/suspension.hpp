@@ -29,8 +29,7 @@ class Suspension {
     format::Object pages;
   };
   /// Reads the stream to its end into a new object. At its end QEMU has released its disks.
-  Task<Shipped> ship(format::CapsuleDirectory& capsule, std::string object,
-                     ProgressSink progress);
+  Task<Shipped> ship(format::CapsuleDirectory& capsule, std::string object, ProgressSink progress);
 
   /// Lets libvirt finish: the guest is gone when this returns. Throws when libvirt says otherwise.
   Task<void> let_go();

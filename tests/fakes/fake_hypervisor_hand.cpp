@@ -1,0 +1,58 @@
+// What a test does to the fake hypervisor from outside, and what it may see of it.
+#include "fakes/fake_hypervisor.hpp"
+
+namespace satchel::test {
+
+void FakeHypervisor::tick(DomainId id) {
+  auto& machine = known(id, "tick");
+  if (machine.state == GuestState::running) ++machine.counter;
+}
+
+void FakeHypervisor::guest_shuts_down(DomainId id) {
+  active(id, "shut down");
+  deactivate(id);
+  tell(id, What::stopped_by_guest, "shut down");
+}
+
+void FakeHypervisor::guest_crashes(DomainId id) {
+  active(id, "crash");
+  deactivate(id);
+  tell(id, What::crashed, "its emulator ended");
+}
+
+void FakeHypervisor::disk_fails(DomainId id, std::string reason) {
+  active(id, "stop").state = GuestState::paused_by_io_error;
+  tell(id, What::paused_by_io_error, std::move(reason));
+}
+
+void FakeHypervisor::lose_connection() {
+  connected_ = false;
+  // libvirt takes back what a connection lent.
+  for (auto& [id, machine] : machines_) machine.lent.clear();
+  boost::asio::post(loop_, [this] {
+    if (on_change_) on_change_(false);
+  });
+}
+
+void FakeHypervisor::regain_connection() {
+  connected_ = true;
+  boost::asio::post(loop_, [this] {
+    if (on_change_) on_change_(true);
+  });
+}
+
+std::uint64_t FakeHypervisor::counter(DomainId id) const { return machines_.at(id).counter; }
+
+std::set<std::string> FakeHypervisor::lent(DomainId id) const {
+  std::set<std::string> groups;
+  for (const auto& [group, files] : machines_.at(id).lent) groups.insert(group);
+  return groups;
+}
+
+std::vector<std::string> FakeHypervisor::overlays(DomainId id, const std::string& target) const {
+  const auto& all = machines_.at(id).overlays;
+  const auto found = all.find(target);
+  return found == all.end() ? std::vector<std::string>() : found->second;
+}
+
+}  // namespace satchel::test
