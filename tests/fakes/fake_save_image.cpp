@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "base/fault.hpp"
@@ -19,6 +21,7 @@ constexpr std::size_t header_bytes = 92;
 constexpr std::string_view unfinished = "LibvirtQemudPart";
 constexpr std::string_view finished = "LibvirtQemudSave";
 constexpr std::string_view stream_start("QEVM\0\0\0\3", 8);
+constexpr std::size_t stream_head = 24;  ///< its start, the counter, its size
 
 Fault save_fault(const std::string& path, const std::string& why) {
   return Fault(Remedy::retry, Fault::Text{"save to", path, why, {}});
@@ -36,10 +39,25 @@ std::string header(std::string_view magic, const FakeSaveImage& image) {
 std::string stream(const FakeSaveImage& image) {
   std::string out(stream_start);
   out.append(reinterpret_cast<const char*>(&image.counter), sizeof image.counter);
+  // As QEMU's own, the stream says where it ends: whoever writes a FIFO may keep it open.
+  const std::uint64_t size = std::max<std::uint64_t>(image.stream_bytes, stream_head);
+  out.append(reinterpret_cast<const char*>(&size), sizeof size);
   // Bytes that compress a little and depend on the counter.
   for (std::uint64_t i = out.size(); i < image.stream_bytes; ++i)
     out.push_back(static_cast<char>((i >> 6) * (image.counter + 1)));
   return out;
+}
+
+/// How long the whole image is, as far as its first bytes tell.
+std::optional<std::size_t> whole_size(const std::string& image) {
+  if (image.size() < header_bytes) return std::nullopt;
+  std::uint32_t data_length = 0;
+  std::memcpy(&data_length, image.data() + 20, sizeof data_length);
+  const auto qemu = header_bytes + std::size_t(data_length);
+  if (image.size() < qemu + stream_head) return std::nullopt;
+  std::uint64_t size = 0;
+  std::memcpy(&size, image.data() + qemu + 16, sizeof size);
+  return qemu + size;
 }
 
 UniqueFd open_writer(const std::string& path, int flags, const std::atomic<bool>& aborted) {
@@ -93,7 +111,11 @@ FakeSaveImage read_fake_save(const std::string& path) {
   std::string all;
   std::array<char, 65536> buffer{};
   ssize_t n = 0;
-  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+  const auto is_whole = [&] {
+    const auto size = whole_size(all);
+    return size && all.size() >= *size;
+  };
+  while (!is_whole() && (n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
     all.append(buffer.data(), static_cast<std::size_t>(n));
   if (n < 0) throw fault(std::strerror(errno));
   if (all.size() < header_bytes || !all.starts_with(finished))

@@ -23,11 +23,15 @@ Fault obstacle(const std::string& name, const machine::Obstacle& found) {
 }
 
 /// The accelerator that the memory needs, or for a boot the best that works here.
-Task<Accelerator> accelerator_for(Parts& parts, const format::Head& head, machine::Start from) {
+Task<Accelerator> accelerator_for(Parts& parts, const format::Head& head,
+                                  const machine::Description& machine, machine::Start from) {
   auto probing = parts.hypervisor.works(Accelerator::kvm);
   const bool kvm = co_await std::move(probing);
   if (from == machine::Start::boot) co_return kvm ? Accelerator::kvm : Accelerator::tcg;
-  if (head.hibernation->accelerator == "tcg") co_return Accelerator::tcg;
+  // A session that goes on here may have been pulled before its first hibernation file.
+  const bool under_tcg = head.hibernation ? head.hibernation->accelerator == "tcg"
+                                          : machine.accelerator == Accelerator::tcg;
+  if (under_tcg) co_return Accelerator::tcg;
   if (!kvm)
     throw Fault(Remedy::choose,
                 Fault::Text{"resume", head.name,
@@ -76,7 +80,7 @@ std::string emulator_name(const HostAbility& host) {
 
 Task<Clearance> preflight(Parts& parts, const format::Head& head,
                           const machine::Description& machine, machine::Start from) {
-  auto choosing = accelerator_for(parts, head, from);
+  auto choosing = accelerator_for(parts, head, machine, from);
   const auto accelerator = co_await std::move(choosing);
   auto asking = parts.hypervisor.ability(accelerator);
   const auto host = co_await std::move(asking);

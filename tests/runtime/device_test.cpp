@@ -1,0 +1,186 @@
+// Devices that come and go in every order, and what their capsules make of it.
+#include <catch2/catch.hpp>
+
+#include "runtime/host_world.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+using Call = FakeHypervisor::Call;
+
+struct DeviceWorld : HostWorld {
+  DomainId guest;
+  CapsuleId capsule;
+
+  DeviceWorld() {
+    anvil.start();
+    anvil.plug();
+    guest = anvil.machine("traveller");
+    anvil.run_machine(guest);
+    capsule = anvil.pack("traveller");
+    anvil.hypervisor.tick(guest);
+  }
+  ~DeviceWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
+};
+
+Fault busy() { return Fault(Remedy::retry, Fault::Text{"unmount", "it", "target is busy", {}}); }
+
+}  // namespace
+
+TEST_CASE("a removal asked for on the desktop checks in and lets go") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  anvil.volumes.ask_removal("/dev/fake1");
+  REQUIRE(anvil.reaches(world.capsule, "safe"));
+  anvil.wait_for_jobs();
+  CHECK(world.head(world.capsule).hibernation);
+  CHECK(anvil.host().view().devices.at(0).can_unplug);
+  CHECK(anvil.host().view().devices.at(0).mount_point.empty());
+}
+
+TEST_CASE(
+    "a device that something else keeps busy is told, and the capsule is checked in all the same") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  anvil.volumes.fail_next("unmount", busy());
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.state(world.capsule) == "ready");
+  CHECK(world.head(world.capsule).hibernation);
+  CHECK(anvil.log.says("target is busy"));
+  // Once more, when it is no longer busy.
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.state(world.capsule) == "safe");
+}
+
+TEST_CASE("a device with two capsules is let go of only when both are at rest") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  const auto other = anvil.machine("stayer");
+  anvil.run_machine(other);
+  const auto second = anvil.pack("stayer");
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.state(world.capsule) == "ready");
+  CHECK_FALSE(anvil.capsule(world.capsule)->can_unplug);
+  CHECK(anvil.volumes.done().back() == "mount /dev/fake1");
+  CHECK(anvil.guest(other)->state == GuestState::running);
+  CHECK(anvil.result([&] { return anvil.host().eject(second); }) == "done");
+  CHECK(anvil.volumes.done().back() == "unmount /dev/fake1");
+  CHECK(anvil.reaches(world.capsule, "safe"));
+  CHECK(anvil.reaches(second, "safe"));
+}
+
+TEST_CASE("ejecting a device ejects each capsule on it") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  const auto other = anvil.machine("stayer");
+  anvil.run_machine(other);
+  const auto second = anvil.pack("stayer");
+  CHECK(anvil.result([&] { return anvil.host().eject_device(anvil.device()); }) == "done");
+  CHECK(anvil.reaches(world.capsule, "safe"));
+  CHECK(anvil.reaches(second, "safe"));
+  CHECK(anvil.host().view().devices.at(0).can_unplug);
+}
+
+TEST_CASE("two devices at once do not disturb each other") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  anvil.plug("/dev/fake2", "0000-0002");
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.reaches(world.capsule, "safe"));
+  for (const auto& device : anvil.host().view().devices)
+    CHECK(device.mount_point.empty() == (device.node == "/dev/fake1"));
+}
+
+TEST_CASE("a device told of again is the same device") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  const auto number = anvil.device();
+  anvil.plugs.announce_again("/dev/fake1");
+  anvil.plugs.announce_again("/dev/fake1");
+  anvil.wait_for_jobs();
+  CHECK(anvil.host().view().devices.size() == 1);
+  CHECK(anvil.device() == number);
+  CHECK(anvil.state(world.capsule) == "running");
+}
+
+TEST_CASE("a device that is gone while it is examined leaves nothing") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  REQUIRE(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "absent"));
+  SECTION("before anything was done") {
+    anvil.plugs.plug(Plug{"/dev/fake1", {}, "SATCHEL", "0000-0001", "ext4", 0});
+    anvil.plugs.unplug("/dev/fake1");
+  }
+  SECTION("while its capsule is read") {
+    Volume volume;
+    volume.node = "/dev/fake1";
+    volume.fs_type = "ext4";
+    volume.fs_uuid = "0000-0001";
+    anvil.volumes.add(volume);
+    anvil.plugs.plug(Plug{"/dev/fake1", {}, "SATCHEL", "0000-0001", "ext4", 0});
+    REQUIRE(anvil.until([&] { return anvil.state(world.capsule) == "examining"; }));
+    anvil.pull();
+  }
+  SECTION("never told as present") { anvil.plugs.unplug("/dev/fake7"); }
+  anvil.wait_for_jobs();
+  CHECK(anvil.reaches(world.capsule, "absent"));
+  CHECK(anvil.host().view().devices.empty());
+}
+
+TEST_CASE("a pulled device never silently loses a running guest, and back again it goes on") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(anvil.capsule(world.capsule)->can_unplug);
+  CHECK(std::filesystem::exists(anvil.session_directory(world.capsule) / "guest.save"));
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.reaches(world.capsule, "safe"));
+}
+
+TEST_CASE("a guest that stops by itself keeps its session until it is ejected or launched again") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  SECTION("shut down") { anvil.hypervisor.guest_shuts_down(world.guest); }
+  SECTION("crashed") { anvil.hypervisor.guest_crashes(world.guest); }
+  anvil.wait_for_jobs();
+  CHECK(anvil.state(world.capsule) == "running");
+  CHECK(anvil.has_session(world.capsule));
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  INFO(anvil.log.all());
+  CHECK(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+}
+
+TEST_CASE("a device that is being formatted can't be pulled out") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  FormatRequest request;
+  request.node = "/dev/fake1";
+  CHECK_THROWS_AS(anvil.host().format(request), Fault);
+  REQUIRE(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.result([&] { return anvil.host().format(request); }) == "done");
+}
+
+TEST_CASE("a capsule is removed only while it is at rest") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  CHECK_THROWS_AS(anvil.host().remove(world.capsule), Fault);
+  anvil.volumes.fail_next("unmount", busy());
+  REQUIRE(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.result([&] { return anvil.host().remove(world.capsule); }) == "done");
+  CHECK(anvil.reaches(world.capsule, "absent"));
+  CHECK_FALSE(std::filesystem::exists(world.on_device(world.capsule)));
+}
+
+}  // namespace satchel::test

@@ -1,0 +1,174 @@
+// Launching: whatever fails is undone, and the next launch has every chance.
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "runtime/host_world.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+using Call = FakeHypervisor::Call;
+
+/// A machine that counted to two, ejected by anvil and plugged in at bellows.
+struct LaunchWorld : HostWorld {
+  DomainId guest;
+  CapsuleId capsule;
+
+  LaunchWorld() {
+    anvil.start();
+    anvil.plug();
+    guest = anvil.machine("traveller");
+    anvil.run_machine(guest);
+    capsule = anvil.pack("traveller");
+    anvil.hypervisor.tick(guest);
+    anvil.hypervisor.tick(guest);
+    REQUIRE(anvil.result([&] { return anvil.host().eject(capsule); }) == "done");
+    anvil.pull();
+    bellows.start();
+    bellows.plug();
+    REQUIRE(bellows.reaches(capsule, "ready"));
+  }
+  ~LaunchWorld() { CHECK(bellows.breaches == std::vector<std::string>{}); }
+
+  JobId begin() {
+    LaunchRequest request;
+    request.capsule = capsule;
+    return bellows.host().launch(request);
+  }
+  std::string launch() {
+    return bellows.result([&] { return begin(); });
+  }
+  void check_that_it_is_undone(const std::string& state = "ready") {
+    INFO(bellows.log.all());
+    CHECK(bellows.state(capsule) == state);
+    CHECK_FALSE(bellows.guest(guest));
+    CHECK_FALSE(bellows.has_session(capsule));
+    CHECK_FALSE(head(capsule).checked_out);
+  }
+  void check_that_it_launches() {
+    INFO(bellows.log.all());
+    CHECK(launch() == "done");
+    CHECK(bellows.state(capsule) == "running");
+    CHECK(bellows.counter(guest) == 2);
+    CHECK(head(capsule).checked_out);
+  }
+  /// Changes one byte in the middle of a file on the device.
+  void damage(const std::string& object) {
+    const auto path = on_device(capsule) / object;
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    const auto middle = static_cast<std::streamoff>(std::filesystem::file_size(path) / 2);
+    file.seekg(middle);
+    const char byte = static_cast<char>(file.get() ^ 0x40);
+    file.seekp(middle);
+    file.put(byte);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a launch that fails is undone, and the next one succeeds") {
+  LaunchWorld world;
+  auto& hypervisor = world.bellows.hypervisor;
+  SECTION("at the definition") { hypervisor.fail(Call::define); }
+  SECTION("at lending the files") { hypervisor.fail(Call::lend); }
+  SECTION("at the restore") { hypervisor.fail(Call::restore); }
+  SECTION("at the resume") { hypervisor.fail(Call::resume); }
+  SECTION("at setting the clock") { hypervisor.fail(Call::set_time); }
+  CHECK(world.launch() != "done");
+  world.check_that_it_is_undone();
+  world.check_that_it_launches();
+}
+
+TEST_CASE("a damaged hibernation file never reaches the hypervisor as a guest") {
+  LaunchWorld world;
+  SECTION("a block of its pages") { world.damage("memory/2.pages"); }
+  SECTION("its map") { world.damage("memory/2.map"); }
+  CHECK(world.launch() != "done");
+  world.check_that_it_is_undone();
+  CHECK(world.bellows.hypervisor.count(Call::resume) == 0);
+}
+
+TEST_CASE("an overlay that can't be made undoes the launch before the device is touched") {
+  LaunchWorld world;
+  const auto directory = world.bellows.session_directory(world.capsule);
+  std::filesystem::create_directories(directory / "vda.qcow2" / "in the way");
+  CHECK(world.launch() != "done");
+  world.check_that_it_is_undone();
+  CHECK(world.head(world.capsule).generation.seq == Sequence(2));
+  std::filesystem::remove_all(directory);
+  world.check_that_it_launches();
+}
+
+TEST_CASE("a check-out that can't be written undoes the launch") {
+  LaunchWorld world;
+  const auto blocked = world.on_device(world.capsule) / "heads" / "3.json";
+  std::filesystem::create_directories(blocked / "in the way");
+  CHECK(world.launch() != "done");
+  world.check_that_it_is_undone();
+  std::filesystem::remove_all(blocked);
+  world.check_that_it_launches();
+}
+
+TEST_CASE("a launch that this computer can't do touches nothing") {
+  LaunchWorld world;
+  auto& hypervisor = world.bellows.hypervisor;
+  SECTION("for its processor") { hypervisor.cpu_is_short_of = "it lacks avx512f"; }
+  SECTION("for its memory") { hypervisor.abilities.free_memory = ByteCount(1 << 20); }
+  SECTION("for its machine types") { hypervisor.abilities.machine_types = {"q35"}; }
+  CHECK(world.launch() != "done");
+  world.check_that_it_is_undone();
+  CHECK(world.head(world.capsule).generation.seq == Sequence(2));
+  CHECK(hypervisor.count(Call::define) == 0);
+}
+
+TEST_CASE("a launch that is cancelled is undone") {
+  LaunchWorld world;
+  const auto job = world.begin();
+  world.bellows.host().cancel(job);
+  CHECK(world.bellows.end_of(job).result == "cancelled");
+  world.check_that_it_is_undone();
+  world.check_that_it_launches();
+}
+
+TEST_CASE("the device gone while launching leaves no half machine here") {
+  LaunchWorld world;
+  const auto job = world.begin();
+  REQUIRE(world.bellows.until([&] { return world.bellows.hypervisor.count(Call::define) > 0; }));
+  world.bellows.pull();
+  world.bellows.end_of(job);
+  world.bellows.wait_for_jobs();
+  INFO(world.bellows.log.all());
+  const auto state = world.bellows.state(world.capsule);
+  CHECK((state == "absent" || state == "stranded"));
+  if (state == "absent") {
+    CHECK_FALSE(world.bellows.guest(world.guest));
+    CHECK_FALSE(world.bellows.has_session(world.capsule));
+  }
+}
+
+TEST_CASE("a capsule that another computer has out is launched only by taking over") {
+  LaunchWorld world;
+  world.check_that_it_launches();
+  world.bellows.pull();
+  world.anvil.plug();
+  REQUIRE(world.anvil.reaches(world.capsule, "ready"));
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  CHECK_THROWS_AS(world.anvil.host().launch(request), Fault);
+  request.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  CHECK(world.anvil.result([&] { return world.anvil.host().launch(request); }) == "done");
+  CHECK(world.anvil.counter(world.guest) == 2);
+}
+
+TEST_CASE("a fresh start boots the disks and leaves the memory behind") {
+  LaunchWorld world;
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  request.memory = LaunchRequest::Memory::start_fresh;
+  CHECK(world.bellows.result([&] { return world.bellows.host().launch(request); }) == "done");
+  CHECK(world.bellows.hypervisor.count(Call::restore) == 0);
+  CHECK(world.bellows.counter(world.guest) == 0);
+}
+
+}  // namespace satchel::test
