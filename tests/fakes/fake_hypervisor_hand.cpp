@@ -3,6 +3,8 @@
 
 namespace satchel::test {
 
+using What = GuestEvent::What;
+
 void FakeHypervisor::tick(DomainId id) {
   auto& machine = known(id, "tick");
   if (machine.state == GuestState::running) ++machine.counter;
