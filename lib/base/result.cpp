@@ -8,7 +8,7 @@ namespace satchel {
 namespace {
 
 // Mistakes quote what they were found in, which may be anybody's bytes and any number of them.
-constexpr std::size_t most_told = 8;
+constexpr std::size_t most_told = 32;
 constexpr std::size_t longest_told = 200;
 
 std::string printable(std::string_view text) {
