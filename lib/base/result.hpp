@@ -27,7 +27,7 @@ inline tl::unexpected<Mistakes> mistake(std::string where, std::string what) {
 }
 
 /// "where: what; where: what": one line for a log or a Fault's `why`. Printable ASCII, at most
-/// eight mistakes and 200 bytes of each text: what they quote may come from anywhere.
+/// 32 mistakes and 200 bytes of each text: what they quote may come from anywhere.
 std::string to_string(const Mistakes& mistakes);
 
 }  // namespace satchel

@@ -23,7 +23,7 @@ struct PackedBlock {
 };
 
 Fault damaged(std::string object, std::string why) {
-  return Fault(Remedy::replug,
+  return Fault(Remedy::choose,
                {"restore", std::move(object), std::move(why),
                 "Plug the device in again; if it stays damaged, boot the machine from its disks."});
 }

@@ -4,8 +4,8 @@
 
 namespace satchel {
 
-void Undo::note(std::string what, Step step) {
-  steps_.push_back(Noted{std::move(what), std::move(step)});
+void Undo::note(std::string what, Step step, OnFailure on_failure) {
+  steps_.push_back(Noted{std::move(what), std::move(step), on_failure});
 }
 
 Task<void> Undo::run(Log& log) {
@@ -17,8 +17,8 @@ Task<void> Undo::run(Log& log) {
       co_await std::move(step);
     } catch (const std::exception& failure) {
       log.warning("could not " + noted.what + " while undoing: " + failure.what() +
-                  "; the rest is left as it is");
-      steps_.clear();
+                  "; left as it is");
+      if (noted.on_failure == OnFailure::stop) steps_.clear();
     }
   }
 }

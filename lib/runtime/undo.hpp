@@ -15,17 +15,20 @@ class Undo {
  public:
   using Step = std::function<Task<void>()>;
 
-  void note(std::string what, Step step);
+  /// `stop`: what was made before may be in use while this is not undone, so it stays then.
+  enum class OnFailure { go_on, stop };
+  void note(std::string what, Step step, OnFailure on_failure = OnFailure::go_on);
   /// The job has succeeded: nothing is to be undone.
   void dismiss() { steps_.clear(); }
-  /// Runs all that was noted, newest first. One that fails is logged and ends it: what was made
-  /// before may still be in use then, and the next start of the daemon sees to it.
+  /// Runs all that was noted, newest first. What fails is logged; the next start of the daemon sees
+  /// to what is left.
   Task<void> run(Log& log);
 
  private:
   struct Noted {
     std::string what;
     Step step;
+    OnFailure on_failure;
   };
   std::vector<Noted> steps_;
 };

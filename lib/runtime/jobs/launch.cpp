@@ -217,7 +217,9 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
   }
   auto giving = hypervisor.lend(domain, std::move(chains.files));
   co_await std::move(giving);
-  undo.note("end the guest", [&parts, domain] { return end_if_alive(parts, domain); });
+  undo.note(
+      "end the guest", [&parts, domain] { return end_if_alive(parts, domain); },
+      Undo::OnFailure::stop);
   if (from == machine::Start::boot) {
     job.meter->name("starting the machine");
     auto starting = hypervisor.start(domain, xml);
