@@ -278,8 +278,7 @@ Task<void> FakeHypervisor::save(DomainId id, std::string path) {
   machine.state = GuestState::paused;
   if (before == GuestState::running) tell(id, What::paused, "paused for a save");
   FakeSaveImage image{machine.live, machine.counter, before == GuestState::running, stream_bytes};
-  const auto after =
-      std::exchange(fail_after_stream_, false) ? AfterStream::fail : AfterStream::finish;
+  const auto after = std::exchange(after_stream_, AfterStream::finish);
   auto writing = offload(lanes_.slow, [path, image = std::move(image), after, aborted] {
     write_fake_save(path, image, after, *aborted);
   });

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/fault.hpp"
+#include "fakes/fake_save_image.hpp"
 #include "ports/hypervisor.hpp"
 
 namespace satchel::test {
@@ -47,7 +48,9 @@ class FakeHypervisor final : public Hypervisor {
   /// The nth call of that kind from now on fails; 1 is the next one.
   void fail(Call call, int nth = 1, Remedy remedy = Remedy::retry);
   /// The next save fails between the end of its stream and its header.
-  void fail_save_after_stream() { fail_after_stream_ = true; }
+  void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
+  /// The next save stands still in the middle of its stream until it is aborted or turned away.
+  void stall_save() { after_stream_ = AfterStream::never_come; }
   HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed
   std::set<Accelerator> usable{Accelerator::tcg};
   std::optional<std::string> cpu_is_short_of;  ///< what cpu_obstacle answers
@@ -120,7 +123,7 @@ class FakeHypervisor final : public Hypervisor {
   std::map<DomainId, Machine> machines_;
   std::map<Call, int> counts_;
   std::map<Call, std::map<int, Remedy>> failures_;  ///< by the number of the call
-  bool fail_after_stream_ = false;
+  AfterStream after_stream_ = AfterStream::finish;  ///< of the next save
   bool connected_ = true;
   std::function<void(GuestEvent)> on_event_;
   std::function<void(bool)> on_change_;

@@ -86,6 +86,14 @@ void write_all(const std::string& path, const UniqueFd& fd, std::string_view byt
   }
 }
 
+[[noreturn]] void stand_still(const std::string& path, const UniqueFd& fd,
+                              const std::atomic<bool>& aborted) {
+  pollfd reader{fd.get(), 0, 0};
+  while (!aborted && ::poll(&reader, 1, 10) <= 0) {
+  }
+  throw save_fault(path, aborted ? "operation aborted: canceled by client" : "broken pipe");
+}
+
 }  // namespace
 
 void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
@@ -94,7 +102,12 @@ void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterS
     const auto first = open_writer(path, O_CREAT | O_TRUNC, aborted);
     write_all(path, first, header(unfinished, image), aborted);
     write_all(path, first, image.xml + '\0', aborted);
-    write_all(path, first, stream(image), aborted);
+    const auto all = stream(image);
+    if (after == AfterStream::never_come) {
+      write_all(path, first, all.substr(0, all.size() / 2), aborted);
+      stand_still(path, first, aborted);
+    }
+    write_all(path, first, all, aborted);
   }
   if (after == AfterStream::fail) throw save_fault(path, "failed after the stream's end");
   const std::atomic<bool> never{false};

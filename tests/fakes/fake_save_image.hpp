@@ -16,7 +16,11 @@ struct FakeSaveImage {
 };
 
 /// What the fake is to do between the stream's end and the header.
-enum class AfterStream { finish, fail };
+enum class AfterStream {
+  finish,
+  fail,
+  never_come,  ///< in the middle of the stream it stands still until it is aborted or turned away
+};
 
 /// Opens the path, writes all with an unfinished header, closes; opens it again and writes the
 /// finished header. Throws Fault; `aborted` ends the first part.

@@ -135,12 +135,11 @@ TEST_CASE(
 
 TEST_CASE("a save that is aborted in the middle leaves the guest running and the next eject good") {
   EjectWorld world;
-  world.anvil.hypervisor.stream_bytes = 64 << 20;
+  world.anvil.hypervisor.stall_save();
   const auto job = world.anvil.host().eject(world.capsule);
   REQUIRE(is_suspended(world));
   world.anvil.await(world.anvil.hypervisor.abort_job(world.guest));
   CHECK(world.anvil.end_of(job).result != "done");
-  world.anvil.hypervisor.stream_bytes = 256 << 10;
   world.check_that_it_goes_on();
   world.check_that_it_ejects(Sequence(2));
 }
@@ -169,12 +168,11 @@ TEST_CASE("too little room on the device is told before the guest is stopped") {
 
 TEST_CASE("an eject that is cancelled before its commit leaves the guest running") {
   EjectWorld world;
-  world.anvil.hypervisor.stream_bytes = 64 << 20;
+  world.anvil.hypervisor.stall_save();
   const auto job = world.anvil.host().eject(world.capsule);
   REQUIRE(is_suspended(world));
   world.anvil.host().cancel(job);
   CHECK(world.anvil.end_of(job).result == "cancelled");
-  world.anvil.hypervisor.stream_bytes = 256 << 10;
   world.check_that_it_goes_on();
   world.check_that_it_ejects(Sequence(2));
 }
@@ -194,17 +192,16 @@ TEST_CASE("an eject that is cancelled after its commit is done all the same") {
 
 TEST_CASE("an eject that takes longer than its deadline leaves the guest running") {
   EjectWorld world([](Config& config) { config.eject.deadline = std::chrono::seconds(1); });
-  world.anvil.hypervisor.stream_bytes = 1 << 30;
+  world.anvil.hypervisor.stall_save();
   const auto end = world.eject();
   CHECK(end.find("longer than 1 seconds") != std::string::npos);
-  world.anvil.hypervisor.stream_bytes = 256 << 10;
   world.check_that_it_goes_on();
 }
 
 TEST_CASE("libvirt being lost during an eject loses nothing") {
   EjectWorld world;
   auto& anvil = world.anvil;
-  anvil.hypervisor.stream_bytes = 64 << 20;
+  anvil.hypervisor.stream_bytes = 16 << 20;
   const auto job = anvil.host().eject(world.capsule);
   REQUIRE(is_suspended(world));
   anvil.hypervisor.lose_connection();
@@ -241,7 +238,7 @@ TEST_CASE("a guest that somebody had paused is still paused after its travel") {
 TEST_CASE("the device pulled during an eject strands the guest on this computer") {
   EjectWorld world;
   auto& anvil = world.anvil;
-  anvil.hypervisor.stream_bytes = 64 << 20;
+  anvil.hypervisor.stall_save();
   const auto job = anvil.host().eject(world.capsule);
   REQUIRE(is_suspended(world));
   anvil.pull();

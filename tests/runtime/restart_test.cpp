@@ -76,7 +76,7 @@ TEST_CASE("a guest that shut down while no daemon ran is checked in without memo
 TEST_CASE("stopping the daemon during an eject leaves the guest running") {
   RestartWorld world;
   auto& anvil = world.anvil;
-  anvil.hypervisor.stream_bytes = 64 << 20;
+  anvil.hypervisor.stall_save();
   anvil.host().eject(world.capsule);
   REQUIRE(anvil.until([&] { return anvil.hypervisor.count(Call::save) > 0; }));
   anvil.stop();
