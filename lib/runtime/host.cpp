@@ -122,7 +122,17 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
       continue;
     }
     if (is_alive(guest) && (session.save_image || session.phase == Phase::ejecting)) {
-      // The daemon was killed within the job that would have written this down.
+      // The daemon was killed within the job that would have written this down. libvirt may have
+      // left the guest as it was in the middle of the save.
+      if (session.phase == Phase::ejecting && session.guest_was == GuestWas::running &&
+          guest->state == GuestState::paused) {
+        try {
+          auto resuming = parts_.hypervisor.resume(session.domain);
+          co_await std::move(resuming);
+        } catch (const Fault& failure) {
+          parts_.log.warning(std::string(failure.what()) + "; the guest stays paused");
+        }
+      }
       session.save_image.reset();
       session.phase = Phase::running;
       auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });

@@ -56,7 +56,9 @@ def killed_after_the_commit_the_daemon_finds_out():
     (stick, machine), b = packed_stick(), new_host("b")
     b.start()
     machine.insert(b, stick)
-    for moment in ("vda/layer-{}.qcow2", "heads/{}.json", None, None, None):
+    # None: right after the commit, in the long form (SATCHEL_LONG=1): libvirt is ending the guest meanwhile, and on
+    # a busy machine it was seen to stay paused.
+    for moment in ("vda/layer-{}.qcow2", "heads/{}.json") + ((None,) * 3 if "SATCHEL_LONG" in os.environ else ()):
         place, generation = stick.mounted_at(), machine.here(b)["Generation"]
         if moment:
             path = machine.path_on(place, moment.format(generation + 1))

@@ -251,6 +251,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   session.base_sequence = shipment.newest.head.generation.seq;
   session.committing = shipment.next.generation.id;
   session.phase = Phase::ejecting;
+  session.guest_was =
+      guest && guest->state == GuestState::paused ? GuestWas::paused : GuestWas::running;
   auto noting = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
   co_await std::move(noting);
 
