@@ -57,6 +57,8 @@ using JobId = Tagged<struct JobTag, std::uint64_t>;
 using ByteCount = Tagged<struct ByteTag, std::uint64_t>;
 /// An instant as microseconds since 1970-01-01 00:00 UTC.
 using UnixMicros = Tagged<struct UnixMicrosTag, std::uint64_t>;
+/// An instant as nanoseconds since 1970-01-01 00:00 UTC, as files have it; may lie before that.
+using UnixNanos = Tagged<struct UnixNanosTag, std::int64_t>;
 
 constexpr ByteCount operator+(ByteCount a, ByteCount b) { return ByteCount(a.value + b.value); }
 constexpr ByteCount mebibytes(std::uint64_t n) { return ByteCount(n << 20); }

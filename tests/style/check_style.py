@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "hibernation": {"base", "async", "crypto"},
     "session": {"base", "async", "format", "machine", "crypto"},
     "config": {"base", "machine"},
+    "sync": {"base", "async", "crypto"},
     "libvirt": FOUNDATION | {"machine"},
     "udev": FOUNDATION,
     "bus": FOUNDATION,
