@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/capsule_settings.hpp"
 #include "config/quantity.hpp"
 #include "config/section.hpp"
 
@@ -102,8 +103,19 @@ void read(Section& top, Config& out) {
   eject.scalar("deadline", out.eject.deadline, "a duration from 10s to 24h, as in 10min", deadline);
   eject.refuse_others();
 
-  auto space = top.in("space");
   static constexpr std::string_view size = "a size as in 512MiB";
+  auto merge = top.in("merge");
+  merge.scalar("layers", out.merge.layers, "a whole number from 0 to 250",
+               number<unsigned>(0, 250));
+  merge.scalar("size", out.merge.size, size, parse_size);
+  merge.scalar("rate", out.merge.rate, size, parse_size);
+  merge.refuse_others();
+
+  auto fold = top.in("fold");
+  fold.scalar("cow_limit", out.fold.cow_limit, cow_limit_expected, parse_cow_limit);
+  fold.refuse_others();
+
+  auto space = top.in("space");
   space.scalar("keep_free_host", out.space.keep_free_host, size, parse_size);
   space.scalar("keep_free_device", out.space.keep_free_device, size, parse_size);
   space.refuse_others();
@@ -122,6 +134,9 @@ void read(Section& top, Config& out) {
                               {"warning", LogLevel::warning},
                               {"error", LogLevel::error}}));
   log.refuse_others();
+
+  auto capsules = top.in("capsules");
+  read_capsules(capsules, out.capsules);
 
   top.refuse_others();
 }

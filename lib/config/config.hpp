@@ -3,8 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,23 @@ enum class Otherwise {
   link_down,  ///< a card with its cable pulled
 };
 enum class PowerOff { no, yes };
+/// Whether a capsule is at home on this host: where its COW file may be folded by itself.
+enum class Home { no, yes };
+
+/// How large the COW files of a capsule may become before they are folded into its images.
+struct CowLimit {
+  enum class Of { bytes, images };
+  Of of = Of::images;
+  std::uint64_t amount = 25;  ///< bytes, or percent of the size of all image files; 0: never folded
+  bool operator==(const CowLimit&) const = default;
+};
+
+/// What is decided for one capsule, by its UUID alone: a device may claim any name.
+struct CapsuleSettings {
+  std::optional<CowLimit> cow_limit;  ///< none: as for all
+  std::optional<Home> home;           ///< none: at home where it was packed
+  bool operator==(const CapsuleSettings&) const = default;
+};
 
 struct Config {
   /// Shown to other hosts; empty: the computer's host name.
@@ -53,6 +72,20 @@ struct Config {
     bool operator==(const Eject&) const = default;
   } eject;
 
+  /// Layers into the COW file.
+  struct Merge {
+    unsigned layers = 4;  ///< that a disk may have; with more a merge is due. 0: never due
+    ByteCount size;       ///< that all layers may have together; 0: any
+    /// Bytes a second of a merge or fold that is done by itself; 0: as fast as the device takes it.
+    ByteCount rate = mebibytes(16);
+    bool operator==(const Merge&) const = default;
+  } merge;
+
+  struct Fold {
+    CowLimit cow_limit;
+    bool operator==(const Fold&) const = default;
+  } fold;
+
   struct Space {
     ByteCount keep_free_host = mebibytes(1024);
     ByteCount keep_free_device = mebibytes(16);
@@ -69,6 +102,8 @@ struct Config {
     LogLevel level = LogLevel::info;
     bool operator==(const Logging&) const = default;
   } log;
+
+  std::map<CapsuleId, CapsuleSettings> capsules;
 
   bool operator==(const Config&) const = default;
 };

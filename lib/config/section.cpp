@@ -73,6 +73,16 @@ void Section::pairs(const std::function<bool(const std::string&)>& valid, std::s
   }
 }
 
+void Section::sections(std::string_view expected,
+                       const std::function<bool(const std::string&, Section&)>& use) {
+  for (const auto& [key, value] : node_.entries) {
+    if (key.kind != YamlTree::Kind::scalar) continue;
+    Section within(value, full(key.text), mistakes_);
+    if (!use(key.text, within))
+      mistakes_.note(key.place, "a key of " + name_ + " must be " + std::string(expected));
+  }
+}
+
 void Section::refuse_others() {
   for (const auto& [key, value] : node_.entries)
     if (key.kind == YamlTree::Kind::scalar && known_.count(key.text) == 0)

@@ -42,22 +42,28 @@ class Section {
   /// A section within; empty keys allowed ("eject:").
   Section in(const std::string& key);
 
-  /// A scalar that `convert` turns into a T, or else a mistake: "<name> must be <expected>".
+  /// A scalar that `convert` turns into a T, or else a mistake: "<name> must be <expected>". Gives
+  /// whether there was a right one.
   template <class T, class F>
-  void scalar(const std::string& key, T& out, std::string_view expected, F convert) {
+  bool scalar(const std::string& key, T& out, std::string_view expected, F convert) {
     const auto* value = find(key);
-    if (value == nullptr) return;
+    if (value == nullptr) return false;
     std::optional<T> made;
     if (value->kind == YamlTree::Kind::scalar) made = convert(value->text);
     if (made)
       out = std::move(*made);
     else
       wrong(*value, key, expected);
+    return made.has_value();
   }
 
   /// All pairs of scalars that `valid` accepts, whatever their keys.
   void pairs(const std::function<bool(const std::string&)>& valid, std::string_view expected,
              const std::function<void(std::string, std::string)>& use);
+
+  /// All sections within, whatever their keys; `use` gives false for a key that is wrong.
+  void sections(std::string_view expected,
+                const std::function<bool(const std::string&, Section&)>& use);
 
   /// Notes the keys that nobody asked for. Call it last.
   void refuse_others();

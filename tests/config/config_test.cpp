@@ -54,6 +54,11 @@ eject: {power_off: false, deadline: 90s}
 space: {keep_free_host: 2GiB, keep_free_device: 0B}
 compression: {level: 19, threads: 3}
 log: {level: debug}
+merge: {layers: 2, size: 1GiB, rate: 4MiB}
+fold: {cow_limit: 10%}
+capsules:
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10: {cow_limit: 2GiB, home: true}
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a11:
 )",
                                    "satchel.yaml");
   if (!parsed) FAIL(to_string(parsed.error()));
@@ -72,6 +77,40 @@ log: {level: debug}
   CHECK(parsed->compression.level == 19);
   CHECK(parsed->compression.threads == 3);
   CHECK(parsed->log.level == LogLevel::debug);
+  CHECK(parsed->merge == Config::Merge{2, mebibytes(1024), mebibytes(4)});
+  CHECK(parsed->fold.cow_limit == CowLimit{CowLimit::Of::images, 10});
+  const auto capsule = [&](const char* id) {
+    return parsed->capsules.at(CapsuleId(*Uuid::parse(id)));
+  };
+  CHECK(parsed->capsules.size() == 2);
+  CHECK(capsule("7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10") ==
+        CapsuleSettings{CowLimit{CowLimit::Of::bytes, 2ULL << 30}, Home::yes});
+  CHECK(capsule("7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a11") == CapsuleSettings{});
+}
+
+TEST_CASE("a capsule's settings are told apart by its UUID, and their mistakes have their places") {
+  const auto found = mistakes_in(R"(fold: {cow_limit: 101%}
+capsules:
+  traveller:
+    home: true
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10:
+    cow_limit: much
+    home: perhaps
+    colour: red
+)");
+  const Mistakes expected = {
+      {"satchel.yaml, line 1, column 19",
+       "fold.cow_limit must be a share as in 25%, up to 100%, or a size as in 2GiB, not \"101%\""},
+      {"satchel.yaml, line 3, column 3", "a key of capsules must be a capsule's UUID"},
+      {"satchel.yaml, line 6, column 16",
+       "capsules.7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10.cow_limit must be a share as in 25%, up to "
+       "100%, or a size as in 2GiB, not \"much\""},
+      {"satchel.yaml, line 7, column 11",
+       "capsules.7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10.home must be true or false, not \"perhaps\""},
+      {"satchel.yaml, line 8, column 5",
+       "unknown key capsules.7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10.colour"},
+  };
+  CHECK(found == expected);
 }
 
 TEST_CASE("all mistakes are told at once, each with its line and column") {
