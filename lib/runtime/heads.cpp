@@ -39,12 +39,12 @@ format::Head next_head(const format::Head& before, const Author& by, std::string
   return next;
 }
 
-format::Head first_head(CapsuleId capsule, std::string name, const Author& by) {
+format::Head first_head(CapsuleId capsule, std::string name, const Author& by, std::string what) {
   format::Head head;
   head.capsule = capsule;
   head.name = std::move(name);
   head.generation = generation_after(Sequence(1), std::nullopt, by);
-  head.history.push_back(format::Past{head.generation, "pack"});
+  head.history.push_back(format::Past{head.generation, std::move(what)});
   return head;
 }
 

@@ -25,8 +25,8 @@ Author author(const Parts& parts);
 /// The head after `before`: the same objects and description, a new generation by this author,
 /// checked in, one more line of history.
 format::Head next_head(const format::Head& before, const Author& by, std::string what);
-/// The first head of a capsule: no objects, disks or machine yet.
-format::Head first_head(CapsuleId capsule, std::string name, const Author& by);
+/// The first head of a capsule: no objects, disks or machine yet. `what` made it: "pack".
+format::Head first_head(CapsuleId capsule, std::string name, const Author& by, std::string what);
 
 /// Adds an object, in its place by path.
 void add_object(format::Head& head, format::Object object);

@@ -1,15 +1,12 @@
 #include "runtime/jobs/pack.hpp"
 
-#include <algorithm>
 #include <exception>
-#include <filesystem>
 
 #include "base/fault.hpp"
 #include "disk/host_chain.hpp"
 #include "disk/qemu_img.hpp"
 #include "machine/reading.hpp"
-#include "runtime/heads.hpp"
-#include "runtime/jobs/preflight.hpp"
+#include "runtime/jobs/new_capsule.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/undo.hpp"
 
@@ -17,18 +14,10 @@ namespace satchel {
 
 namespace {
 
-/// One disk of the machine: what is copied, and where to.
-struct SourceDisk {
-  std::string target;
-  std::vector<disk::SourceFile> chain;  ///< top first
-  ByteCount virtual_size;
-  ByteCount flat_size;
-};
-
 struct Source {
   DomainXml domain;
   machine::Reading reading;
-  std::vector<SourceDisk> disks;
+  std::vector<NewDisk> disks;
 
   bool is_alive() const { return !domain.live.empty(); }
 };
@@ -60,38 +49,19 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
 }
 
 /// Looks at the files of disks and firmware. Files lane.
-std::vector<SourceDisk> measure(machine::Reading& reading) {
+std::vector<NewDisk> measure(machine::Reading& reading) {
   machine::measure_firmware(reading);
-  std::vector<SourceDisk> out;
+  std::vector<NewDisk> out;
   for (const auto& disk : reading.disks) {
-    SourceDisk source{disk.target, {{disk.path, disk.format}}, {}, {}};
+    NewDisk copy{disk.target, {{disk.path, disk.format}}, {}, {}};
     if (disk.chain == machine::DiskSource::Chain::unknown)
-      source.chain = disk::host_chain(source.chain.front());
-    for (const auto& below : disk.backing) source.chain.push_back({below.path, below.format});
-    source.virtual_size = disk::virtual_size(source.chain.front());
-    source.flat_size = disk::size_when_flat(source.chain);
-    out.push_back(std::move(source));
+      copy.source = disk::host_chain(copy.source.front());
+    for (const auto& below : disk.backing) copy.source.push_back({below.path, below.format});
+    copy.virtual_size = disk::virtual_size(copy.source.front());
+    copy.image_size = disk::size_when_flat(copy.source);
+    out.push_back(std::move(copy));
   }
   return out;
-}
-
-void check_room(const Parts& parts, const format::Room& room, const Source& source) {
-  ByteCount needed = parts.config.space.keep_free_device;
-  for (const auto& disk : source.disks) {
-    needed = needed + disk.flat_size;
-    if (disk.flat_size > room.largest_file)
-      throw Fault(Remedy::other_device,
-                  Fault::Text{"pack", source.domain.entry.name,
-                              "disk " + disk.target + " needs a file of " +
-                                  to_string(disk.flat_size) + ", more than this filesystem holds",
-                              "Use a device formatted with ext4 or exFAT (satchelctl format)."});
-  }
-  if (needed > room.free)
-    throw Fault(Remedy::free_space,
-                Fault::Text{"pack", source.domain.entry.name,
-                            "the device has " + to_string(room.free) + " free and " +
-                                to_string(needed) + " are needed",
-                            "Free some space on the device, or use a larger one."});
 }
 
 /// The session of a guest that goes on running during and after the pack.
@@ -117,43 +87,6 @@ Session plan_session(const Parts& parts, const PackOrder& order, const Source& s
   return plan;
 }
 
-/// Image and COW file of one disk. Files lane.
-void copy_disk(format::CapsuleDirectory& capsule, format::Head& head, const SourceDisk& source,
-               Meter& meter, std::stop_token stop) {
-  const auto image = source.target + "/image.qcow2";
-  const auto cow = source.target + "/cow.qcow2";
-  disk::flatten(source.chain, capsule.path_for_child(image),
-                meter.begin("copying disk " + source.target), stop);
-  add_object(head,
-             capsule.adopt_object(image, meter.begin("reading back disk " + source.target), stop));
-  disk::create_overlay(
-      disk::NewOverlay{capsule.path_for_child(cow), source.virtual_size, "image.qcow2"});
-  add_object(head, capsule.adopt_object(cow, {}, stop));
-  head.disks.push_back({source.target, source.virtual_size, {image, cow}});
-}
-
-struct Packing {
-  format::CapsuleDirectory capsule;
-  format::Head head;
-};
-
-/// Copies and commits. Files lane.
-format::SignedHead copy_and_commit(const Parts& parts, Packing& packing, const Source& source,
-                                   const std::optional<Session>& session, Meter& meter,
-                                   std::stop_token stop) {
-  for (const auto& disk : source.disks) copy_disk(packing.capsule, packing.head, disk, meter, stop);
-  if (source.reading.nvram_path) {
-    packing.head.nvram = "state/1.nvram";
-    add_object(packing.head,
-               store_file(packing.capsule, *source.reading.nvram_path, *packing.head.nvram));
-  }
-  if (session)
-    packing.head.checked_out = format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
-                                                  session->session, parts.now()};
-  meter.name("committing");
-  return packing.capsule.commit(packing.head, parts.key);
-}
-
 /// Puts overlays over the disks of the running guest.
 Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& source,
                             Undo& undo) {
@@ -176,6 +109,18 @@ Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& 
   co_return session;
 }
 
+NewCapsule new_capsule(const PackOrder& order, const Source& source) {
+  NewCapsule out;
+  out.stick = order.stick;
+  out.capsule = order.capsule;
+  out.name = name_of(order, source);
+  out.deed = "pack";
+  out.machine_json = machine::write_json(source.reading.machine);
+  out.disks = source.disks;
+  if (source.reading.nvram_path) out.nvram = *source.reading.nvram_path;
+  return out;
+}
+
 /// A machine that has a session is a capsule already: a second one would share its guest. Files
 /// lane.
 void refuse_capsule(const Parts& parts, const Source& source) {
@@ -188,32 +133,21 @@ void refuse_capsule(const Parts& parts, const Source& source) {
 }
 
 Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContext job, Undo& undo) {
-  auto measuring = offload(parts.lanes.files, [&] {
-    source.disks = measure(source.reading);
-    auto capsule = format::CapsuleDirectory::create(order.stick->root()->get(), order.capsule);
-    auto head = first_head(order.capsule, name_of(order, source), author(parts));
-    head.machine_json = machine::write_json(source.reading.machine);
-    return std::make_unique<Packing>(Packing{std::move(capsule), std::move(head)});
-  });
-  undo.note("remove the unfinished capsule", [&parts, stick = order.stick, id = order.capsule] {
-    return offload(parts.lanes.files,
-                   [stick, id] { format::CapsuleDirectory::remove(stick->root()->get(), id); });
-  });
-  auto packing = co_await std::move(measuring);
-  check_room(parts, packing->capsule.room(), source);
-  ByteCount total;
-  for (const auto& disk : source.disks) total = total + disk.virtual_size + disk.flat_size;
-  job.meter->expect(total);
+  auto measuring = offload(parts.lanes.files, [&] { source.disks = measure(source.reading); });
+  co_await std::move(measuring);
+  const auto capsule = new_capsule(order, source);
+  auto beginning = begin_capsule(parts, capsule, job, undo);
+  const auto unfinished = co_await std::move(beginning);
 
   Packed result;
+  std::optional<SessionId> holder;
   if (source.is_alive()) {
-    auto beginning = begin_session(parts, order, source, undo);
-    result.session = co_await std::move(beginning);
+    auto covering = begin_session(parts, order, source, undo);
+    result.session = co_await std::move(covering);
+    holder = result.session->session;
   }
-  auto copying = offload(parts.lanes.files, [&] {
-    return copy_and_commit(parts, *packing, source, result.session, *job.meter, job.stop);
-  });
-  result.head = co_await std::move(copying);
+  auto finishing = finish_capsule(parts, capsule, *unfinished, holder, job);
+  result.head = co_await std::move(finishing);
   auto remembering = offload(
       parts.lanes.files, [&] { remember_packed(parts, order.capsule, source.domain.entry.id); });
   co_await std::move(remembering);
