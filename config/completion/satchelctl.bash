@@ -1,4 +1,6 @@
 # Completion of satchelctl for bash. Names come from the running daemon; without one there are none.
+# Names of capsules come from devices, so from anywhere: they are compared and quoted, and never given
+# to compgen -W, which would run what they hold.
 
 _satchelctl_names() {
   # $1: capsules or devices. One name a line, through JSON, for names may hold blanks.
@@ -12,42 +14,50 @@ _satchelctl_machines() {
   virsh --quiet list --all --name 2>/dev/null | grep .
 }
 
+_satchelctl_candidates() {
+  # $1: the command so far, $2: how many arguments it has. One candidate a line.
+  case $1 in
+    "") printf '%s\n' status list show monitor doctor pack launch eject checkpoint format ;;
+    list) printf '%s\n' capsules devices jobs ;;
+    show | eject) _satchelctl_names capsules; _satchelctl_names devices ;;
+    launch | checkpoint) _satchelctl_names capsules ;;
+    pack) if (($2 == 0)); then _satchelctl_machines; else _satchelctl_names devices; fi ;;
+    format) lsblk --noheadings --list --paths --output NAME 2>/dev/null ;;
+  esac
+}
+
+_satchelctl_options() {
+  local options=(--json --help)
+  case $1 in
+    "") options+=(--version) ;;
+    doctor) options+=(--measure) ;;
+    pack) options+=(--name) ;;
+    launch) options+=(--take-over --start-fresh) ;;
+    eject) options+=(--all) ;;
+    format) options+=(--fs --label --yes) ;;
+  esac
+  printf '%s\n' "${options[@]}"
+}
+
 _satchelctl() {
-  local commands="status list show monitor doctor pack launch eject checkpoint format"
-  local word=${COMP_WORDS[COMP_CWORD]} command="" i position=0
+  local word=${COMP_WORDS[COMP_CWORD]} command="" i position=0 line
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       -*) ;;
       *) if [[ -z $command ]]; then command=${COMP_WORDS[i]}; else position=$((position + 1)); fi ;;
     esac
   done
+  word=${word//\\/} # as it was typed: "odd\ b"
+  word=${word#[\"\']}
 
-  local options="--json --help" candidates=""
-  case $command in
-    "") options="--json --help --version" candidates=$commands ;;
-    list) candidates="capsules devices jobs" ;;
-    show) candidates="$(_satchelctl_names capsules) $(_satchelctl_names devices)" ;;
-    doctor) options+=" --measure" ;;
-    pack)
-      options+=" --name"
-      if ((position == 0)); then candidates=$(_satchelctl_machines); else
-        candidates=$(_satchelctl_names devices)
-      fi
-      ;;
-    launch) options+=" --take-over --start-fresh" candidates=$(_satchelctl_names capsules) ;;
-    eject)
-      options+=" --all"
-      candidates="$(_satchelctl_names capsules) $(_satchelctl_names devices)"
-      ;;
-    checkpoint) candidates=$(_satchelctl_names capsules) ;;
-    format)
-      options+=" --fs --label --yes"
-      candidates=$(lsblk --noheadings --list --paths --output NAME 2>/dev/null)
-      ;;
-  esac
-  [[ $word == -* ]] && candidates=$options
-  local IFS=$' \n'
-  mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$word")
+  COMPREPLY=()
+  while IFS= read -r line; do
+    [[ $line == "$word"* ]] || continue
+    printf -v line '%q' "$line"
+    COMPREPLY+=("$line")
+  done < <(if [[ $word == -* ]]; then _satchelctl_options "$command"; else
+    _satchelctl_candidates "$command" "$position"
+  fi)
 }
 
 complete -F _satchelctl satchelctl
