@@ -38,4 +38,12 @@ struct Expected {
 /// as expected, tables within the file.
 Mistakes check_qcow2(int fd, const Expected& expected);
 
+/// Makes a qcow2 file's header name this backing file, of format qcow2, in place and with nothing
+/// else changed; writes nothing where it does already. For the file right above the ones that a
+/// live commit merged, which QEMU leaves with a path of the host: what goes to a device names its
+/// plain neighbour. `name` has 1 to 255 bytes. Nobody else may have the file open; what is written
+/// is not durable. Throws Fault when the file is no sound qcow2 file with a backing file, or the
+/// header's cluster has no room for the name.
+void set_backing(int fd, const std::string& name);
+
 }  // namespace satchel::disk

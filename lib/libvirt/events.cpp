@@ -74,6 +74,19 @@ std::optional<GuestEvent> guest_event(DomainId id, int event, int detail) {
   }
 }
 
+std::optional<BlockJobEnd> block_job_end(int status) {
+  switch (status) {
+    case VIR_DOMAIN_BLOCK_JOB_COMPLETED:
+      return BlockJobEnd::completed;
+    case VIR_DOMAIN_BLOCK_JOB_FAILED:
+      return BlockJobEnd::failed;
+    case VIR_DOMAIN_BLOCK_JOB_CANCELED:
+      return BlockJobEnd::cancelled;
+    default:
+      return std::nullopt;
+  }
+}
+
 GuestState guest_state(int state, int reason) {
   switch (state) {
     case VIR_DOMAIN_PAUSED:

@@ -50,6 +50,7 @@ struct Link::Connection {
   virConnectPtr handle = nullptr;
   int lifecycle = -1;
   int io_error = -1;
+  int block_job = -1;
 
   using Opaque = std::shared_ptr<Mouth>;
   static Opaque& mouth(void* opaque) { return *static_cast<Opaque*>(opaque); }
@@ -74,6 +75,16 @@ struct Link::Connection {
     });
   }
 
+  static void on_block_job(virConnectPtr, virDomainPtr domain, const char* disk, int, int status,
+                           void* opaque) {
+    const auto end = block_job_end(status);
+    if (!end || !disk) return;
+    auto& to = mouth(opaque);
+    to->say(to, [id = id_of(domain), target = std::string(disk), end = *end](Link& link) {
+      link.deliver_end(id, target, end);
+    });
+  }
+
   static void on_close(virConnectPtr, int, void* opaque) {
     auto& to = mouth(opaque);
     to->say(to, [](Link& link) { link.lost(); });
@@ -92,7 +103,10 @@ struct Link::Connection {
     io_error = virConnectDomainEventRegisterAny(
         handle, nullptr, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON,
         VIR_DOMAIN_EVENT_CALLBACK(&on_io_error), new Opaque(to), &forget);
-    if (lifecycle < 0 || io_error < 0) {
+    block_job = virConnectDomainEventRegisterAny(handle, nullptr, VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2,
+                                                 VIR_DOMAIN_EVENT_CALLBACK(&on_block_job),
+                                                 new Opaque(to), &forget);
+    if (lifecycle < 0 || io_error < 0 || block_job < 0) {
       auto fault = libvirt_fault("hear of machines from", uri);
       leave();
       throw fault;
@@ -106,6 +120,7 @@ struct Link::Connection {
     virConnectUnregisterCloseCallback(handle, &on_close);
     if (lifecycle >= 0) virConnectDomainEventDeregisterAny(handle, lifecycle);
     if (io_error >= 0) virConnectDomainEventDeregisterAny(handle, io_error);
+    if (block_job >= 0) virConnectDomainEventDeregisterAny(handle, block_job);
     virConnectClose(handle);
     handle = nullptr;
   }
@@ -152,6 +167,14 @@ void Link::watch(DomainId id, std::function<void(GuestEvent)> watcher) {
     watchers_.erase(id);
 }
 
+void Link::watch_block_jobs(DomainId id, const std::string& target,
+                            std::function<void(BlockJobEnd)> watcher) {
+  if (watcher)
+    job_watchers_[{id, target}] = std::move(watcher);
+  else
+    job_watchers_.erase({id, target});
+}
+
 void Link::close() {
   {
     std::lock_guard lock(mouth_->guard);
@@ -174,6 +197,13 @@ void Link::deliver(GuestEvent event) {
 }
 
 void Link::note_io_error(DomainId id, std::string reason) { io_errors_[id] = std::move(reason); }
+
+void Link::deliver_end(DomainId id, const std::string& target, BlockJobEnd end) {
+  const auto watcher = job_watchers_.find({id, target});
+  if (watcher == job_watchers_.end()) return;
+  const auto tell = watcher->second;
+  tell(end);
+}
 
 void Link::lost() {
   if (!up_) return;

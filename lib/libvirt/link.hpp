@@ -6,16 +6,20 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "async/lanes.hpp"
 #include "libvirt/handles.hpp"
 #include "ports/hypervisor.hpp"
 
 namespace satchel {
+
+enum class BlockJobEnd { completed, failed, cancelled };
 
 class Link : public std::enable_shared_from_this<Link> {
  public:
@@ -32,6 +36,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void listen_connection(std::function<void(bool)> on_change) { on_change_ = std::move(on_change); }
   /// This domain's events go to `watcher` instead of the listener; an empty one ends that.
   void watch(DomainId id, std::function<void(GuestEvent)> watcher);
+  /// How block jobs on this disk end; an empty one ends that.
+  void watch_block_jobs(DomainId id, const std::string& target,
+                        std::function<void(BlockJobEnd)> watcher);
   /// Nothing is told any more from here on.
   void close();
 
@@ -42,6 +49,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::shared_ptr<virConnect> open();
   void deliver(GuestEvent event);
   void note_io_error(DomainId id, std::string reason);
+  void deliver_end(DomainId id, const std::string& target, BlockJobEnd end);
   void lost();
   void regained();
   Task<void> reconnect();
@@ -60,6 +68,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::function<void(bool)> on_change_;
   std::unordered_map<DomainId, std::function<void(GuestEvent)>> watchers_;
   std::unordered_map<DomainId, std::string> io_errors_;
+  std::map<std::pair<DomainId, std::string>, std::function<void(BlockJobEnd)>> job_watchers_;
   std::weak_ptr<boost::asio::steady_timer> pause_;
   bool up_ = true;
 };

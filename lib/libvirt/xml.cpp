@@ -104,6 +104,37 @@ std::optional<std::string> file_below(const std::string& domain_xml, const std::
   return target + "[" + index.value() + "]";
 }
 
+std::vector<std::string> disk_targets(const std::string& domain_xml) {
+  std::vector<std::string> targets;
+  pugi::xml_document domain;
+  if (!domain.load_string(domain_xml.c_str())) return targets;
+  for (const auto& disk : domain.child("domain").child("devices").children("disk"))
+    targets.push_back(disk.child("target").attribute("dev").value());
+  return targets;
+}
+
+Result<CommitNames> commit_names(const std::string& domain_xml, const LayerCommit& commit) {
+  pugi::xml_document domain;
+  if (auto parsed = domain.load_string(domain_xml.c_str()); !parsed)
+    return mistake("domain", parsed.description());
+  const auto disk = disk_of(domain, commit.target);
+  if (!disk) return mistake("disk " + commit.target, "there is no such disk");
+  CommitNames names;
+  for (auto level = disk.child("backingStore"); level; level = level.child("backingStore")) {
+    const std::string file = level.child("source").attribute("file").value();
+    const auto name = commit.target + "[" + level.attribute("index").value() + "]";
+    if (file == commit.top && names.top.empty())
+      names.top = name;
+    else if (file == commit.base && !names.top.empty() && names.base.empty())
+      names.base = name;
+  }
+  if (names.top.empty())
+    return mistake("disk " + commit.target, commit.top + " is not below its topmost file");
+  if (names.base.empty())
+    return mistake("disk " + commit.target, commit.base + " is not below " + commit.top);
+  return names;
+}
+
 std::string probe_xml(DomainId id, Accelerator accelerator) {
   const auto uuid = id.value.str();
   // As real guests use it: there are hosts on which a plain CPU runs and the host's own kills QEMU.

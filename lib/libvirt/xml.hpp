@@ -34,6 +34,18 @@ Mirror mirror_of(const std::string& domain_xml, const std::string& target);
 /// when there is no such disk or no such file.
 std::optional<std::string> file_below(const std::string& domain_xml, const std::string& target);
 
+/// The disks' targets of a domain, in its order.
+std::vector<std::string> disk_targets(const std::string& domain_xml);
+
+/// libvirt's names ("vda[3]") for the files that a commit goes between, found by their paths in a
+/// live domain's disk. A mistake when they are not there, top is the disk's topmost file, or base
+/// is not below top.
+struct CommitNames {
+  std::string base;
+  std::string top;
+};
+Result<CommitNames> commit_names(const std::string& domain_xml, const LayerCommit& commit);
+
 /// A guest of 32 MiB without any disk whose firmware finds nothing to boot and resets at once,
 /// which ends it: a guest that ended like that has executed code.
 inline constexpr std::string_view probe_prefix = "satchel-probe-";

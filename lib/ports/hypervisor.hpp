@@ -4,14 +4,17 @@
 // there; all throw Fault.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "async/lanes.hpp"
 #include "base/handle.hpp"
 #include "base/ids.hpp"
+#include "base/progress.hpp"
 
 namespace satchel {
 
@@ -73,6 +76,15 @@ struct LentFiles {
   std::vector<UniqueFd> descriptors;
 };
 
+/// Which files of a live guest's disk are merged into the one below them: those above `base` up to
+/// and with `top`. Both are named by the paths that the live XML shows (nothing need be there).
+struct LayerCommit {
+  std::string target;                  ///< "vda"
+  std::string base;                    ///< has a writable descriptor in its group, see lend()
+  std::string top;                     ///< never the disk's topmost file, which the guest writes to
+  std::uint64_t bytes_per_second = 0;  ///< 0: no limit
+};
+
 class Hypervisor {
  public:
   virtual ~Hypervisor() = default;
@@ -96,7 +108,8 @@ class Hypervisor {
   virtual Task<void> undefine(DomainId id) = 0;
 
   /// Gives the files for the fdgroups of a defined domain; they are used up by its next start or
-  /// restore, whether that succeeds or not. A group without descriptors is taken back.
+  /// restore, whether that succeeds or not. A group without descriptors is taken back. A file that
+  /// a commit_layers() is to write to needs two descriptors in its group, the read-only one first.
   virtual Task<void> lend(DomainId id, std::vector<LentFiles> files) = 0;
   /// Starts a defined domain from its disks, with `xml` as its live description.
   virtual Task<void> start(DomainId id, std::string xml) = 0;
@@ -122,6 +135,20 @@ class Hypervisor {
   /// shallow block commit with an explicit base, then pivot), so that the guest runs on that file
   /// again and the overlay may be removed. Used when a pack fails.
   virtual Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) = 0;
+
+  /// Merges chain files of a running or paused guest that stay below its topmost file, and returns
+  /// when base holds all of them and the live chain is shorter; none of the merged files is open
+  /// any more. What is in base is as durable as what a guest writes: whoever goes on to tell
+  /// somebody fsyncs it. The header of the file above `top` names another file then, see
+  /// disk::set_backing(). A stop, or any failure, leaves the chain complete as it was: call it
+  /// again any time. While it runs, nothing else that changes the guest's disks may begin, a save
+  /// included: those are refused. Progress is told on the loop thread.
+  virtual Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,
+                                   std::stop_token stop) = 0;
+  /// Ends what an earlier process left at work on the guest's disks (a commit, a pack's overlay),
+  /// and returns when all of it is gone: the guest can be saved right after. Chains stay complete.
+  /// No error when there is nothing, nor for a guest that is off or gone.
+  virtual Task<void> abort_block_jobs(DomainId id) = 0;
 
   /// Sets the guest's clock from the host's through the guest agent; false when it has no agent.
   virtual Task<bool> set_guest_time(DomainId id) = 0;

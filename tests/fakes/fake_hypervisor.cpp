@@ -127,6 +127,7 @@ void FakeHypervisor::activate(DomainId id, const std::string& xml, const char* d
 void FakeHypervisor::deactivate(DomainId id) {
   auto& machine = machines_.at(id);
   if (machine.aborted) *machine.aborted = true;
+  if (machine.block_job) std::exchange(machine.block_job, nullptr)->abort();
   machine.live.clear();
   machine.state = GuestState::shut_off;
   machine.overlays.clear();
@@ -271,7 +272,8 @@ Task<void> FakeHypervisor::destroy(DomainId id) {
 Task<void> FakeHypervisor::save(DomainId id, std::string path) {
   enter(Call::save, id.value.str());
   auto& machine = active(id, "save");
-  if (machine.aborted) throw refusal("save", machine.name, "another job is active");
+  if (machine.aborted || machine.block_job)
+    throw refusal("save", machine.name, "another job is active");
   const auto before = machine.state;
   const auto aborted = std::make_shared<std::atomic<bool>>(false);
   machine.aborted = aborted;

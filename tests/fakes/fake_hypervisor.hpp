@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "base/fault.hpp"
@@ -40,6 +42,8 @@ class FakeHypervisor final : public Hypervisor {
     abort_job,
     overlay,
     merge,
+    commit,
+    abort_block_jobs,
     set_time
   };
 
@@ -51,6 +55,13 @@ class FakeHypervisor final : public Hypervisor {
   void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
   /// The next save stands still in the middle of its stream until it is aborted or turned away.
   void stall_save() { after_stream_ = AfterStream::never_come; }
+  /// Commits stand still at half of the way, until they are let go, stopped or aborted.
+  void hold_commits() { commits_held_ = true; }
+  void let_commits_go();
+  /// The next commit fails at half of the way; the chain is as it was.
+  void fail_commit_midway(Remedy remedy) { fail_midway_ = remedy; }
+  /// A block job of a daemon that is no more is at work on the guest's disk.
+  void leave_block_job(DomainId id);
   HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed
   std::set<Accelerator> usable{Accelerator::tcg};
   std::optional<std::string> cpu_is_short_of;  ///< what cpu_obstacle answers
@@ -72,6 +83,9 @@ class FakeHypervisor final : public Hypervisor {
   std::uint64_t counter(DomainId id) const;
   std::set<std::string> lent(DomainId id) const;  ///< groups not used up yet
   std::vector<std::string> overlays(DomainId id, const std::string& target) const;
+  bool has_block_job(DomainId id) const;
+  /// The disk's files as the live description shows them, topmost first.
+  std::vector<std::string> chain(DomainId id, const std::string& target) const;
 
   Task<std::vector<DomainEntry>> domains() override;
   Task<std::optional<DomainXml>> describe(std::string name_or_id) override;
@@ -92,11 +106,24 @@ class FakeHypervisor final : public Hypervisor {
   Task<void> abort_job(DomainId id) override;
   Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) override;
   Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) override;
+  Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,
+                           std::stop_token stop) override;
+  Task<void> abort_block_jobs(DomainId id) override;
   Task<bool> set_guest_time(DomainId id) override;
   void listen(std::function<void(GuestEvent)> on_event) override;
   void listen_connection(std::function<void(bool up)> on_change) override;
 
  private:
+  struct BlockJob {
+    explicit BlockJob(const boost::asio::any_io_executor& loop)
+        : change(loop, boost::asio::steady_timer::time_point::max()) {}
+    void abort() {
+      aborted = true;
+      change.cancel();
+    }
+    boost::asio::steady_timer change;  ///< cancelled whenever the job should look again
+    bool aborted = false;
+  };
   struct Machine {
     std::string name;
     std::string inactive;  ///< empty: transient
@@ -107,6 +134,7 @@ class FakeHypervisor final : public Hypervisor {
     std::map<std::string, std::vector<std::string>> overlays;
     /// Set while a save streams; true ends it.
     std::shared_ptr<std::atomic<bool>> aborted;
+    std::shared_ptr<BlockJob> block_job;
   };
 
   void enter(Call call, const std::string& object);
@@ -117,6 +145,7 @@ class FakeHypervisor final : public Hypervisor {
   void tell(DomainId id, GuestEvent::What what, std::string detail = {});
   DomainEntry entry(DomainId id, const Machine& machine) const;
   std::string live_xml(const Machine& machine) const;
+  Task<void> wait_midway(std::shared_ptr<BlockJob> job);
 
   boost::asio::any_io_executor loop_;
   Lanes& lanes_;
@@ -124,6 +153,8 @@ class FakeHypervisor final : public Hypervisor {
   std::map<Call, int> counts_;
   std::map<Call, std::map<int, Remedy>> failures_;  ///< by the number of the call
   AfterStream after_stream_ = AfterStream::finish;  ///< of the next save
+  bool commits_held_ = false;
+  std::optional<Remedy> fail_midway_;  ///< of the next commit
   bool connected_ = true;
   std::function<void(GuestEvent)> on_event_;
   std::function<void(bool)> on_change_;

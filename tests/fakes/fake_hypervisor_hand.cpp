@@ -31,6 +31,9 @@ void FakeHypervisor::lose_connection() {
   connected_ = false;
   // libvirt takes back what a connection lent.
   for (auto& [id, machine] : machines_) machine.lent.clear();
+  // Whoever waits for a block job learns nothing of it any more; the job itself goes on.
+  for (auto& [id, machine] : machines_)
+    if (machine.block_job) machine.block_job->change.cancel();
   boost::asio::post(loop_, [this] {
     if (on_change_) on_change_(false);
   });
