@@ -52,9 +52,7 @@ char sign(Mark mark) {
 
 bool Report::nothing_to_do() const {
   const Counts& c = counts;
-  return c.added + c.updated + c.restamped + c.trashed + c.conflicts + c.brought_back + c.kept +
-             c.skipped ==
-         0;
+  return c.added + c.updated + c.restamped + c.trashed + c.conflicts + c.brought_back + c.kept == 0;
 }
 
 std::string summary(const Report& report) {
@@ -71,11 +69,11 @@ std::string summary(const Report& report) {
                          Part{c.brought_back, "brought back"},
                          Part{c.kept, "kept though deleted in the guest"},
                          Part{c.skipped, "not carried"}};
-  std::string out;
+  std::string out = report.nothing_to_do() ? "nothing to do" : "";
   for (const Part& part : parts)
     if (part.count > 0)
       out += (out.empty() ? "" : ", ") + std::to_string(part.count) + " " + part.text;
-  return out.empty() ? "nothing to do" : out;
+  return out;
 }
 
 std::string shown(std::string_view path) {

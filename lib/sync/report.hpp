@@ -56,6 +56,7 @@ struct Report {
   Counts counts;
   std::vector<Line> lines;  ///< in the order of the tree
   Durations durations;
+  /// Nothing came, nothing went: things that can't be carried don't count.
   bool nothing_to_do() const;
 };
 
