@@ -51,7 +51,11 @@ std::optional<Seed> read_seed(const std::filesystem::path& file) {
                     line.back() == '\n' &&
                     from_hex(line.substr(file_start.size(), 2 * seed_size), seed);
   sodium_memzero(text.data(), text.size());
-  if (!good) throw not_a_key(file, "it does not hold a key");
+  if (!good)
+    throw not_a_key(file, n == static_cast<ssize_t>(file_size)
+                              ? "it does not hold a key"
+                              : "it does not have the length of a key, " +
+                                    std::to_string(file_size) + " bytes, but " + std::to_string(n));
   return seed;
 }
 

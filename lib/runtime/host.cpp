@@ -98,6 +98,23 @@ Task<void> Host::note_hypervisor() {
   changed();
 }
 
+Task<std::optional<DomainEntry>> Host::wake(DomainEntry guest) {
+  if (guest.state != GuestState::paused) co_return guest;
+  std::optional<Fault> refused;
+  try {
+    auto resuming = parts_.hypervisor.resume(guest.id);
+    co_await std::move(resuming);
+  } catch (const Fault& failure) {
+    refused = failure;
+  }
+  // libvirt, which cleans up after the broken save as well, may have been faster.
+  auto finding = parts_.hypervisor.find(guest.id);
+  auto now = co_await std::move(finding);
+  if (refused && now && now->state == GuestState::paused)
+    parts_.log.warning(std::string(refused->what()) + "; the guest stays paused");
+  co_return now;
+}
+
 Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
   std::vector<FoundSession> found;
   auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
@@ -107,7 +124,7 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
                      "; left as it is, for a person to look at");
   for (auto& session : shelf.sessions) {
     auto finding = parts_.hypervisor.find(session.domain);
-    const auto guest = co_await std::move(finding);
+    auto guest = co_await std::move(finding);
     if (session.phase == Phase::packing) {
       parts_.log.warning("packing " + session.capsule_name +
                          " was interrupted; the machine goes back to its own disks");
@@ -122,16 +139,10 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
       continue;
     }
     if (is_alive(guest) && (session.save_image || session.phase == Phase::ejecting)) {
-      // The daemon was killed within the job that would have written this down. libvirt may have
-      // left the guest as it was in the middle of the save.
-      if (session.phase == Phase::ejecting && session.guest_was == GuestWas::running &&
-          guest->state == GuestState::paused) {
-        try {
-          auto resuming = parts_.hypervisor.resume(session.domain);
-          co_await std::move(resuming);
-        } catch (const Fault& failure) {
-          parts_.log.warning(std::string(failure.what()) + "; the guest stays paused");
-        }
+      // The daemon was killed within the job that would have written this down.
+      if (session.phase == Phase::ejecting && session.guest_was == GuestWas::running) {
+        auto waking = wake(std::move(*guest));
+        guest = co_await std::move(waking);
       }
       session.save_image.reset();
       session.phase = Phase::running;

@@ -64,6 +64,8 @@ class Host : public Commands {
   };
   /// The sessions in the journal; an interrupted pack is undone.
   Task<std::vector<FoundSession>> take_up_sessions();
+  /// Resumes a guest that an interrupted save left paused; gives it as it is then.
+  Task<std::optional<DomainEntry>> wake(DomainEntry guest);
   Task<void> note_hypervisor();
   Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);
