@@ -48,11 +48,15 @@ std::optional<std::string> plain_name(const std::string& text) {
   return is_plain_name(text) ? std::optional(text) : std::nullopt;
 }
 
-std::optional<std::string> address(const std::string& text) {
+/// Where a display listens: an address, or none for a socket.
+std::optional<std::optional<std::string>> display_place(const std::string& text) {
+  using Place = std::optional<std::string>;
+  if (text == "socket") return Place();
   in6_addr buffer{};
   const bool known = inet_pton(AF_INET, text.c_str(), &buffer) == 1 ||
                      inet_pton(AF_INET6, text.c_str(), &buffer) == 1;
-  return known ? std::optional(text) : std::nullopt;
+  if (!known) return std::nullopt;
+  return Place(text);
 }
 
 std::optional<std::string> libvirt_uri(const std::string& text) {
@@ -94,7 +98,7 @@ void read(Section& top, Config& out) {
   networks.refuse_others();
 
   auto display = top.in("display");
-  display.scalar("listen", out.display.listen, "an IPv4 or IPv6 address", address);
+  display.scalar("listen", out.display.listen, "socket, or an IPv4 or IPv6 address", display_place);
   display.refuse_others();
 
   auto eject = top.in("eject");

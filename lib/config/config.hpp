@@ -61,7 +61,9 @@ struct Config {
   } networks;
 
   struct Display {
-    std::string listen = "127.0.0.1";  ///< an IPv4 or IPv6 address
+    /// An IPv4 or IPv6 address; none: a Unix socket in a directory of libvirt's that is closed to
+    /// others.
+    std::optional<std::string> listen;
     bool operator==(const Display&) const = default;
   } display;
 

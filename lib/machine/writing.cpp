@@ -140,11 +140,15 @@ void write_graphics(pugi::xml_node devices, const HostPolicy& policy, bool spice
     if (std::string_view(type) == "spice" && !spice) continue;
     pugi::xml_node graphics = devices.append_child("graphics");
     set(graphics, "type", type);
+    pugi::xml_node listen = graphics.append_child("listen");
+    if (!policy.listen_address) {
+      set(listen, "type", "socket");
+      continue;
+    }
     set(graphics, "port", "-1");
     set(graphics, "autoport", "yes");
-    pugi::xml_node listen = graphics.append_child("listen");
     set(listen, "type", "address");
-    set(listen, "address", policy.listen_address);
+    set(listen, "address", *policy.listen_address);
   }
 }
 

@@ -69,7 +69,7 @@ capsules:
   CHECK(parsed->networks.map.at("lab") == "lab2");
   CHECK(parsed->networks.fallback == "nat");
   CHECK(parsed->networks.otherwise == Otherwise::link_down);
-  CHECK(parsed->display.listen == "::1");
+  CHECK(parsed->display.listen == std::optional<std::string>("::1"));
   CHECK(parsed->eject.power_off == PowerOff::no);
   CHECK(parsed->eject.deadline == 90s);
   CHECK(parsed->space.keep_free_host == mebibytes(2048));

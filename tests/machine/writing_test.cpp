@@ -104,6 +104,17 @@ TEST_CASE("the host's own values are written, and only those") {
   CHECK(has(xml, "<channel type=\"null\"><target type=\"virtio\" name=\"com.redhat.spice.0\""));
 }
 
+TEST_CASE("a display listens on no address unless the host's policy names one") {
+  const Reading reading = reading_of("kvm-desktop");
+  HostPolicy policy = policy_for(reading.machine);
+  policy.spice = Spice::offered;
+  const std::string xml =
+      squeezed(write_domain(reading.machine, policy, plan_for(reading, Start::boot)));
+  CHECK(has(xml, "<graphics type=\"vnc\"><listen type=\"socket\" /></graphics>"));
+  CHECK(has(xml, "<graphics type=\"spice\"><listen type=\"socket\" /></graphics>"));
+  CHECK_FALSE(has(xml, "address=\"127"));
+}
+
 TEST_CASE("the first serial port is logged without being emptied, the others say nothing") {
   const std::string xml = squeezed(written(reading_of("pc-everything")));
   CHECK(has(xml, "<source path=\"/var/lib/satchel/sessions/x/serial.log\" append=\"on\" />"));
