@@ -38,6 +38,27 @@ std::uint64_t number(std::string_view digits) {
   return end.ec == std::errc() ? value : 0;
 }
 
+/// The label as it is on the device: udev writes what is not plain as "\x20", and "_" for it in the
+/// property that rules match. What can't be shown stays as udev writes it.
+std::string label_of(udev_device* device) {
+  const auto encoded = property(device, "ID_FS_LABEL_ENC");
+  if (encoded.empty()) return property(device, "ID_FS_LABEL");
+  std::string out;
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    unsigned value = 0;
+    const auto* digits = encoded.data() + i + 2;
+    if (encoded.compare(i, 2, "\\x") == 0 && i + 4 <= encoded.size() &&
+        std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2 && value >= 0x20 &&
+        value < 0x7f) {
+      out += static_cast<char>(value);
+      i += 3;
+    } else {
+      out += encoded[i];
+    }
+  }
+  return out;
+}
+
 /// DISKSEQ of the device, or of the disk that a partition is on (older kernels tell only that).
 std::uint64_t disk_sequence(udev_device* device) {
   if (const auto own = number(property(device, "DISKSEQ"))) return own;
@@ -53,7 +74,7 @@ ToldPlugs::News read_news(udev_device* device) {
   news.action = text(udev_device_get_action(device));
   news.plug.node = text(udev_device_get_devnode(device));
   news.plug.sysfs = text(udev_device_get_syspath(device));
-  news.plug.label = property(device, "ID_FS_LABEL");
+  news.plug.label = label_of(device);
   news.plug.fs_uuid = property(device, "ID_FS_UUID");
   news.plug.fs_type = property(device, "ID_FS_TYPE");
   news.plug.disk_sequence = disk_sequence(device);

@@ -90,6 +90,21 @@ TEST_CASE("a card taken out of its reader is told as absent") {
   CHECK(stage.reaches([&] { return heard.present.empty(); }));
 }
 
+TEST_CASE("a label is told as it is on the device, not as udev writes it for rules") {
+  UmockdevStage stage;
+  tests::Heard heard;
+  stage.plugs().start(heard.listener());
+  const auto node = stage.insert("SATCHEL_2");
+  const auto told = [&](const char* encoded, const std::string& label) {
+    stage.set(node, "ID_FS_LABEL_ENC", encoded);
+    stage.uevent(node, "change");
+    return stage.reaches([&] { return heard.present[node].label == label; });
+  };
+  CHECK(told("SATCHEL\\x202", "SATCHEL 2"));
+  CHECK(told("SATCHEL\\x5c\\x41", "SATCHEL\\A"));
+  CHECK(told("SATCHEL\\x1b[2J\\x2", "SATCHEL\\x1b[2J\\x2"));
+}
+
 TEST_CASE("a bind event leaves a device as it is") {
   UmockdevStage stage;
   tests::Heard heard;
