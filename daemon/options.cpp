@@ -10,7 +10,9 @@ Parsed parse_options(int argc, char** argv, const std::filesystem::path& default
                "satcheld");
   std::string config = default_config.string();
   bool check = false;
-  app.add_option("--config", config, "Configuration file")->capture_default_str();
+  app.add_option("--config", config, "Configuration file")
+      ->capture_default_str()
+      ->check(CLI::ExistingFile);  // the default one need not exist
   app.add_flag("--check-config", check,
                "Check the configuration file, say what is wrong, and exit");
   app.set_version_flag("--version", "satcheld " SATCHEL_VERSION);
