@@ -80,8 +80,7 @@ void add_moving(CLI::App& app, Invocation& invocation) {
        [](Context& context, std::string word) { return checkpoint(context, word); });
 
   auto formatting = std::make_shared<FormatOptions>();
-  auto* format_command =
-      app.add_subcommand("format", "Make a filesystem for Satchel; destroys what is there");
+  auto* format_command = app.add_subcommand("format", "Make a filesystem; destroys what is there");
   format_command->add_option("NODE", formatting->node, "The block device, \"/dev/sdb1\"")
       ->required();
   format_command->add_option("--fs", formatting->fs_type, "The filesystem's type")
