@@ -1,11 +1,25 @@
 #include "run_job.hpp"
 
+#include <algorithm>
 #include <ostream>
 
 #include "json.hpp"
 #include "progress.hpp"
+#include "table.hpp"
 
 namespace satchel::cli {
+
+namespace {
+
+void say_lines(ProgressDisplay& display, const std::string& lines) {
+  for (std::size_t at = 0; at < lines.size();) {
+    const auto end = std::min(lines.find('\n', at), lines.size());
+    display.say("Left out: " + printable(lines.substr(at, end - at)));
+    at = end + 1;
+  }
+}
+
+}  // namespace
 
 Task<JobEnd> run_job(Context& context, std::string job, std::string begun) {
   ProgressDisplay display(context.out, context.screen);
@@ -17,7 +31,10 @@ Task<JobEnd> run_job(Context& context, std::string job, std::string begun) {
   }
   auto following = context.client.follow(std::move(job), std::move(follower));
   auto end = co_await std::move(following);
-  if (end.result == "done") co_return end;
+  if (end.result == "done") {
+    if (context.output == Output::people) say_lines(display, end.message);
+    co_return end;
+  }
   const auto code = exit_code_of_result(end.result);
   if (code == ExitCode::cancelled)
     throw Refusal(code, end.message.empty() ? "It was cancelled; nothing changed." : end.message);

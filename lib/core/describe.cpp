@@ -151,6 +151,11 @@ std::string next_step(const State& state) {
                 "administrator trust it.");
           },
           [&](const Ready& at) {
+            if (at.found.checked_out && at.found.checked_out->holder == Holder::this_host)
+              return std::string(
+                  "Launch it with take-over: it goes on from this generation. What that session "
+                  "did "
+                  "since is not on this computer any more.");
             if (at.found.checked_out)
               return std::string(
                   "Eject it there first, or launch it here with take-over and give "

@@ -11,6 +11,7 @@
 namespace satchel {
 
 using DomainHandle = Handle<virDomain, virDomainFree>;
+using NetworkHandle = Handle<virNetwork, virNetworkFree>;
 using SnapshotHandle = Handle<virDomainSnapshot, virDomainSnapshotFree>;
 using CText = Handle<char, std::free>;
 

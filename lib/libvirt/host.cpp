@@ -33,6 +33,19 @@ ByteCount available_memory() {
               Fault::Text{"read", "/proc/meminfo", "it has no line MemAvailable", {}});
 }
 
+/// The networks that are up. The embedded driver knows of none, nor does a host without libvirt's
+/// network driver: both refuse the question.
+std::vector<std::string> active_networks(virConnectPtr connection) {
+  std::vector<std::string> names;
+  virNetworkPtr* list = nullptr;
+  const int count = virConnectListAllNetworks(connection, &list, VIR_CONNECT_LIST_NETWORKS_ACTIVE);
+  if (count < 0) return names;
+  const std::vector<NetworkHandle> networks(list, list + count);
+  std::free(list);
+  for (const auto& network : networks) names.emplace_back(virNetworkGetName(network.get()));
+  return names;
+}
+
 HostAbility ask_ability(Link& link, Accelerator accelerator) {
   const auto connection = link.connection();
   const CText capabilities(virConnectGetCapabilities(connection.get()));
@@ -49,6 +62,7 @@ HostAbility ask_ability(Link& link, Accelerator accelerator) {
   ability->free_memory = available_memory();
   ability->libvirt_version = libvirt_version;
   ability->emulator_version = emulator_version;
+  ability->networks = active_networks(connection.get());
   return *ability;
 }
 

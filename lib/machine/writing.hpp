@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,12 @@ enum class Spice { absent, offered };
 struct HostPolicy {
   std::string emulator;
   Accelerator accelerator{};
-  std::map<std::string, std::string> networks;  ///< name where it came from -> libvirt network here
-  std::string default_network;                  ///< for all others; empty: none
+  /// Name where it came from -> libvirt network here; empty: there is none for it now.
+  std::map<std::string, std::string> networks;
+  std::string default_network;  ///< for all others; empty: none
   NetworkFallback otherwise = NetworkFallback::nat;
-  std::string listen_address = "127.0.0.1";
+  /// Of displays; none: a Unix socket that libvirt makes in the domain's own directory.
+  std::optional<std::string> listen_address;
   Spice spice = Spice::absent;
   std::vector<FirmwareFiles> firmware;  ///< as firmware_on_host() finds it
 };

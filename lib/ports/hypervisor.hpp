@@ -66,8 +66,9 @@ struct HostAbility {
   std::string host_cpu;                    ///< model name, for sentences
   std::vector<std::string> machine_types;  ///< canonical and alias names
   ByteCount free_memory;
-  std::uint64_t libvirt_version;   ///< 1000000*major + 1000*minor + micro
-  std::uint64_t emulator_version;  ///< the same
+  std::uint64_t libvirt_version;        ///< 1000000*major + 1000*minor + micro
+  std::uint64_t emulator_version;       ///< the same
+  std::vector<std::string> networks{};  ///< that a machine can be put on now
 };
 
 /// Descriptors that stand for the files of one disk source: `fdgroup='name'` in the XML.

@@ -49,13 +49,14 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
   if (!fault) {
     const auto unreadable = reason_of(*event);
     const auto* examining = std::get_if<core::Examining>(&state_);
-    const bool launch_wanted = examining && examining->wanted;
+    const bool more_wanted =
+        examining && (examining->wanted || examining->work.removal.has_value());
     deliver(std::move(*event));
     if (const auto device = core::device_of(state_)) around_.devices.look_at_space(*device);
     if (unreadable) {
       around_.board.end_failed(job.id, *unreadable);
-    } else if (const auto next = core::job_of(state_); launch_wanted && next && *next != job.id) {
-      // Who asked for the launch was given this job: it ends as the launch does.
+    } else if (const auto next = core::job_of(state_); more_wanted && next && *next != job.id) {
+      // Who asked for the launch or the eject was given this job: it ends as that does.
       auto waiting = around_.board.wait(*next);
       const auto end = co_await std::move(waiting);
       around_.board.end_like(job.id, end);

@@ -206,6 +206,22 @@ void CapsuleRunner::guest_changed(const GuestEvent& event) {
   }
 }
 
+void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
+  if (core::job_of(state_)) return;
+  switch (guest ? guest->state : GuestState::shut_off) {
+    case GuestState::running:
+      return deliver(core::GuestResumed{});
+    case GuestState::paused:
+      return deliver(core::GuestPaused{core::GuestPause::by_somebody});
+    case GuestState::paused_by_io_error:
+      return deliver(core::GuestPaused{core::GuestPause::by_error});
+    case GuestState::shut_off:
+      return deliver(core::GuestStopped{core::GuestEnd::by_itself});
+    case GuestState::crashed:
+      return deliver(core::GuestStopped{core::GuestEnd::crashed});
+  }
+}
+
 std::shared_ptr<Stick> CapsuleRunner::stick() const {
   const auto insertion = core::device_of(state_);
   auto out = insertion ? around_.devices.stick(*insertion) : nullptr;

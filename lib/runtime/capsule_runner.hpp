@@ -54,6 +54,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
               const std::optional<DomainEntry>& guest);
   /// libvirt's news of the domain; passed over while a job of ours is the likely cause.
   void guest_changed(const GuestEvent& event);
+  /// The guest as libvirt knows it now, where its news may have been missed.
+  void guest_found(const std::optional<DomainEntry>& guest);
 
  private:
   using Work = std::function<Task<core::Event>(JobContext)>;

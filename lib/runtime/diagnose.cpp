@@ -1,6 +1,5 @@
 // `doctor`: what this host needs, looked at one by one, each with what to do about it.
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +10,7 @@
 #include "base/fault.hpp"
 #include "base/handle.hpp"
 #include "runtime/host.hpp"
+#include "runtime/host_room.hpp"
 
 namespace satchel {
 
@@ -117,12 +117,13 @@ Task<Finding> polkit(Authority& authority) {
 }
 
 Finding host_space(const Parts& parts) {
-  struct statvfs about {};
-  if (::statvfs(parts.state_directory.c_str(), &about) != 0)
-    return {"host space", Verdict::bad,
-            fault_from_errno(errno, "look at", parts.state_directory.string()).what(),
+  ByteCount free;
+  try {
+    free = free_space(parts.state_directory);
+  } catch (const Fault& failure) {
+    return {"host space", Verdict::bad, failure.what(),
             "Make sure the directory exists (systemd makes it when the service starts)."};
-  const ByteCount free(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
+  }
   const auto found = parts.state_directory.string() + " has " + to_string(free) + " free.";
   if (free < parts.config.space.keep_free_host)
     return {"host space", Verdict::bad, found,

@@ -61,7 +61,8 @@ Host::Host(Parts& parts, std::string version)
                                          [this](const JobEnd& end) {
                                            refresh();
                                            if (listener_.job_ended) listener_.job_ended(end);
-                                         }}) {
+                                         }}),
+      room_(parts, HostRoom::Hooks{[this] { return view_.sessions > 0; }, [this] { changed(); }}) {
   view_.version = std::move(version);
   view_.host_id = parts.key.public_key().host_id().value.str();
   view_.host_name = parts.host_name;
@@ -83,6 +84,7 @@ Task<void> Host::start() {
   }
   auto noting = note_hypervisor();
   co_await std::move(noting);
+  room_.start();
   refresh();
 }
 
@@ -201,10 +203,26 @@ void Host::guest_changed(const GuestEvent& event) {
     if (capsule->domain() == event.id) return capsule->guest_changed(event);
 }
 
+Task<void> Host::look_at_guests() {
+  const auto all = capsules_;  // others may come meanwhile
+  for (const auto& [id, capsule] : all) {
+    const auto domain = capsule->domain();
+    if (!domain) continue;
+    try {
+      auto finding = parts_.hypervisor.find(*domain);
+      const auto guest = co_await std::move(finding);
+      if (capsule->domain() == domain) capsule->guest_found(guest);
+    } catch (const Fault& failure) {
+      parts_.log.warning(std::string(failure.what()) + "; the guest is taken to be as it was");
+    }
+  }
+}
+
 void Host::connection_changed(bool up) {
   if (up) {
     parts_.log.info("libvirt is there");
     asio::co_spawn(parts_.loop, note_hypervisor(), asio::detached);
+    asio::co_spawn(parts_.loop, look_at_guests(), asio::detached);
     return;
   }
   parts_.log.warning("libvirt is gone; running guests go on, and it is tried again");
@@ -223,13 +241,19 @@ void Host::refresh() {
   view_.running_jobs = board_.views();
   view_.jobs = static_cast<std::uint32_t>(view_.running_jobs.size());
   view_.capsules.clear();
-  view_.sessions = 0;
+  const auto sessions_before = std::exchange(view_.sessions, 0);
   for (const auto& [id, capsule] : capsules_) {
     // One that is neither here nor has anything of ours is nobody's concern.
     if (std::holds_alternative<core::Absent>(capsule->state())) continue;
     view_.capsules.push_back(capsule->view());
-    if (capsule->domain()) ++view_.sessions;
+    if (!capsule->domain()) continue;
+    ++view_.sessions;
+    if (room_.shortage().empty()) continue;
+    auto& shown = view_.capsules.back();
+    shown.detail += (shown.detail.empty() ? "" : " ") + room_.shortage();
+    if (shown.next_step.empty()) shown.next_step = HostRoom::next_step();
   }
+  if (view_.sessions != sessions_before) room_.look();
   for (auto& device : view_.devices) {
     for (const auto& job : view_.running_jobs)
       if (job.device == device.number) device.can_unplug = false;

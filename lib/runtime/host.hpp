@@ -12,6 +12,7 @@
 #include "runtime/capsule_runner.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/devices.hpp"
+#include "runtime/host_room.hpp"
 #include "runtime/job_board.hpp"
 #include "runtime/parts.hpp"
 
@@ -70,6 +71,8 @@ class Host : public Commands {
   Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);
   void connection_changed(bool up);
+  /// What became of the guests while libvirt could not tell.
+  Task<void> look_at_guests();
 
   JobId begin(JobBoard::Subject subject, Work work);
   Task<void> conduct(JobContext job, Work work);
@@ -90,6 +93,7 @@ class Host : public Commands {
   bool diagnosing_ = false;
   Devices devices_;
   JobBoard board_;
+  HostRoom room_;
   std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;
 };
 

@@ -81,8 +81,10 @@ Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion i
   const auto capsule = order.capsule;
   auto packing = satchel::pack(parts_, std::move(order), job);
   auto packed = co_await std::move(packing);
-  for (const auto& each : packed.left_behind)
+  for (const auto& each : packed.left_behind) {
     parts_.log.warning(packed.head.head.name + ": " + each);
+    board_.remark(job.id, each);
+  }
   std::optional<DomainEntry> guest;  // it may be paused, or have ended meanwhile
   if (packed.session) {
     guest =
@@ -101,6 +103,14 @@ Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion i
 }
 
 JobId Host::format(FormatRequest request) {
+  // As the udev rule has it: a device of another name would never be told of.
+  const auto ours = {"SATCHEL", "Satchel", "satchel"};
+  if (std::none_of(ours.begin(), ours.end(),
+                   [&](const char* start) { return request.label.starts_with(start); }))
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"format", request.node,
+                            "no computer would take a device with this label for one of Satchel's",
+                            "Choose a label that begins with SATCHEL."});
   const auto insertion = devices_.at(request.node);
   if (insertion && in_use(*insertion, std::nullopt))
     throw Fault(Remedy::fix_request,

@@ -26,7 +26,7 @@ JobBoard::JobBoard(asio::any_io_executor loop, Hooks hooks)
 JobContext JobBoard::begin(Subject subject) {
   const JobId id = next();
   ++last_;
-  Job job{std::move(subject), {}, std::make_shared<Meter>(), false, 0, {}};
+  Job job{std::move(subject), {}, std::make_shared<Meter>(), false, 0, {}, {}};
   JobContext context{id, job.stop.get_token(), job.meter};
   jobs_.emplace(id, std::move(job));
   if (!std::exchange(ticking_, true)) asio::co_spawn(loop_, tick(), asio::detached);
@@ -45,7 +45,17 @@ Task<void> JobBoard::tick() {
   ticking_ = false;
 }
 
-void JobBoard::end_done(JobId id) { end(JobEnd{id, "done", {}}); }
+void JobBoard::remark(JobId id, const std::string& sentence) {
+  const auto job = jobs_.find(id);
+  if (job == jobs_.end()) return;
+  auto& remarks = job->second.remarks;
+  remarks += (remarks.empty() ? "" : "\n") + sentence;
+}
+
+void JobBoard::end_done(JobId id) {
+  const auto job = jobs_.find(id);
+  end(JobEnd{id, "done", job == jobs_.end() ? std::string() : job->second.remarks});
+}
 void JobBoard::end_cancelled(JobId id) {
   end(JobEnd{id, "cancelled", "It was cancelled; everything is as it was before."});
 }

@@ -38,6 +38,8 @@ class JobBoard {
   /// Begins job next().
   JobContext begin(Subject subject);
 
+  /// A sentence that its end brings along when it succeeds: what it left out, say.
+  void remark(JobId id, const std::string& sentence);
   void end_done(JobId id);
   void end_cancelled(JobId id);
   void end_failed(JobId id, const Fault& fault);
@@ -64,6 +66,7 @@ class JobBoard {
     std::shared_ptr<Meter> meter;
     bool cancelled = false;
     double shown = 0;  ///< of its progress, which never falls
+    std::string remarks{};
     std::vector<std::shared_ptr<boost::asio::steady_timer>> waiters;
   };
   void end(JobEnd how);

@@ -46,6 +46,10 @@ LogLevel level_of(core::Notice notice) {
       return LogLevel::warning;
     case core::Notice::save_failed:
       return LogLevel::error;
+    case core::Notice::launch_failed:
+    case core::Notice::eject_failed:
+    case core::Notice::checkpoint_failed:
+      return LogLevel::debug;  // the failure has had its line
     default:
       return LogLevel::info;
   }

@@ -20,6 +20,7 @@
 #include "ports/hypervisor.hpp"
 #include "ports/plugs.hpp"
 #include "ports/volumes.hpp"
+#include "runtime/memory_ledger.hpp"
 #include "runtime/meter.hpp"
 #include "session/session_shelf.hpp"
 
@@ -40,6 +41,7 @@ struct Parts {
   std::filesystem::path state_directory;
   std::filesystem::path runtime_directory;  ///< FIFOs only
   std::function<UnixMicros()> now;
+  std::shared_ptr<MemoryLedger> memory = std::make_shared<MemoryLedger>();
 };
 
 /// Threads that compress or decompress at once.

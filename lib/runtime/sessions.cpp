@@ -58,6 +58,12 @@ bool holds_data(const std::string& overlay) {
   return !absent && size > (4U << 16);
 }
 
+/// What it held is in the disk below: once more, later, would undo what was written there since.
+void remove_merged(const std::string& overlay) {
+  if (::unlink(overlay.c_str()) != 0 && errno != ENOENT)
+    throw fault_from_errno(errno, "remove", overlay);
+}
+
 /// The overlays of a guest that has ended, into the disks that its definition names. Files lane.
 void merge_at_rest(const Session& session) {
   for (const auto& overlay : session.disks) {
@@ -70,6 +76,7 @@ void merge_at_rest(const Session& session) {
     if (disk == own->disks.end())
       throw kept(session, "its definition has no disk " + overlay.target);
     disk::merge_into({disk->path, disk->format}, overlay.path);
+    remove_merged(overlay.path);
   }
 }
 
@@ -160,15 +167,21 @@ Task<void> leave_overlays(Parts& parts, Session session) {
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
   if (domain && !domain->live.empty()) {
-    std::vector<std::string> targets;
+    std::vector<DiskOverlay> covering;
     for (const auto& overlay : session.disks)
       if (domain->live.find(overlay.path) != std::string::npos)
-        targets.push_back(overlay.target);
+        covering.push_back(overlay);
       else if (holds_data(overlay.path))
         throw kept(session, "it runs on its own disks, which lack what is in the overlays");
-    if (!targets.empty()) {
-      auto merging = parts.hypervisor.merge_overlays(session.domain, std::move(targets));
+    // One by one, each file gone with its merge: when a later disk fails, the next attempt sees
+    // what is left to do.
+    for (std::size_t i = 0; i < covering.size(); ++i) {
+      std::vector<std::string> target(1, covering[i].target);
+      auto merging = parts.hypervisor.merge_overlays(session.domain, std::move(target));
       co_await std::move(merging);
+      auto removing =
+          offload(parts.lanes.files, [path = covering[i].path] { remove_merged(path); });
+      co_await std::move(removing);
     }
   } else {
     auto merging = offload(parts.lanes.files, [session] { merge_at_rest(session); });

@@ -88,7 +88,8 @@ struct JobEnd {
   JobId id;
   /// "done", "cancelled", or a D-Bus error name as bus_error_name() gives it.
   std::string result;
-  std::string message;  ///< empty when done; else reason and next step, sentences
+  /// When done, what is to be known of it, a line each, mostly nothing; else reason and next step.
+  std::string message;
 };
 
 struct HostView {

@@ -162,6 +162,18 @@ TEST_CASE("a guest that stops by itself keeps its session until it is ejected or
   CHECK(anvil.guest(world.guest)->state == GuestState::running);
 }
 
+TEST_CASE("a device gets no label by which nobody would know it again") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  anvil.plug("/dev/fake2", "0000-0002");
+  FormatRequest request;
+  request.node = "/dev/fake2";
+  request.label = "BACKUP";
+  CHECK_THROWS_AS(anvil.host().format(request), Fault);
+  request.label = "Satchel of Ann";
+  CHECK(anvil.result([&] { return anvil.host().format(request); }) == "done");
+}
+
 TEST_CASE("a device that is being formatted can't be pulled out") {
   DeviceWorld world;
   auto& anvil = world.anvil;

@@ -47,6 +47,12 @@ bool KeptLog::says(const std::string& text) const {
                      [&](const auto& line) { return line.find(text) != std::string::npos; });
 }
 
+long KeptLog::times(const std::string& text) const {
+  const std::lock_guard lock(mutex_);
+  return std::count_if(lines_.begin(), lines_.end(),
+                       [&](const auto& line) { return line.find(text) != std::string::npos; });
+}
+
 std::string KeptLog::all() const {
   const std::lock_guard lock(mutex_);
   std::string out;
@@ -118,20 +124,23 @@ void TestHost::watch() {
   }
 }
 
-DomainId TestHost::machine(const std::string& name) {
+DomainId TestHost::machine(const std::string& name, int disks) {
   const DomainId id(Uuid::random());
-  const auto disk = home_ / (name + ".raw");
-  std::ofstream(disk, std::ios::binary) << std::string(1 << 20, 'd');
-  await(hypervisor.define(
-      "<domain type='qemu'><name>" + name + "</name><uuid>" + id.value.str() +
-      "</uuid><memory unit='KiB'>65536</memory><vcpu>1</vcpu>"
-      "<os><type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type></os>"
-      "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-      "<source file='" +
-      disk.string() +
-      "'/><backingStore/><target dev='vda' bus='virtio'/>"
-      "<address type='pci' domain='0x0000' bus='0x00' slot='0x04' function='0x0'/></disk>"
-      "</devices></domain>"));
+  std::string devices;
+  for (int i = 0; i < disks; ++i) {
+    const std::string target = std::string("vd") + static_cast<char>('a' + i);
+    const auto disk = home_ / (name + (i == 0 ? "" : "-" + target) + ".raw");
+    std::ofstream(disk, std::ios::binary) << std::string(1 << 20, 'd');
+    devices += "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='" +
+               disk.string() + "'/><backingStore/><target dev='" + target +
+               "' bus='virtio'/><address type='pci' domain='0x0000' bus='0x00' slot='0x0" +
+               std::to_string(4 + i) + "' function='0x0'/></disk>";
+  }
+  await(hypervisor.define("<domain type='qemu'><name>" + name + "</name><uuid>" + id.value.str() +
+                          "</uuid><memory unit='KiB'>65536</memory><vcpu>1</vcpu>"
+                          "<os><type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type></os>"
+                          "<devices>" +
+                          devices + "</devices></domain>"));
   return id;
 }
 

@@ -52,6 +52,7 @@ class KeptLog : public Log {
  public:
   void write(const LogLine& line) override;
   bool says(const std::string& text) const;
+  long times(const std::string& text) const;
   std::string all() const;
 
  private:
@@ -79,8 +80,8 @@ class TestHost {
 
   // What a test does.
 
-  /// A machine with one raw disk of 1 MiB, defined in libvirt.
-  DomainId machine(const std::string& name);
+  /// A machine with raw disks of 1 MiB, vda and so on, defined in libvirt.
+  DomainId machine(const std::string& name, int disks = 1);
   void run_machine(DomainId id);
   void plug(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");
   void pull(const std::string& node = "/dev/fake1");

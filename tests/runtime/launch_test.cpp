@@ -128,6 +128,82 @@ TEST_CASE("a launch that this computer can't do touches nothing") {
   CHECK(hypervisor.count(Call::define) == 0);
 }
 
+TEST_CASE("a card is put on a network only where that network is up") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.config.networks.map = {{"office", "bridged"}};
+  anvil.start();
+  anvil.plug();
+  const auto id = anvil.machine("traveller");
+  auto xml = anvil.await(anvil.hypervisor.describe("traveller"))->inactive;
+  const auto card = [](const char* mac, const char* network, const char* slot) {
+    return std::string("<interface type='network'><mac address='52:54:00:00:00:0") + mac +
+           "'/><source network='" + network +
+           "'/><model type='e1000'/><address type='pci' domain='0x0000' bus='0x00' slot='0x0" +
+           slot + "' function='0x0'/></interface>";
+  };
+  xml.insert(xml.find("</devices>"), card("1", "office", "6") + card("2", "elsewhere", "7"));
+  anvil.await(anvil.hypervisor.define(xml));
+  LaunchRequest request;
+  request.capsule = anvil.pack("traveller");
+  const auto networks = [&](std::vector<std::string> up) {
+    anvil.hypervisor.abilities.networks = std::move(up);
+    CHECK(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+    const auto live = anvil.await(anvil.hypervisor.describe(id.value.str()))->live;
+    std::vector<std::string> found;
+    for (const auto* network : {"\"user\"", "network=\"bridged\"", "network=\"default\""})
+      for (auto at = live.find(network); at != std::string::npos; at = live.find(network, at + 1))
+        found.emplace_back(network);
+    return found;
+  };
+  using Networks = std::vector<std::string>;
+  SECTION("none") { CHECK(networks({}) == Networks{"\"user\"", "\"user\""}); }
+  SECTION("the default one") {
+    CHECK(networks({"default"}) == Networks{"\"user\"", "network=\"default\""});
+  }
+  SECTION("both") {
+    CHECK(networks({"bridged", "default"}) ==
+          Networks{"network=\"bridged\"", "network=\"default\""});
+  }
+}
+
+TEST_CASE("machines that are launched at the same time are not promised the same memory") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.start();
+  anvil.plug();
+  std::vector<CapsuleId> capsules;
+  for (const auto* name : {"first", "second"}) {
+    anvil.machine(name);
+    capsules.push_back(anvil.pack(name));
+  }
+  anvil.hypervisor.abilities.free_memory = mebibytes(100);  // each needs 64
+  std::vector<JobId> jobs;
+  for (const auto& capsule : capsules) {
+    LaunchRequest request;
+    request.capsule = capsule;
+    jobs.push_back(anvil.host().launch(request));
+  }
+  std::vector<JobEnd> done;
+  std::vector<JobEnd> refused;
+  for (const auto& job : jobs) {
+    auto end = anvil.end_of(job);
+    (end.result == "done" ? done : refused).push_back(std::move(end));
+  }
+  INFO(anvil.log.all());
+  CHECK(done.size() == 1);
+  REQUIRE(refused.size() == 1);
+  CHECK(refused[0].message.find("36.0 MiB are free") != std::string::npos);
+  // The one that runs has its memory: what libvirt says counts again.
+  for (const auto& capsule : capsules)
+    if (anvil.state(capsule) == "ready") {
+      LaunchRequest request;
+      request.capsule = capsule;
+      CHECK(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+    }
+  CHECK(anvil.breaches == std::vector<std::string>{});
+}
+
 TEST_CASE("a launch that is cancelled is undone") {
   LaunchWorld world;
   const auto job = world.begin();

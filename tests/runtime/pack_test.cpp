@@ -68,6 +68,23 @@ TEST_CASE("a machine that is shut off is packed without a session") {
   CHECK(anvil.guest(id)->state == GuestState::shut_off);
 }
 
+TEST_CASE("what a pack leaves behind is told with its end, each by its place") {
+  PackWorld world;
+  auto& anvil = world.anvil;
+  anvil.machine("traveller");
+  auto xml = anvil.await(anvil.hypervisor.describe("traveller"))->inactive;
+  const std::string after = "</name>";
+  xml.insert(xml.find(after) + after.size(), "<title>the old one</title>");
+  anvil.await(anvil.hypervisor.define(xml));
+  PackRequest request;
+  request.domain = "traveller";
+  request.device = anvil.device();
+  const auto end = anvil.end_of(anvil.host().pack(request));
+  CHECK(end.result == "done");
+  CHECK(end.message == "domain/title: stays here");
+  CHECK(anvil.log.says("traveller: domain/title: stays here"));
+}
+
 TEST_CASE("a machine that libvirt does not know is not packed") {
   PackWorld world;
   CHECK(world.pack("nobody").find("no such machine") != std::string::npos);
@@ -126,6 +143,46 @@ TEST_CASE(
   CHECK(anvil.hypervisor.overlays(id, "vda").empty());
   CHECK_FALSE(std::filesystem::exists(overlays[0]));
   CHECK(world.host_is_empty());
+}
+
+TEST_CASE("undoing a pack of two disks that fails between them is gone on with where it stopped") {
+  PackWorld world;
+  auto& anvil = world.anvil;
+  const auto id = anvil.machine("traveller", 2);
+  anvil.run_machine(id);
+  PackRequest request;
+  request.domain = "traveller";
+  request.device = anvil.device();
+  const auto job = anvil.host().pack(request);
+  REQUIRE(anvil.until([&] { return anvil.hypervisor.count(Call::overlay) == 1; }));
+  const auto first = anvil.hypervisor.overlays(id, "vda").at(0);
+  const auto second = anvil.hypervisor.overlays(id, "vdb").at(0);
+  // As if the guest had written to both.
+  for (const auto& each : {first, second}) std::filesystem::resize_file(each, 1 << 20);
+  anvil.hypervisor.fail(Call::merge, 2);
+  anvil.host().cancel(job);
+  CHECK(anvil.end_of(job).result == "cancelled");
+  CHECK(anvil.hypervisor.overlays(id, "vda").empty());
+  CHECK_FALSE(std::filesystem::exists(first));
+  CHECK(std::filesystem::exists(second));
+  CHECK(world.pack("traveller").find("not yet undone") != std::string::npos);
+  CHECK(anvil.guest(id)->state == GuestState::running);
+
+  SECTION("while it still runs") {
+    anvil.stop();
+    anvil.start();
+    CHECK(anvil.hypervisor.overlays(id, "vdb").empty());
+    CHECK(anvil.guest(id)->state == GuestState::running);
+    CHECK(world.host_is_empty());
+  }
+  SECTION("after it has ended") {
+    anvil.hypervisor.guest_shuts_down(id);
+    anvil.stop();
+    anvil.start();
+    INFO(anvil.log.all());
+    CHECK_FALSE(std::filesystem::exists(second));
+    CHECK(world.host_is_empty());
+  }
 }
 
 TEST_CASE("a pack that is cancelled leaves nothing") {

@@ -47,6 +47,16 @@ TEST_CASE("a restart of the daemon does not disturb a running guest") {
   CHECK(anvil.state(world.capsule) == "safe");
 }
 
+TEST_CASE("an eject asked for while the device is still examined ends as the eject does") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  anvil.stop();
+  anvil.start();
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(anvil.state(world.capsule) == "safe");
+  CHECK(world.head(world.capsule).hibernation);
+}
+
 TEST_CASE("a session whose device went while no daemon ran is stranded at the start") {
   RestartWorld world;
   auto& anvil = world.anvil;
@@ -84,6 +94,52 @@ TEST_CASE("stopping the daemon during an eject leaves the guest running") {
   CHECK(world.head(world.capsule).generation.seq == Sequence(1));
   anvil.start();
   CHECK(anvil.reaches(world.capsule, "running"));
+}
+
+TEST_CASE("what became of a guest while libvirt was away is asked when it is back") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  anvil.hypervisor.lose_connection();
+  REQUIRE(anvil.until([&] { return anvil.host().view().hypervisor.empty(); }));
+  const auto detail = anvil.detail(world.capsule);
+  SECTION("it has shut down") {
+    anvil.hypervisor.guest_shuts_down(world.guest);
+    anvil.hypervisor.regain_connection();
+    CHECK(anvil.until([&] { return anvil.detail(world.capsule) != detail; }));
+    CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+    CHECK_FALSE(world.head(world.capsule).hibernation);
+  }
+  SECTION("one of its disks has failed") {
+    anvil.hypervisor.disk_fails(world.guest, "no space");
+    anvil.hypervisor.regain_connection();
+    CHECK(anvil.until([&] {
+      return anvil.detail(world.capsule).find("one of its disks failed") != std::string::npos;
+    }));
+  }
+  SECTION("nothing") {
+    anvil.hypervisor.regain_connection();
+    REQUIRE(anvil.until([&] { return !anvil.host().view().hypervisor.empty(); }));
+    CHECK(anvil.state(world.capsule) == "running");
+    CHECK(anvil.detail(world.capsule) == detail);
+  }
+}
+
+TEST_CASE("too little room on this computer is told once, and shown, while a machine runs") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  const auto shown = [&] { return anvil.detail(world.capsule).find("disk has only"); };
+  CHECK(shown() == std::string::npos);
+  anvil.stop();
+  anvil.config.space.keep_free_host = ByteCount(1ULL << 60);
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  REQUIRE(anvil.until([&] { return shown() != std::string::npos; }));
+  CHECK_FALSE(anvil.capsule(world.capsule)->next_step.empty());
+  CHECK(anvil.log.times("disk has only") == 1);
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(shown() == std::string::npos);
+  CHECK(anvil.log.times("disk has only") == 1);
 }
 
 TEST_CASE("a journal that can't be read is told and left as it is") {

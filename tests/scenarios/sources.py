@@ -72,7 +72,7 @@ def a_chain_of_three_with_a_paused_guest():
 def a_shut_off_machine_with_efi():
     """A shut-off machine with EFI travels without memory, and boots where it is inserted, from its own NVRAM"""
     stick, machine, a, b = new_stick("900M"), Machine("efi"), new_host("a"), new_host("b")
-    machine.ticks = a.new_guest(machine.name, efi=True)
+    machine.ticks = a.new_guest(machine.name, efi=True, network=True)  # no network is up where it boots
     machine.ticks.await_count(5, seconds=240)
     a.end_guests()
     wait_for(lambda: not a.virsh("list", "--name").strip(), 20, "libvirt knows that it is off")

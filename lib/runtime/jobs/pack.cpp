@@ -124,12 +124,20 @@ NewCapsule new_capsule(const PackOrder& order, const Source& source) {
 /// A machine that has a session is a capsule already: a second one would share its guest. Files
 /// lane.
 void refuse_capsule(const Parts& parts, const Source& source) {
-  for (const auto& session : parts.shelf.all().sessions)
-    if (session.domain == source.domain.entry.id)
-      throw Fault(Remedy::fix_request,
-                  Fault::Text{"pack", source.domain.entry.name,
-                              "it is the capsule " + session.capsule_name + " already",
-                              "Eject that capsule: its device then holds the machine."});
+  for (const auto& session : parts.shelf.all().sessions) {
+    if (session.domain != source.domain.entry.id) continue;
+    if (session.phase == Phase::packing)
+      throw Fault(
+          Remedy::retry,
+          Fault::Text{"pack", source.domain.entry.name,
+                      "another pack of it is under way, or failed and is not yet undone",
+                      "Wait for it; if none is shown by satchelctl status, restart satcheld, "
+                      "which then puts the machine back on its own disks."});
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"pack", source.domain.entry.name,
+                            "it is the capsule " + session.capsule_name + " already",
+                            "Eject that capsule: its device then holds the machine."});
+  }
 }
 
 Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContext job, Undo& undo) {
@@ -158,7 +166,8 @@ Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContex
     auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(*result.session); });
     co_await std::move(saving);
   }
-  for (const auto& each : source.reading.left_behind) result.left_behind.push_back(each.what);
+  for (const auto& each : source.reading.left_behind)
+    result.left_behind.push_back(each.where + ": " + each.what);
   co_return result;
 }
 

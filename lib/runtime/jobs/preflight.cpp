@@ -1,14 +1,11 @@
 #include "runtime/jobs/preflight.hpp"
 
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "machine/preflight.hpp"
+#include "runtime/host_room.hpp"
 
 namespace satchel {
 
@@ -42,10 +39,7 @@ Task<Accelerator> accelerator_for(Parts& parts, const format::Head& head,
 }
 
 void check_host_room(const Parts& parts) {
-  struct statvfs about {};
-  if (::statvfs(parts.state_directory.c_str(), &about) != 0)
-    throw fault_from_errno(errno, "look at", parts.state_directory.string());
-  const ByteCount free(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
+  const auto free = free_space(parts.state_directory);
   const auto needed = parts.config.space.keep_free_host + overlay_room;
   if (free < needed)
     throw Fault(Remedy::free_space,
@@ -62,8 +56,14 @@ machine::HostPolicy host_policy(const Config& config, const HostAbility& host,
   machine::HostPolicy policy;
   policy.emulator = host.emulator;
   policy.accelerator = accelerator;
-  policy.networks = config.networks.map;
-  policy.default_network = config.networks.fallback;
+  // A network that is not up would keep the machine from starting: its cards get what is said for
+  // networks that are not here.
+  const auto up = [&](const std::string& network) {
+    return std::find(host.networks.begin(), host.networks.end(), network) != host.networks.end();
+  };
+  for (const auto& [there, here] : config.networks.map)
+    policy.networks[there] = up(here) ? here : std::string();
+  if (up(config.networks.fallback)) policy.default_network = config.networks.fallback;
   policy.otherwise = config.networks.otherwise == Otherwise::user
                          ? machine::NetworkFallback::nat
                          : machine::NetworkFallback::link_down;
@@ -83,14 +83,18 @@ Task<Clearance> preflight(Parts& parts, const format::Head& head,
   auto choosing = accelerator_for(parts, head, machine, from);
   const auto accelerator = co_await std::move(choosing);
   auto asking = parts.hypervisor.ability(accelerator);
-  const auto host = co_await std::move(asking);
+  auto host = co_await std::move(asking);
   auto policing = offload(parts.lanes.files, [&] {
     check_host_room(parts);
     return host_policy(parts.config, host, accelerator);
   });
   auto policy = co_await std::move(policing);
+  // Between the question and the promise nothing else runs on this thread.
+  const auto free_now = host.free_memory;
+  host.free_memory = parts.memory->unpromised(free_now);
   const auto found = machine::obstacles(machine, host, policy, from);
   if (!found.empty()) throw obstacle(head.name, found.front());
+  auto memory = parts.memory->promise(machine::memory(machine), free_now);
   auto comparing =
       parts.hypervisor.cpu_obstacle(machine::cpu_xml(machine), machine.machine_type, accelerator);
   if (const auto why = co_await std::move(comparing))
@@ -100,7 +104,7 @@ Task<Clearance> preflight(Parts& parts, const format::Head& head,
                                 ? "Resume it on the computer it comes from, or start it fresh from "
                                   "its disks here: satchelctl launch --start-fresh"
                                 : "Launch it on a computer with a newer processor."});
-  Clearance clearance{accelerator, std::move(policy)};
+  Clearance clearance{accelerator, std::move(policy), std::move(memory)};
   co_return clearance;
 }
 

@@ -14,6 +14,7 @@ namespace satchel {
 struct Clearance {
   Accelerator accelerator;
   machine::HostPolicy policy;
+  MemoryLedger::Promise memory;  ///< keep it until the guest is there or is given up
 };
 
 /// `start_fresh` is offered where only the memory stands in the way.

@@ -1,0 +1,69 @@
+#include "runtime/host_room.hpp"
+
+#include <sys/statvfs.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "base/fault.hpp"
+
+namespace satchel {
+
+ByteCount free_space(const std::filesystem::path& directory) {
+  struct statvfs about {};
+  if (::statvfs(directory.c_str(), &about) != 0)
+    throw fault_from_errno(errno, "look at", directory.string());
+  return ByteCount(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
+}
+
+const char* HostRoom::next_step() {
+  return "Free some space on this computer's disk, or eject: a machine whose disk writes find no "
+         "room is paused until there is some.";
+}
+
+void HostRoom::start() {
+  boost::asio::co_spawn(parts_.loop, keep_looking(), boost::asio::detached);
+}
+
+void HostRoom::look() { boost::asio::co_spawn(parts_.loop, measure(), boost::asio::detached); }
+
+Task<void> HostRoom::keep_looking() {
+  boost::asio::steady_timer pause(parts_.loop);
+  for (;;) {
+    pause.expires_after(interval);
+    co_await pause.async_wait(boost::asio::use_awaitable);
+    if (!hooks_.needed() && shortage_.empty()) continue;
+    auto measuring = measure();
+    co_await std::move(measuring);
+  }
+}
+
+Task<void> HostRoom::measure() {
+  ByteCount free;
+  try {
+    auto asking =
+        offload(parts_.lanes.files, [where = parts_.state_directory] { return free_space(where); });
+    free = co_await std::move(asking);
+  } catch (const Fault& failure) {
+    parts_.log.debug(std::string(failure.what()) + "; taking the room to be as it was");
+    co_return;
+  }
+  const bool short_before = !shortage_.empty();
+  const bool is_short = hooks_.needed() && free < parts_.config.space.keep_free_host;
+  shortage_.clear();
+  if (is_short)
+    shortage_ = "This computer's disk has only " + to_string(free) + " free (" +
+                parts_.state_directory.string() + ").";
+  if (is_short != short_before) {
+    if (is_short)
+      parts_.log.warning(shortage_ + " The machines run on. " + next_step());
+    else if (hooks_.needed())
+      parts_.log.info("this computer's disk has room again: " + to_string(free));
+  }
+  if (is_short || short_before) hooks_.changed();
+}
+
+}  // namespace satchel
