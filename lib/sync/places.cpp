@@ -35,24 +35,29 @@ void Places::enter(std::string path, State state, std::size_t from) {
 
 void Places::leave_for(std::string_view path) {
   while (!frames_.empty() && !is_below(path, frames_.back().path)) frames_.pop_back();
+  settled_ = std::min(settled_, frames_.size());
 }
 
 std::string Places::directory_here() {
   if (frames_.empty()) return {};
-  require(frames_.size() - 1, Why::brought_back);
+  make_here(Why::brought_back);
   return frames_.back().host;
 }
 
-Places::Made Places::make_here(Why why) { return require(frames_.size() - 1, why); }
-
-Places::Made Places::require(std::size_t number, Why why) {
-  Frame& frame = frames_[number];
-  std::string_view above;
-  if (number > 0) {
-    require(number - 1, Why::brought_back);
-    above = frames_[number - 1].host;  // which may just have become another
+Places::Made Places::make_here(Why why) {
+  auto made = Made::before;
+  for (; settled_ < frames_.size(); ++settled_) {
+    const bool is_last = settled_ + 1 == frames_.size();
+    made =
+        require(frames_[settled_],
+                settled_ == 0 ? std::string_view() : std::string_view(frames_[settled_ - 1].host),
+                is_last ? why : Why::brought_back);
   }
-  frame.host = joined(above, frame.name);
+  return made;
+}
+
+Places::Made Places::require(Frame& frame, std::string_view above, Why why) {
+  frame.host = joined(above, frame.name);  // above may just have become another
   if (frame.state == State::there) return Made::before;
   const bool is_elsewhere = frame.host != frame.path;
   if (is_elsewhere && frame.state == State::missing && find_host(frame.host) &&
@@ -73,10 +78,9 @@ Places::Made Places::make_beside(Frame& frame, std::string_view above) {
   for (unsigned attempt = 1;; ++attempt) {
     frame.name = beside_name(name_of(frame.path), situation_.capsule, situation_.moment, attempt);
     frame.host = joined(above, frame.name);
-    if (is_in_guest(joined(parent_of(frame.path), frame.name)) || taken_.contains(frame.host))
-      continue;
+    if (is_in_guest(joined(parent_of(frame.path), frame.name))) continue;
     if (is_directory(frame.host)) return Made::before;  // from a sync that did not end
-    if (find_host(frame.host)) continue;
+    if (taken_.contains(frame.host) || find_host(frame.host)) continue;
     make(frame, Why::conflict);
     return Made::planned;
   }

@@ -56,7 +56,7 @@ class Places {
     State state;
     std::size_t from;
   };
-  Made require(std::size_t frame, Why why);
+  Made require(Frame& frame, std::string_view above, Why why);
   void make(const Frame& frame, Why why);
   Made make_beside(Frame& frame, std::string_view above);
   std::optional<std::size_t> find_host(std::string_view path) const;
@@ -66,6 +66,7 @@ class Places {
   const Situation& situation_;
   Plan& plan_;
   std::vector<Frame> frames_;  // from the top down to where the walk is
+  std::size_t settled_ = 0;    // so many of them are on the host, and it is known where
   std::set<std::string> taken_;
 };
 
