@@ -7,8 +7,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
 
@@ -22,7 +24,7 @@ namespace {
 constexpr std::size_t output_limit = 1U << 20;
 constexpr std::size_t errors_limit = 64U << 10;
 /// How long a program may take to end after SIGTERM before it gets SIGKILL.
-constexpr int grace_milliseconds = 10'000;
+constexpr std::chrono::milliseconds grace{10'000};
 
 struct Pipe {
   UniqueFd read, write;
@@ -171,6 +173,14 @@ void drain(UniqueFd& from, const Take& take) {
   }
 }
 
+/// For poll(2): milliseconds, rounded up; -1 for ever.
+int time_until(std::chrono::steady_clock::time_point when) {
+  if (when == std::chrono::steady_clock::time_point::max()) return -1;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(when - std::chrono::steady_clock::now());
+  return static_cast<int>(std::max(left, std::chrono::milliseconds(0)).count());
+}
+
 }  // namespace
 
 ProcessEnd run_process(const ProcessRun& run) {
@@ -189,25 +199,41 @@ ProcessEnd run_process(const ProcessRun& run) {
   const auto take_errors = [&](std::string_view piece) {
     keep_last(result.errors, piece, errors_limit);
   };
+  using Clock = std::chrono::steady_clock;
+  auto patience_ends = Clock::time_point::max();
+  auto next_beat = run.talk.on_turn ? Clock::now() + run.talk.beat : Clock::time_point::max();
+  int talk = run.talk.descriptor;
   bool ended = false;
   while (!ended) {
     // poll(2) passes over negative descriptors: a pipe at its end, a stop already seen.
-    std::array<pollfd, 4> watched{{{output.read.get(), POLLIN, 0},
+    std::array<pollfd, 5> watched{{{output.read.get(), POLLIN, 0},
                                    {errors.read.get(), POLLIN, 0},
                                    {child.watch(), POLLIN, 0},
-                                   {result.stopped ? -1 : wake.fd(), POLLIN, 0}}};
-    const int ready =
-        poll(watched.data(), watched.size(), result.stopped ? grace_milliseconds : -1);
-    if (ready < 0 && errno != EINTR) throw fault_from_errno(errno, "wait for", run.arguments[0]);
-    if (ready < 0) continue;
-    if (ready == 0) child.signal(SIGKILL);
+                                   {result.stopped ? -1 : wake.fd(), POLLIN, 0},
+                                   {talk, POLLIN, 0}}};
+    if (poll(watched.data(), watched.size(), time_until(std::min(patience_ends, next_beat))) < 0) {
+      if (errno != EINTR) throw fault_from_errno(errno, "wait for", run.arguments[0]);
+      continue;
+    }
+    const auto now = Clock::now();
+    if (now >= patience_ends) {
+      child.signal(SIGKILL);
+      patience_ends = now + grace;
+    }
     if (watched[3].revents != 0) {
       result.stopped = true;
+      patience_ends = now + grace;
       child.signal(SIGTERM);
     }
     ended = watched[2].revents != 0;
     drain(output.read, take_output);
     drain(errors.read, take_errors);
+    // Also when it has ended: its last words may still be there.
+    if (run.talk.on_turn && (ended || watched[4].revents != 0 || now >= next_beat)) {
+      run.talk.on_turn();
+      next_beat = now + run.talk.beat;
+      if ((watched[4].revents & POLLHUP) != 0) talk = -1;
+    }
   }
   result.exit_status = child.reap();
   return result;

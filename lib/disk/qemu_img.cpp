@@ -13,6 +13,7 @@
 #include "async/process.hpp"
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "disk/qemu_words.hpp"
 
 namespace satchel::disk {
 
@@ -63,17 +64,6 @@ std::string file_name(const std::vector<SourceFile>& chain, const Deed& deed) {
   } catch (const json::type_error&) {
     throw failed(deed, "a path of its chain is not valid UTF-8");
   }
-}
-
-/// The remedy that qemu-img's words point to.
-Remedy remedy_of(std::string_view words) {
-  if (words.find("No space left") != words.npos || words.find("quota") != words.npos)
-    return Remedy::free_space;
-  if (words.find("Input/output error") != words.npos) return Remedy::replug;
-  if (words.find("Permission denied") != words.npos) return Remedy::ask_admin;
-  if (words.find("Failed to get \"") != words.npos) return Remedy::retry;
-  if (words.find("File too large") != words.npos) return Remedy::other_device;
-  return Remedy::fix_request;
 }
 
 /// What is left of its words in one line.
