@@ -68,10 +68,12 @@ void ContentDigest::hole(ByteCount length) {
 }
 
 Digest ContentDigest::finish() {
-  if (!partial_.empty()) {
-    partial_.resize(block);
-    whole_block(partial_);
-    partial_.clear();
+  if (!partial_.empty() && all_zero(partial_)) {
+    ++zeros_;
+  } else if (!partial_.empty()) {
+    end_zeros();
+    number('L', partial_.size());
+    hasher_.add(partial_);
   }
   end_zeros();
   number('E', length_);

@@ -13,9 +13,10 @@
 
 namespace satchel::sync {
 
-/// BLAKE2b over the content in blocks of 64 KiB: 'D' and the bytes, or 'Z' and the number of
-/// blocks (8 bytes, little endian) of a longest run of zero ones; what ends short is filled up
-/// with zeros; at last 'E' and the length (8 bytes, little endian).
+/// BLAKE2b over the content in blocks of 64 KiB: 'D' and the bytes, or 'Z' and the number of blocks
+/// of a longest run of zero ones. A last block that is shorter: 'L', its length and its bytes, or
+/// one of the zero ones. At the end 'E' and the content's length. Numbers are 8 bytes, little
+/// endian.
 class ContentDigest {
  public:
   static constexpr std::size_t block = 64U << 10;
