@@ -91,7 +91,14 @@ class Child {
     UniqueFd out(fcntl(output, F_DUPFD_CLOEXEC, first_free));
     UniqueFd err(fcntl(errors, F_DUPFD_CLOEXEC, first_free));
     if (!out || !err) throw fault_from_errno(errno, "start", run.arguments.at(0));
-    SpawnPlan::check(posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0));
+    UniqueFd in;
+    if (run.input >= 0) {
+      in.reset(fcntl(run.input, F_DUPFD_CLOEXEC, first_free));
+      if (!in) throw fault_from_errno(errno, "lend a descriptor to", run.arguments.at(0));
+      SpawnPlan::check(posix_spawn_file_actions_adddup2(files, in.get(), 0));
+    } else {
+      SpawnPlan::check(posix_spawn_file_actions_addopen(files, 0, "/dev/null", O_RDONLY, 0));
+    }
     SpawnPlan::check(posix_spawn_file_actions_adddup2(files, out.get(), 1));
     SpawnPlan::check(posix_spawn_file_actions_adddup2(files, err.get(), 2));
     int target = 3;

@@ -26,6 +26,7 @@ struct ProcessRun {
   std::vector<std::string> arguments;  ///< arguments[0] is the program, looked up in PATH
   /// Descriptors the child gets, in order, as 3, 4, 5 …; everything else is closed.
   std::vector<int> descriptors;
+  int input = -1;  ///< what the child gets as standard input; none: /dev/null
   /// Called with each piece of standard output as it comes; may be empty.
   std::function<void(std::string_view)> on_output;
   ProcessTalk talk;

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "config/quantity.hpp"
+#include "config/sync_rules.hpp"
 
 namespace satchel {
 
@@ -14,13 +15,14 @@ std::optional<Home> parse_home(const std::string& text) {
   return std::nullopt;
 }
 
-CapsuleSettings read_capsule(Section& capsule) {
+CapsuleSettings read_capsule(Section& capsule, SyncTargets& targets) {
   CapsuleSettings out;
   CowLimit limit;
   if (capsule.scalar("cow_limit", limit, cow_limit_expected, parse_cow_limit))
     out.cow_limit = limit;
   Home home{};
   if (capsule.scalar("home", home, "true or false", parse_home)) out.home = home;
+  read_sync(capsule, out, targets);
   capsule.refuse_others();
   return out;
 }
@@ -40,10 +42,11 @@ std::optional<CowLimit> parse_cow_limit(const std::string& text) {
 }
 
 void read_capsules(Section& capsules, std::map<CapsuleId, CapsuleSettings>& out) {
+  SyncTargets targets;
   capsules.sections("a capsule's UUID", [&](const std::string& key, Section& capsule) {
     const auto id = Uuid::parse(key);
     if (!id || id->is_nil()) return false;
-    out[CapsuleId(*id)] = read_capsule(capsule);
+    out[CapsuleId(*id)] = read_capsule(capsule, targets);
     return true;
   });
 }

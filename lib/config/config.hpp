@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
@@ -34,10 +35,22 @@ struct CowLimit {
   bool operator==(const CowLimit&) const = default;
 };
 
+/// A folder of the machine that is merged into a folder of this host.
+struct SyncRule {
+  std::string guest;  ///< one of the forms of sync/guest_place.hpp
+  std::string to;     ///< absolute, plain
+  std::string owner;  ///< a user of this host, not root: whose rights the sync has
+  unsigned trash_days = 30;
+  bool operator==(const SyncRule&) const = default;
+};
+enum class OnReturn { nothing, sync };
+
 /// What is decided for one capsule, by its UUID alone: a device may claim any name.
 struct CapsuleSettings {
   std::optional<CowLimit> cow_limit;  ///< none: as for all
   std::optional<Home> home;           ///< none: at home where it was packed
+  std::vector<SyncRule> sync;         ///< no target lies in another, of whatever capsule
+  OnReturn on_return = OnReturn::nothing;
   bool operator==(const CapsuleSettings&) const = default;
 };
 

@@ -83,6 +83,21 @@ void Section::sections(std::string_view expected,
   }
 }
 
+void Section::items(const std::string& key, std::string_view expected,
+                    const std::function<void(Section&)>& use) {
+  const auto* value = find(key);
+  if (value == nullptr || value->kind == YamlTree::Kind::null) return;
+  if (value->kind != YamlTree::Kind::list) return wrong(*value, key, expected);
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    Section item(value->items[i], full(key) + "[" + std::to_string(i + 1) + "]", mistakes_);
+    use(item);
+  }
+}
+
+void Section::demand(const std::string& key) {
+  if (find(key) == nullptr) mistakes_.note(node_.place, full(key) + " is missing");
+}
+
 void Section::refuse_others() {
   for (const auto& [key, value] : node_.entries)
     if (key.kind == YamlTree::Kind::scalar && known_.count(key.text) == 0)

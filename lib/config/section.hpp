@@ -65,6 +65,13 @@ class Section {
   void sections(std::string_view expected,
                 const std::function<bool(const std::string&, Section&)>& use);
 
+  /// The list of sections at a key.
+  void items(const std::string& key, std::string_view expected,
+             const std::function<void(Section&)>& use);
+
+  /// Notes a key that is not there.
+  void demand(const std::string& key);
+
   /// Notes the keys that nobody asked for. Call it last.
   void refuse_others();
 

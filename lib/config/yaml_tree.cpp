@@ -34,6 +34,7 @@ YamlTree copy(const YAML::Node& node, int depth, std::size_t& nodes) {
       break;
     case YAML::NodeType::Sequence:
       out.kind = YamlTree::Kind::list;
+      for (const auto& item : node) out.items.push_back(copy(item, depth + 1, nodes));
       break;
     case YAML::NodeType::Map:
       out.kind = YamlTree::Kind::map;

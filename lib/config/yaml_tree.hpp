@@ -22,6 +22,7 @@ struct YamlTree {
   std::string text;  ///< of a scalar
   TextPlace place;
   std::vector<YamlEntry> entries;  ///< of a map, in the order of the text
+  std::vector<YamlTree> items;     ///< of a list
 };
 
 struct YamlEntry {

@@ -44,6 +44,18 @@ TEST_CASE("a program that is not there is a fault that says so") {
                                             Catch::Contains("No such file"));
 }
 
+TEST_CASE("a child reads what it is given as standard input, and nothing otherwise") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(write(ends[1], "given", 5) == 5);
+  close(ends[1]);
+  const UniqueFd input(ends[0]);
+  auto run = shell("cat");
+  CHECK(run_process(run).output.empty());
+  run.input = input.get();
+  CHECK(run_process(run).output == "given");
+}
+
 TEST_CASE("output is kept bounded and its end is what is kept") {
   const auto end = run_process(shell("head -c 3000000 /dev/zero; printf last"));
   CHECK(end.output.size() == 1U << 20);

@@ -59,6 +59,11 @@ fold: {cow_limit: 10%}
 capsules:
   7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10: {cow_limit: 2GiB, home: true}
   7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a11:
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a12:
+    sync:
+      - {guest: /home/ann/Documents, to: /home/ann/Documents/, owner: nobody}
+      - {guest: "C:/Users/Ann", to: /home/ann/Windows, owner: nobody, trash_days: 7}
+    sync_on_return: true
 )",
                                    "satchel.yaml");
   if (!parsed) FAIL(to_string(parsed.error()));
@@ -82,9 +87,15 @@ capsules:
   const auto capsule = [&](const char* id) {
     return parsed->capsules.at(CapsuleId(*Uuid::parse(id)));
   };
-  CHECK(parsed->capsules.size() == 2);
-  CHECK(capsule("7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10") ==
-        CapsuleSettings{CowLimit{CowLimit::Of::bytes, 2ULL << 30}, Home::yes});
+  CHECK(parsed->capsules.size() == 3);
+  const auto& synced = capsule("7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a12");
+  const std::vector<SyncRule> rules{{"/home/ann/Documents", "/home/ann/Documents", "nobody", 30},
+                                    {"C:/Users/Ann", "/home/ann/Windows", "nobody", 7}};
+  CHECK(synced.sync == rules);
+  CHECK(synced.on_return == OnReturn::sync);
+  CHECK(
+      capsule("7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10") ==
+      CapsuleSettings{CowLimit{CowLimit::Of::bytes, 2ULL << 30}, Home::yes, {}, OnReturn::nothing});
   CHECK(capsule("7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a11") == CapsuleSettings{});
 }
 
@@ -111,6 +122,34 @@ capsules:
        "unknown key capsules.7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10.colour"},
   };
   CHECK(found == expected);
+}
+
+TEST_CASE("a sync's mistakes have their places: paths, owners, and targets that overlap") {
+  const auto found = mistakes_in(R"(capsules:
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10:
+    sync:
+      - guest: Documents
+        to: ../ann
+        owner: root
+      - {guest: /a, to: /srv/a, owner: no-such-user-here, trash_days: 0}
+    sync_on_return: often
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a11:
+    sync:
+      - {guest: /a, to: /srv/a/b, owner: nobody}
+      - {guest: /a, colour: red}
+  7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a12: {sync: all}
+)");
+  const std::vector<std::string> places = {
+      "line 4, column 16", "line 5, column 13",  "line 6, column 16",  "line 7, column 40",
+      "line 7, column 71", "line 8, column 21",  "line 11, column 25", "line 12, column 9",
+      "line 12, column 9", "line 12, column 21", "line 13, column 48"};
+  REQUIRE(found.size() == places.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    INFO(found[i].where << ": " << found[i].what);
+    CHECK(found[i].where == "satchel.yaml, " + places[i]);
+  }
+  CHECK(found[6].what.find("another rule's 'to'") != std::string::npos);
+  CHECK(found[7].what == "capsules.7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a11.sync[2].to is missing");
 }
 
 TEST_CASE("all mistakes are told at once, each with its line and column") {

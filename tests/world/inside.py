@@ -1,4 +1,5 @@
 """What happens in a private world: its mounts and devices, its services, then the command."""
+import glob
 import os
 import shutil
 import signal
@@ -99,6 +100,7 @@ def furnish_and_run(world, command):
                       PATH=os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin",
                       PYTHONPATH=os.path.join(TREE, "tests", "world"), PYTHONDONTWRITEBYTECODE="1")
     os.environ.setdefault("SATCHEL_SOURCE", TREE)
+    show_kernel()
     for name in ("DBUS_SESSION_BUS_ADDRESS", "NOTIFY_SOCKET", "XDG_RUNTIME_DIR", "LIBVIRT_DEFAULT_URI"):
         os.environ.pop(name, None)
     mount_all(world)
@@ -111,6 +113,18 @@ def furnish_and_run(world, command):
     status = run_command(command)
     keep_logs(logs)
     return status
+
+
+def show_kernel():
+    """libguestfs' appliance boots an installed kernel; where there is none, the one that packaging/quickstart
+    unpacked. supermin, which builds the appliance, wants a /lib/modules to be there all the same."""
+    unpacked = os.path.join(TREE, "build", "kernel")
+    found = sorted(glob.glob(os.path.join(unpacked, "boot", "vmlinuz-*")))
+    if found and not glob.glob("/lib/modules/*/modules.dep"):
+        version = os.path.basename(found[-1]).removeprefix("vmlinuz-")
+        os.environ.update(SUPERMIN_KERNEL=found[-1], SUPERMIN_KERNEL_VERSION=version,
+                          SUPERMIN_MODULES=os.path.join(unpacked, "lib", "modules", version))
+        os.makedirs("/lib/modules", exist_ok=True)
 
 
 def run_command(command):

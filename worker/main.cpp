@@ -1,0 +1,37 @@
+// satchel-sync: merges chosen folders of one capsule into folders of one user of this host, as that
+// user. Started by satcheld alone; docs/decisions/0012 says why it is a process of its own.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+
+#include "base/fault.hpp"
+#include "channel.hpp"
+#include "owner.hpp"
+#include "work.hpp"
+
+using namespace satchel;
+
+int main() {
+  // Its children, QEMU and what libguestfs needs beside it, can be ended together with it.
+  ::setpgid(0, 0);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::umask(022);
+  worker::Channel channel;
+  try {
+    const auto order = channel.order();
+    worker::become(order.owner, order.state);
+    std::stop_source stop;
+    channel.watch(stop);
+    const auto locked = worker::lock_state(order.state);
+    worker::carry_out(order, channel, stop.get_token());
+    return 0;
+  } catch (const Fault& fault) {
+    channel.tell(fault);
+  } catch (const std::exception& failure) {
+    channel.tell(
+        Fault(Remedy::report_bug, Fault::Text{"sync", "the machine's files", failure.what(), {}}));
+  }
+  return 1;
+}
