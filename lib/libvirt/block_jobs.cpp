@@ -58,9 +58,18 @@ int begin_commit(virDomainPtr domain, DomainId id, const LayerCommit& commit) {
   const auto names = commit_names(xml_of(domain, 0), commit);
   if (!names) throw failed(Remedy::report_bug, commit, id, to_string(names.error()));
   // Both are always named: without a base, libvirt merges into the very bottom of the chain.
-  return virDomainBlockCommit(
+  const int begun = virDomainBlockCommit(
       domain, commit.target.c_str(), names->base.c_str(), names->top.c_str(),
       static_cast<unsigned long>(commit.bytes_per_second), VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES);
+  // QEMU leaves its locks on a lent descriptor when it closes it, and is then in its own way.
+  if (begun < 0 && libvirt_error_text().ends_with(" lock"))
+    throw Fault(Remedy::retry,
+                Fault::Text{merging, virDomainGetName(domain),
+                            "QEMU has merged or begun to merge into a file of disk " +
+                                commit.target + " since this guest was started, and does so once",
+                            "It can be merged when the machine is ejected, or the next time it is "
+                            "launched."});
+  return begun;
 }
 
 /// None when libvirt knows of no job on the disk.

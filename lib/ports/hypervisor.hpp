@@ -138,12 +138,15 @@ class Hypervisor {
   virtual Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) = 0;
 
   /// Merges chain files of a running or paused guest that stay below its topmost file, and returns
-  /// when base holds all of them and the live chain is shorter; none of the merged files is open
-  /// any more. What is in base is as durable as what a guest writes: whoever goes on to tell
-  /// somebody fsyncs it. The header of the file above `top` names another file then, see
-  /// disk::set_backing(). A stop, or any failure, leaves the chain complete as it was: call it
-  /// again any time. While it runs, nothing else that changes the guest's disks may begin, a save
-  /// included: those are refused. Progress is told on the loop thread.
+  /// when base holds all of them and the live chain is shorter. The merged files may stay open
+  /// until the guest ends. What is in base is as durable as what a guest writes: whoever goes on to
+  /// tell somebody fsyncs it. The header of the file above `top` names another file then, see
+  /// disk::set_backing(). A stop, or any failure, leaves the chain complete as it was. While it
+  /// runs, nothing else that changes the guest's disks may begin, a save included: those are
+  /// refused. One commit, ended or stopped, a disk and a start of the guest: the real one may
+  /// refuse another (Remedy::retry) until the guest was started or restored anew. A fold after a
+  /// merge is thus one commit of all layers and the COW file into the image. Progress is told on
+  /// the loop thread.
   virtual Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,
                                    std::stop_token stop) = 0;
   /// Ends what an earlier process left at work on the guest's disks (a commit, a pack's overlay),

@@ -1,12 +1,15 @@
 #include "runtime/chains.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "base/fault.hpp"
 #include "disk/qcow2.hpp"
+#include "format/text.hpp"
 
 namespace satchel {
 
@@ -25,6 +28,22 @@ UniqueFd open_overlay(const DiskOverlay& overlay, ByteCount virtual_size) {
                             overlay.path,
                             header ? "its size is not the disk's" : to_string(header.error()),
                             {}});
+  return fd;
+}
+
+/// A second descriptor of a file that a merge or fold may write to while the guest runs: the very
+/// file that was checked. None for a layer, which nothing ever changes.
+std::optional<UniqueFd> open_for_merging(const format::CapsuleDirectory& capsule,
+                                         const std::string& path, int checked) {
+  if (!format::is_merged_in_place(path)) return std::nullopt;
+  auto fd = capsule.open_object(path, format::CapsuleDirectory::Access::read_write);
+  struct stat first {};
+  struct stat second {};
+  if (::fstat(checked, &first) != 0 || ::fstat(fd.get(), &second) != 0)
+    throw fault_from_errno(errno, "examine", path);
+  if (first.st_dev != second.st_dev || first.st_ino != second.st_ino)
+    throw Fault(Remedy::replug,
+                Fault::Text{"open", path, "the device gave another file the second time", {}});
   return fd;
 }
 
@@ -95,6 +114,10 @@ LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::He
       shown.chain.push_back({group, path, "qcow2"});
       LentFiles lent{group, {}};
       lent.descriptors.push_back(std::move(files[i]));
+      if (i < below.chain.size())
+        if (auto writable =
+                open_for_merging(capsule, below.chain[i], lent.descriptors.front().get()))
+          lent.descriptors.push_back(std::move(*writable));
       out.files.push_back(std::move(lent));
     }
     out.disks.push_back(std::move(shown));

@@ -25,7 +25,9 @@ void check_length(const format::Head& head);
 std::string file_name(const std::string& object_path);
 
 /// The session's disks as the domain XML shows them, and the descriptors that stand for them. The
-/// paths are for people to read: nothing is there.
+/// paths are for people to read: nothing is there. Image and COW file are lent for writing too, for
+/// merges and folds while the guest runs (docs/decisions/0010-merge-engines.md); QEMU opens them
+/// for reading until it is told to commit into one.
 struct LentChains {
   std::vector<machine::SessionDisk> disks;
   std::vector<LentFiles> files;

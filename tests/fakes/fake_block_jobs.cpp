@@ -55,8 +55,11 @@ std::string shortened(const std::string& xml, const LayerCommit& commit) {
 
 }  // namespace
 
-Task<void> FakeHypervisor::wait_midway(std::shared_ptr<BlockJob> job) {
-  while (commits_held_ && !job->aborted && connected_) {
+Task<void> FakeHypervisor::wait_midway(std::shared_ptr<BlockJob> job,
+                                       std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (!job->aborted && connected_ && (commits_held_ || std::chrono::steady_clock::now() < end)) {
+    job->change.expires_at(commits_held_ ? boost::asio::steady_timer::time_point::max() : end);
     boost::system::error_code woken;
     co_await job->change.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
   }
@@ -76,7 +79,9 @@ Task<void> FakeHypervisor::commit_layers(DomainId id, LayerCommit commit, Progre
       stop, [loop = loop_, job] { boost::asio::post(loop, [job] { job->abort(); }); });
   const auto whole = mebibytes(1);
   if (progress) progress({"merging disk " + commit.target, ByteCount(whole.value / 2), whole});
-  auto waiting = wait_midway(job);
+  const std::uint64_t rate = commit.bytes_per_second;
+  auto waiting =
+      wait_midway(job, std::chrono::milliseconds(rate == 0 ? 0 : whole.value * 1000 / rate));
   co_await std::move(waiting);
   // The guest may be gone, and even started again, meanwhile.
   const auto there = machines_.find(id);

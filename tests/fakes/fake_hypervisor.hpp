@@ -7,6 +7,7 @@
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -145,7 +146,7 @@ class FakeHypervisor final : public Hypervisor {
   void tell(DomainId id, GuestEvent::What what, std::string detail = {});
   DomainEntry entry(DomainId id, const Machine& machine) const;
   std::string live_xml(const Machine& machine) const;
-  Task<void> wait_midway(std::shared_ptr<BlockJob> job);
+  Task<void> wait_midway(std::shared_ptr<BlockJob> job, std::chrono::milliseconds time);
 
   boost::asio::any_io_executor loop_;
   Lanes& lanes_;

@@ -11,8 +11,10 @@
 
 #include "base/fault.hpp"
 #include "disk/copy.hpp"
+#include "disk/qcow2.hpp"
 #include "machine/description.hpp"
 #include "machine/reading.hpp"
+#include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/jobs/suspension.hpp"
@@ -82,12 +84,14 @@ void check_room(const Shipment& shipment, const Session& session, bool with_memo
                             "running."});
 }
 
-/// Ships one overlay as the next layer of its disk.
+/// Ships one overlay as the next layer of its disk. A merge while the guest ran left another name
+/// than the neighbour's in its header.
 format::Object ship_layer(format::CapsuleDirectory& capsule, const DiskOverlay& overlay,
                           const std::string& object, const ProgressSink& progress,
                           std::stop_token stop) {
-  UniqueFd from(::open(overlay.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  UniqueFd from(::open(overlay.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!from) throw fault_from_errno(errno, "open the overlay", overlay.path);
+  disk::set_backing(from.get(), file_name(overlay.chain.back()));
   auto layer = capsule.create_object(object);
   const disk::SparseSink sink{[&](std::span<const std::byte> bytes) { layer.write(bytes); },
                               [&](ByteCount hole) { layer.skip(hole); }};
