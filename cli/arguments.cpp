@@ -47,6 +47,34 @@ void add_looking(CLI::App& app, Invocation& invocation) {
   });
 }
 
+void add_create(CLI::App& app, Invocation& invocation) {
+  auto creating = std::make_shared<CreateOptions>();
+  auto* command = app.add_subcommand("create", "Make a capsule of a disk image, or of nothing");
+  command->add_option("NAME", creating->name, "The capsule's name");
+  auto* disk =
+      command->add_option("--disk", creating->disk, "A disk image: raw, qcow2, vmdk, vdi or vhdx");
+  command
+      ->add_option("--format", creating->format, "The image's format, when it is not what it says")
+      ->check(CLI::IsMember({"raw", "qcow2", "vmdk", "vdi", "vhdx"}))
+      ->needs(disk);
+  command->add_option("--size", creating->size, "An empty disk of that size: 20GiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->excludes(disk);
+  command->add_option("--cdrom", creating->cdrom, "An ISO image to install from; travels along");
+  command->add_option("--memory", creating->memory, "How much: 4GiB")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_option("--cpus", creating->cpus, "How many processors")->check(CLI::Range(1, 4096));
+  command->add_option("--firmware", creating->firmware, "bios (the default) or efi")
+      ->check(CLI::IsMember({"bios", "efi"}));
+  command->add_option("--network", creating->network,
+                      "The model of its interface (e1000e), or 'none' for no interface");
+  command->add_option("--os", creating->os,
+                      "The operating system: its devices and needs; 'list' lists them");
+  command->add_option("--device", creating->device, "Where to; the only device when left out");
+  command->add_flag("--launch", creating->launch, "Start it afterwards");
+  bind(command, invocation, creating, create);
+}
+
 void add_moving(CLI::App& app, Invocation& invocation) {
   auto packing = std::make_shared<PackOptions>();
   auto* pack_command = app.add_subcommand("pack", "Make a capsule of a libvirt machine");
@@ -55,6 +83,8 @@ void add_moving(CLI::App& app, Invocation& invocation) {
   pack_command->add_option("--name", packing->name,
                            "The capsule's name; the machine's when left out");
   bind(pack_command, invocation, packing, pack);
+
+  add_create(app, invocation);
 
   auto launching = std::make_shared<LaunchOptions>();
   auto* launch_command = app.add_subcommand("launch", "Continue a capsule on this computer");

@@ -40,6 +40,13 @@ struct PackOptions {
   std::string domain, device, name;
 };
 Task<ExitCode> pack(Context& context, PackOptions options);
+struct CreateOptions {
+  std::string name, device, disk, format, cdrom, firmware, network, os;
+  std::uint64_t size = 0, memory = 0, cpus = 0;  ///< 0: not said
+  bool launch = false;
+};
+/// create.cpp
+Task<ExitCode> create(Context& context, CreateOptions options);
 struct LaunchOptions {
   std::string capsule;
   bool take_over = false;

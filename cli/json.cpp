@@ -158,6 +158,12 @@ std::string json_of(const std::vector<JobEnd>& ends, bool can_unplug) {
   return line(Json{{"jobs", jobs}, {"can_unplug", can_unplug}});
 }
 
+std::string json_of_systems(const std::vector<osinfo::Systems::Entry>& systems) {
+  auto out = Json::array();
+  for (const auto& [id, name] : systems) out.push_back(Json{{"id", id}, {"name", name}});
+  return line(out);
+}
+
 std::string json_of(const Refusal& refusal) {
   return line(Json{{"error", refusal.reason()},
                    {"next_step", refusal.next()},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exit_code.hpp"
+#include "osinfo/systems.hpp"
 #include "ports/volumes.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/view.hpp"
@@ -20,6 +21,8 @@ std::string json_of(const std::vector<Finding>& findings);
 /// How a job ended, and what it was about: {"job", "result", "message", "can_unplug"}
 std::string json_of(const std::vector<JobEnd>& ends, bool can_unplug);
 std::string json_of(const Refusal& refusal);
+/// The operating systems that are known: {"id", "name"} each.
+std::string json_of_systems(const std::vector<osinfo::Systems::Entry>& systems);
 /// One of monitor's lines.
 std::string json_of_event(const std::string& kind, const std::string& object,
                           const std::string& what);

@@ -17,12 +17,26 @@ _satchelctl_machines() {
 _satchelctl_candidates() {
   # $1: the command so far, $2: how many arguments it has. One candidate a line.
   case $1 in
-    "") printf '%s\n' status list show monitor doctor pack launch eject checkpoint format ;;
+    "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint format ;;
     list) printf '%s\n' capsules devices jobs ;;
     show | eject) _satchelctl_names capsules; _satchelctl_names devices ;;
     launch | checkpoint) _satchelctl_names capsules ;;
     pack) if (($2 == 0)); then _satchelctl_machines; else _satchelctl_names devices; fi ;;
     format) lsblk --noheadings --list --paths --output NAME 2>/dev/null ;;
+  esac
+}
+
+_satchelctl_values() {
+  # $1: an option of create that has a value; fails for any other word.
+  case $1 in
+    --disk | --cdrom) compgen -f -- "$2" ;;
+    --format) printf '%s\n' raw qcow2 vmdk vdi vhdx ;;
+    --firmware) printf '%s\n' bios efi ;;
+    --device) _satchelctl_names devices ;;
+    --os)
+      satchelctl --json create --os list 2>/dev/null | grep -o '"id":"[^"\\]*"' | cut -d'"' -f4
+      ;;
+    *) return 1 ;;
   esac
 }
 
@@ -32,6 +46,9 @@ _satchelctl_options() {
     "") options+=(--version) ;;
     doctor) options+=(--measure) ;;
     pack) options+=(--name) ;;
+    create)
+      options+=(--disk --format --size --cdrom --memory --cpus --firmware --network --os --device --launch)
+      ;;
     launch) options+=(--take-over --start-fresh) ;;
     eject) options+=(--all) ;;
     format) options+=(--fs --label --yes) ;;
@@ -55,9 +72,12 @@ _satchelctl() {
     [[ $line == "$word"* ]] || continue
     printf -v line '%q' "$line"
     COMPREPLY+=("$line")
-  done < <(if [[ $word == -* ]]; then _satchelctl_options "$command"; else
-    _satchelctl_candidates "$command" "$position"
-  fi)
+  done < <(
+    [[ $command == create ]] && _satchelctl_values "${COMP_WORDS[COMP_CWORD - 1]}" "$word" && exit
+    if [[ $word == -* ]]; then _satchelctl_options "$command"; else
+      _satchelctl_candidates "$command" "$position"
+    fi
+  )
 }
 
 complete -F _satchelctl satchelctl

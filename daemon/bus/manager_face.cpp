@@ -1,5 +1,6 @@
 #include "daemon/bus/manager_face.hpp"
 
+#include "daemon/bus/creation.hpp"
 #include "daemon/bus/options.hpp"
 
 namespace satchel::faces {
@@ -24,6 +25,14 @@ Task<ObjectPath> pack(Requests& requests, Caller caller, std::string domain, Obj
   options.finish();
   co_await requests.authorise(caller, Action::manage, "pack the machine");
   co_return requests.started(requests.commands().pack(request));
+}
+
+Task<ObjectPath> create(Requests& requests, Caller caller, std::string name, ObjectPath device,
+                        Files files, Dictionary given) {
+  auto request = read_creation(std::move(name), std::move(files), std::move(given));
+  request.device = device_at(device);
+  co_await requests.authorise(caller, Action::manage, "create the capsule");
+  co_return requests.started(requests.commands().create(std::move(request)));
 }
 
 Task<ObjectPath> format(Requests& requests, Caller caller, std::string node, Dictionary given) {
@@ -81,6 +90,12 @@ void describe_methods(Interface& face, Requests& requests) {
             return pack(requests, std::move(caller), std::move(domain), std::move(device),
                         std::move(options));
           })
+      .method("Create", {"name", "device", "files", "options"}, {"job"},
+              [&requests](Caller caller, std::string name, ObjectPath device, Files files,
+                          Dictionary options) {
+                return create(requests, std::move(caller), std::move(name), std::move(device),
+                              std::move(files), std::move(options));
+              })
       .method("Format", {"node", "options"}, {"job"},
               [&requests](Caller caller, std::string node, Dictionary options) {
                 return format(requests, std::move(caller), std::move(node), std::move(options));

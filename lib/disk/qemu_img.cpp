@@ -42,7 +42,7 @@ json node(const SourceFile& file) {
   json out{
       {"driver", file.format},
       {"file", {{"driver", device ? "host_device" : "file"}, {"filename", absolute(file.path)}}}};
-  if (file.format == "qcow2") out["backing"] = nullptr;
+  if (file.format == "qcow2" || file.format == "vmdk") out["backing"] = nullptr;
   return out;
 }
 

@@ -15,7 +15,7 @@ namespace satchel::disk {
 /// One file of a source chain, top first, all formats explicit.
 struct SourceFile {
   std::string path;
-  std::string format;  ///< "raw", "qcow2", …
+  std::string format;  ///< "raw", "qcow2", … as qemu-img names them; never probed
 };
 
 /// Copies all that the chain shows into one standalone qcow2 file (version 3, 64 KiB clusters, lazy

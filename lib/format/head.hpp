@@ -38,6 +38,8 @@ struct Disk {
   std::string target;  ///< "vda"; also its directory's name
   ByteCount virtual_size;
   std::vector<std::string> chain;  ///< paths of objects
+  /// An image alone: what is in a CD drive, which machines only read.
+  bool is_medium() const { return chain.size() == 1; }
   bool operator==(const Disk&) const = default;
 };
 

@@ -1,4 +1,6 @@
 // What this host can do: the questions of preflight.
+#include "libvirt/host.hpp"
+
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -46,6 +48,8 @@ std::vector<std::string> active_networks(virConnectPtr connection) {
   return names;
 }
 
+}  // namespace
+
 HostAbility ask_ability(Link& link, Accelerator accelerator) {
   const auto connection = link.connection();
   const CText capabilities(virConnectGetCapabilities(connection.get()));
@@ -65,6 +69,8 @@ HostAbility ask_ability(Link& link, Accelerator accelerator) {
   ability->networks = active_networks(connection.get());
   return *ability;
 }
+
+namespace {
 
 /// Ends the probes that an earlier run left behind: one that can end by itself still runs.
 void end_stuck_probes(virConnectPtr connection) {

@@ -33,6 +33,9 @@ class LibvirtHypervisor final : public Hypervisor {
   Task<std::optional<std::string>> cpu_obstacle(std::string cpu_xml, std::string machine_type,
                                                 Accelerator accelerator) override;
 
+  Task<std::string> host_cpu(Accelerator accelerator) override;
+  Task<std::string> shared_cpu(std::vector<std::string> cpus, Accelerator accelerator) override;
+
   Task<void> define(std::string xml) override;
   Task<void> undefine(DomainId id) override;
 

@@ -51,6 +51,25 @@ Result<HostAbility> read_capabilities(const std::string& xml, Accelerator accele
   return mistake("capabilities", "no " + ability.architecture + " guests of type '" + type + "'");
 }
 
+Result<std::string> read_host_model(const std::string& xml) {
+  pugi::xml_document capabilities;
+  if (auto parsed = capabilities.load_string(xml.c_str()); !parsed)
+    return mistake("domain capabilities", parsed.description());
+  const auto model = capabilities.child("domainCapabilities")
+                         .child("cpu")
+                         .find_child_by_attribute("mode", "name", "host-model");
+  if (!model.child("model")) return mistake("domain capabilities", "there is no host-model CPU");
+  pugi::xml_document out;
+  auto cpu = out.append_child("cpu");
+  cpu.append_attribute("mode") = "custom";
+  cpu.append_attribute("match") = "exact";
+  for (const char* name : {"model", "vendor", "feature"})
+    for (const auto& part : model.children(name)) cpu.append_copy(part);
+  std::ostringstream text;
+  out.save(text, "", pugi::format_raw | pugi::format_no_declaration);
+  return text.str();
+}
+
 std::optional<DomainId> uuid_in(const std::string& domain_xml) {
   pugi::xml_document document;
   if (!document.load_string(domain_xml.c_str())) return std::nullopt;

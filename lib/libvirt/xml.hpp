@@ -18,6 +18,10 @@ namespace satchel {
 /// A mistake when this host can't run hvm guests with that accelerator.
 Result<HostAbility> read_capabilities(const std::string& xml, Accelerator accelerator);
 
+/// The `<cpu>` element of a guest with libvirt's "host-model", from virConnectGetDomainCapabilities
+/// (https://libvirt.org/formatdomaincaps.html). A mistake when this host offers none.
+Result<std::string> read_host_model(const std::string& xml);
+
 /// The domain's `<uuid>`; none when it has none or the XML can't be read.
 std::optional<DomainId> uuid_in(const std::string& domain_xml);
 

@@ -100,13 +100,34 @@ std::string cpu_xml(const Description& machine) {
   if (cpu.mode.empty()) cpu.mode = "custom";
   if (cpu.mode == "custom" && cpu.model.empty()) cpu.model = "qemu64";
   if (cpu.mode == "custom" && cpu.match.empty()) cpu.match = "exact";
+  return write_cpu(cpu);
+}
+
+std::string write_cpu(const Cpu& cpu) {
   pugi::xml_document document;
   pugi::xml_node node = document.append_child("cpu");
   XmlWriter writer(node);
-  fields(writer, cpu);
+  auto copy = cpu;
+  fields(writer, copy);
   std::ostringstream text;
   document.save(text, "", pugi::format_raw | pugi::format_no_declaration);
   return text.str();
+}
+
+Result<Cpu> read_cpu(std::string_view xml) {
+  constexpr std::size_t longest = 256 << 10;
+  if (xml.size() > longest) return mistake("", "is longer than 256 KiB");
+  pugi::xml_document document;
+  const auto parsed = document.load_buffer(xml.data(), xml.size());
+  const pugi::xml_node node = document.child("cpu");
+  if (!parsed || !node) return mistake("", "is not a <cpu> element");
+  Used used;
+  Mistakes mistakes;
+  XmlReader reader(node, used, mistakes);
+  Cpu cpu;
+  fields(reader, cpu);
+  if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
+  return cpu;
 }
 
 }  // namespace satchel::machine

@@ -157,6 +157,14 @@ ByteCount memory(const Description& machine);
 /// read): something needed is missing, a name or an address is used twice.
 Mistakes inconsistencies(const Description& machine);
 
+/// A `<cpu>` element as libvirt gives it; what of it the model lacks is left out.
+Result<Cpu> read_cpu(std::string_view xml);
+/// The element again.
+std::string write_cpu(const Cpu& cpu);
+/// A CPU as JSON, as it stands in a description; strict.
+std::string write_cpu_json(const Cpu& cpu);
+Result<Cpu> read_cpu_json(std::string_view text);
+
 /// The `<cpu>` element as preflight compares it (libvirt's CPU XML, without NUMA cells); for a
 /// machine that names no CPU, one with QEMU's default model.
 std::string cpu_xml(const Description& machine);

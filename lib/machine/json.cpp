@@ -249,4 +249,24 @@ Result<Description> read_json(std::string_view text) {
   return machine;
 }
 
+std::string write_cpu_json(const Cpu& cpu) {
+  Cpu copy = cpu;
+  json object;
+  JsonWriter writer(object);
+  fields(writer, copy);
+  return object.dump();
+}
+
+Result<Cpu> read_cpu_json(std::string_view text) {
+  const Result<json> value = parse(text);
+  if (!value) return tl::unexpected<Mistakes>(value.error());
+  Mistakes mistakes;
+  Cpu cpu;
+  JsonReader reader(*value, "/cpu", mistakes);
+  fields(reader, cpu);
+  reader.finish();
+  if (!mistakes.empty()) return tl::unexpected<Mistakes>(std::move(mistakes));
+  return cpu;
+}
+
 }  // namespace satchel::machine

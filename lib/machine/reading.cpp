@@ -43,6 +43,19 @@ void sweep(pugi::xml_node node, const Used& used, Sorted& sorted) {
   }
 }
 
+/// A drive that the guest, or virsh, has opened counts as empty.
+std::vector<std::string> media_in(pugi::xml_node domain) {
+  std::vector<std::string> out;
+  for (pugi::xml_node disk : domain.child("devices").children("disk")) {
+    const pugi::xml_node target = disk.child("target");
+    if (std::strcmp(disk.attribute("device").value(), "cdrom") == 0 &&
+        disk.child("source").first_attribute() &&
+        std::strcmp(target.attribute("tray").value(), "open") != 0)
+      out.push_back(target.attribute("dev").value());
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Reading> read_domain(std::string_view xml, Moment moment) {
@@ -56,6 +69,7 @@ Result<Reading> read_domain(std::string_view xml, Moment moment) {
   Reading reading;
   Sorted sorted;
   reading.disks = disk_sources(domain, sorted);
+  reading.media = media_in(domain);
   const pugi::xml_node os = domain.child("os");
   if (os.child("loader")) reading.loader_path = os.child("loader").child_value();
   if (os.child("nvram")) {

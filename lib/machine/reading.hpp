@@ -36,7 +36,8 @@ struct Reading {
   std::vector<DiskSource> disks;           ///< of machine.devices.disks those that are "disk"
   std::optional<std::string> loader_path;  ///< flash image on this host; its size is to be noted
   std::optional<std::string> nvram_path;
-  Mistakes left_behind;  ///< what stays here, harmlessly: warnings
+  std::vector<std::string> media;  ///< targets of CD drives that are closed on a medium
+  Mistakes left_behind;            ///< what stays here, harmlessly: warnings
 };
 
 /// Whether the machine's memory travels too: a device that is in its image can't be left behind.

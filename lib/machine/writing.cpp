@@ -64,7 +64,7 @@ void write_disk(pugi::xml_node xml, const Disk& disk, const SessionDisk* session
   set(driver, "cache", disk.write_through ? "writethrough" : "writeback");
   set(driver, "error_policy", "stop");
   set(driver, "rerror_policy", "stop");
-  set(driver, "discard", "unmap");
+  if (disk.device == "disk") set(driver, "discard", "unmap");
   write_chain(xml, *session);
 }
 
@@ -76,7 +76,7 @@ void write_disks(pugi::xml_node devices, const Description& machine, const Sessi
                      [&](const SessionDisk& candidate) { return candidate.target == disk.target; });
     const bool has_files = session != plan.disks.end() && !session->chain.empty();
     if (disk.device == "disk" && !has_files) impossible(machine, "no files for " + disk.target);
-    write_disk(*xml++, disk, disk.device == "disk" ? &*session : nullptr);
+    write_disk(*xml++, disk, has_files ? &*session : nullptr);
   }
 }
 

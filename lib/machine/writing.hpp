@@ -48,9 +48,10 @@ enum class Start { boot, resume };
 struct SessionPlan {
   std::string domain_name;
   Start start = Start::boot;
-  std::vector<SessionDisk> disks;  ///< one for each of the description's disks that is a "disk"
-  std::string serial_log_path;     ///< gets what the first serial port says; empty: nowhere
-  std::string nvram_path;          ///< this session's copy; needed for EFI
+  /// One for each of the description's disks that is a "disk"; of the drives those with a medium.
+  std::vector<SessionDisk> disks;
+  std::string serial_log_path;  ///< gets what the first serial port says; empty: nowhere
+  std::string nvram_path;       ///< this session's copy; needed for EFI
 };
 
 /// Domain XML for libvirt 9 and later. Call it only when obstacles() has nothing against it: a disk

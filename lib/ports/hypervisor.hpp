@@ -102,6 +102,12 @@ class Hypervisor {
   virtual Task<std::optional<std::string>> cpu_obstacle(std::string cpu_xml,
                                                         std::string machine_type,
                                                         Accelerator accelerator) = 0;
+  /// The `<cpu>` element of the best CPU that a guest here can have and describe: model, vendor
+  /// and features, nothing that only "the host's own" would say.
+  virtual Task<std::string> host_cpu(Accelerator accelerator) = 0;
+  /// The `<cpu>` element of the best CPU that all hosts have whose host_cpu() these are (at least
+  /// one), as far as this host's libvirt knows their features; fit for migration.
+  virtual Task<std::string> shared_cpu(std::vector<std::string> cpus, Accelerator accelerator) = 0;
 
   /// Makes or replaces a persistent definition.
   virtual Task<void> define(std::string xml) = 0;

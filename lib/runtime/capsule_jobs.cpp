@@ -9,6 +9,7 @@
 #include "runtime/jobs/check_in.hpp"
 #include "runtime/jobs/launch.hpp"
 #include "runtime/jobs/strand.hpp"
+#include "runtime/known_hosts.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -84,10 +85,13 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   order.capsule = id_;
   order.expected = core::found_of(state_)->id;
   order.from = from == core::LaunchFrom::memory ? machine::Start::resume : machine::Start::boot;
-  const auto insertion = order.stick->insertion();
+  const auto held = order.stick;
+  const auto insertion = held->insertion();
   auto launching = satchel::launch(around_.parts, std::move(order), job);
   auto launched = co_await std::move(launching);
   around_.devices.note_read(insertion, launched.read, launched.took);
+  auto meeting = exchange_cards(around_.parts, held);
+  co_await std::move(meeting);
   head_ = std::move(launched.head);
   session_ = std::move(launched.session);
   auto asking = core_session_now(around_.parts, *session_);

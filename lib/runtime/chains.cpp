@@ -95,10 +95,31 @@ void check_length(const format::Head& head) {
                             {}});
 }
 
+namespace {
+
+std::string shown_path(const format::Head& head, const std::string& object) {
+  return "/satchel/" + head.capsule.value.str() + "/" + object;
+}
+
+/// Only read, so it has no overlay.
+void lend_medium(const format::CapsuleDirectory& capsule, const format::Head& head,
+                 const format::Disk& disk, LentChains& out) {
+  const auto group = "satchel-" + disk.target;
+  LentFiles lent{group, open_chain(capsule, head, disk)};
+  out.files.push_back(std::move(lent));
+  out.disks.push_back({disk.target, {{group, shown_path(head, disk.chain.front()), "qcow2"}}});
+}
+
+}  // namespace
+
 LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::Head& head,
                        const std::vector<DiskOverlay>& overlays) {
   LentChains out;
   for (const auto& disk : head.disks) {
+    if (disk.is_medium()) {
+      lend_medium(capsule, head, disk, out);
+      continue;
+    }
     const auto& overlay = overlay_of(overlays, disk.target);
     // What the overlay was begun over: a layer committed since is in the overlay already.
     const format::Disk below{disk.target, disk.virtual_size, overlay.chain};
@@ -108,9 +129,7 @@ LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::He
     shown.target = disk.target;
     for (std::size_t i = files.size(); i-- > 0;) {
       const auto group = "satchel-" + disk.target + "-" + std::to_string(i);
-      const auto path = i == below.chain.size()
-                            ? overlay.path
-                            : "/satchel/" + head.capsule.value.str() + "/" + below.chain[i];
+      const auto path = i == below.chain.size() ? overlay.path : shown_path(head, below.chain[i]);
       shown.chain.push_back({group, path, "qcow2"});
       LentFiles lent{group, {}};
       lent.descriptors.push_back(std::move(files[i]));

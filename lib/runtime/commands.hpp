@@ -10,6 +10,7 @@
 #include "async/lanes.hpp"
 #include "base/handle.hpp"
 #include "base/ids.hpp"
+#include "machine/building.hpp"
 #include "runtime/view.hpp"
 
 namespace satchel {
@@ -18,6 +19,17 @@ struct PackRequest {
   std::string domain;  ///< libvirt name or UUID
   DeviceNumber device;
   std::string name;  ///< of the capsule; empty: the domain's
+};
+
+/// A machine that was none before. Either an image or a size; the descriptors are only read.
+struct CreateRequest {
+  DeviceNumber device;
+  machine::Wish wish;  ///< the capsule's name and what of the machine may be chosen
+  UniqueFd disk;
+  std::string format;  ///< of the image, as qemu-img names it; empty: as its magic says
+  ByteCount size;      ///< of an empty disk
+  UniqueFd cdrom;      ///< an installation medium; may be none
+  enum class Afterwards { rest, launch } afterwards = Afterwards::rest;
 };
 
 struct LaunchRequest {
@@ -49,6 +61,7 @@ class Commands {
   virtual void listen(ViewListener listener) = 0;
 
   virtual JobId pack(PackRequest request) = 0;
+  virtual JobId create(CreateRequest request) = 0;
   virtual JobId format(FormatRequest request) = 0;
   virtual JobId launch(LaunchRequest request) = 0;
   virtual JobId eject(CapsuleId capsule) = 0;

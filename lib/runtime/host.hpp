@@ -36,6 +36,7 @@ class Host : public Commands {
   void listen(ViewListener listener) override { listener_ = std::move(listener); }
 
   JobId pack(PackRequest request) override;
+  JobId create(CreateRequest request) override;
   JobId format(FormatRequest request) override;
   JobId launch(LaunchRequest request) override;
   JobId eject(CapsuleId capsule) override;
@@ -77,6 +78,8 @@ class Host : public Commands {
   JobId begin(JobBoard::Subject subject, Work work);
   Task<void> conduct(JobContext job, Work work);
   Task<void> pack_job(JobContext job, PackRequest request, core::Insertion insertion);
+  Task<void> create_job(JobContext job, std::shared_ptr<CreateRequest> request,
+                        core::Insertion insertion);
   Task<void> format_job(JobContext job, FormatRequest request);
   Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
   Task<void> remove_job(JobContext job, CapsuleId capsule);

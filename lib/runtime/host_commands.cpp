@@ -9,6 +9,7 @@
 #include "format/capsule_directory.hpp"
 #include "runtime/host.hpp"
 #include "runtime/jobs/pack.hpp"
+#include "runtime/known_hosts.hpp"
 #include "runtime/messages.hpp"
 
 namespace satchel {
@@ -74,7 +75,8 @@ JobId Host::pack(PackRequest request) {
 Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion insertion) {
   auto mounting = devices_.mounted_stick(insertion);
   PackOrder order;
-  order.stick = co_await std::move(mounting);
+  const auto stick = co_await std::move(mounting);
+  order.stick = stick;
   order.capsule = CapsuleId(Uuid::random());
   order.domain = std::move(request.domain);
   order.name = std::move(request.name);
@@ -85,6 +87,8 @@ Task<void> Host::pack_job(JobContext job, PackRequest request, core::Insertion i
     parts_.log.warning(packed.head.head.name + ": " + each);
     board_.remark(job.id, each);
   }
+  auto meeting = exchange_cards(parts_, stick);
+  co_await std::move(meeting);
   std::optional<DomainEntry> guest;  // it may be paused, or have ended meanwhile
   if (packed.session) {
     guest =

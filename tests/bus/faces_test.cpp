@@ -223,6 +223,42 @@ TEST_CASE("the manager packs, formats and diagnoses, and says what it can't do y
   }
 }
 
+TEST_CASE("a new machine is asked for by devices and descriptors, and every mistake is named") {
+  FacesWorld world;
+  std::map<std::string, UniqueFd> files;
+  files.emplace("cdrom", UniqueFd(::dup(0)));
+  const Dictionary options{{"size", std::uint64_t{1} << 30},
+                           {"cpus", std::uint32_t{3}},
+                           {"disk_bus", "sata"},
+                           {"firmware", "efi"},
+                           {"devices", std::vector<std::string>{"rng"}}};
+  world.ask(root, "Manager", "Create", "fresh", ObjectPath(device_path), files, options);
+  CHECK(world.commands.asked == Lines{"create fresh 1  1073741824 cdrom"});
+  CHECK(world.authority.asked == std::vector{Action::manage});
+  using machine::Wish;
+  CHECK(world.commands.created.cpus == 3);
+  CHECK(world.commands.created.disk_bus == "sata");
+  CHECK(world.commands.created.firmware == Wish::Kind::efi);
+  CHECK(world.commands.created.rng == Wish::Drives::yes);
+  CHECK(world.commands.created.balloon == Wish::Drives::no);
+  CHECK(world.commands.created.medium == Wish::Medium::cd);
+  const Dictionary wrong{{"cpus", "many"},
+                         {"clock", "sundial"},
+                         {"devices", std::vector<std::string>{"warp"}},
+                         {"frobnicate", true}};
+  files.emplace("floppy", UniqueFd(::dup(0)));
+  try {
+    world.ask(root, "Manager", "Create", "fresh", ObjectPath(device_path), files, wrong);
+    FAIL("it was accepted");
+  } catch (const BusError& error) {
+    for (const char* word : {"cpus", "clock", "warp", "floppy", "frobnicate"}) {
+      INFO(word);
+      CHECK(std::string(error.what()).find(word) != std::string::npos);
+    }
+  }
+  CHECK(world.commands.asked.size() == 1);
+}
+
 TEST_CASE("a passphrase reaches the host through the descriptor") {
   FacesWorld world;
   int ends[2];

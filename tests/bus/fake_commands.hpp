@@ -22,6 +22,7 @@ class FakeCommands : public Commands {
   std::string passphrase;          ///< what unlock read
   std::optional<Fault> refusal;    ///< thrown by every command
   Measure measured = Measure::no;
+  machine::Wish created;
 
   /// Begins a job and shows it, as a runtime does.
   JobId begin(std::string operation, std::optional<CapsuleId> capsule = {}) {
@@ -47,6 +48,13 @@ class FakeCommands : public Commands {
     note("pack " + request.domain + " " + std::to_string(request.device.value) + " " +
          request.name);
     return begin("pack");
+  }
+  JobId create(CreateRequest request) override {
+    note("create " + request.wish.name + " " + std::to_string(request.device.value) + " " +
+         request.format + " " + std::to_string(request.size.value) + (request.disk ? " disk" : "") +
+         (request.cdrom ? " cdrom" : ""));
+    created = std::move(request.wish);
+    return begin("create");
   }
   JobId format(FormatRequest request) override {
     note("format " + request.node + " " + request.fs_type + " " + request.label);

@@ -31,6 +31,20 @@ TEST_CASE("a wrong command line is refused with a usage status") {
   }
 }
 
+TEST_CASE("what a new machine is made of is said in one way") {
+  CHECK(parse({"create", "web", "--size", "20GiB", "--memory", "512MiB", "--cpus", "2"}).command);
+  for (auto words : std::vector<std::vector<const char*>>{
+           {"create", "web", "--size", "20GiB", "--disk", "x"},
+           {"create", "web", "--disk", "x", "--format", "qed"},
+           {"create", "web", "--format", "raw", "--size", "1GiB"},
+           {"create", "web", "--size", "large"},
+           {"create", "web", "--size", "1GiB", "--cpus", "0"},
+           {"create", "web", "--size", "1GiB", "--firmware", "openboot"}}) {
+    INFO(words[2]);
+    CHECK_THROWS_AS(parse(words), Refusal);
+  }
+}
+
 TEST_CASE("no command at all is status") { CHECK(parse({}).command); }
 
 TEST_CASE("help and version are printed, not done") {

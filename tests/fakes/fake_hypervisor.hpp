@@ -31,6 +31,8 @@ class FakeHypervisor final : public Hypervisor {
     ability,
     works,
     cpu_obstacle,
+    host_cpu,
+    shared_cpu,
     define,
     undefine,
     lend,
@@ -65,7 +67,8 @@ class FakeHypervisor final : public Hypervisor {
   void leave_block_job(DomainId id);
   HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed
   std::set<Accelerator> usable{Accelerator::tcg};
-  std::optional<std::string> cpu_is_short_of;  ///< what cpu_obstacle answers
+  std::optional<std::string> cpu_is_short_of;                   ///< what cpu_obstacle answers
+  std::set<std::string> cpu_features{"aes", "avx2", "sse4.2"};  ///< of host_cpu()
   bool has_agent = false;
   std::size_t stream_bytes = 256 << 10;  ///< of a save, about
 
@@ -95,6 +98,8 @@ class FakeHypervisor final : public Hypervisor {
   Task<bool> works(Accelerator accelerator) override;
   Task<std::optional<std::string>> cpu_obstacle(std::string cpu_xml, std::string machine_type,
                                                 Accelerator accelerator) override;
+  Task<std::string> host_cpu(Accelerator accelerator) override;
+  Task<std::string> shared_cpu(std::vector<std::string> cpus, Accelerator accelerator) override;
   Task<void> define(std::string xml) override;
   Task<void> undefine(DomainId id) override;
   Task<void> lend(DomainId id, std::vector<LentFiles> files) override;

@@ -225,4 +225,27 @@ void overlays_go_on_and_off(Subject s) {
   remove(s, guest);
 }
 
+void a_shared_processor_runs_here(Subject s) {
+  const auto own = s.loop.run(s.hypervisor.host_cpu(Accelerator::tcg));
+  CHECK(own.find("<model") != std::string::npos);
+  CHECK(own.find("host-") == std::string::npos);
+  const auto obstacle = [&](const std::string& cpu) {
+    return s.loop.run(s.hypervisor.cpu_obstacle(cpu, "q35", Accelerator::tcg));
+  };
+  CHECK_FALSE(obstacle(own));
+  const auto alone = s.loop.run(s.hypervisor.shared_cpu({own}, Accelerator::tcg));
+  CHECK_FALSE(obstacle(alone));
+  // What another host lacks, the shared one has not either.
+  auto poorer = own;
+  const auto feature = poorer.find("<feature");
+  REQUIRE(feature != std::string::npos);
+  const auto name_at = poorer.find("name=", feature) + 6;
+  const auto name = poorer.substr(name_at, poorer.find_first_of("\"'", name_at) - name_at);
+  poorer.erase(feature, poorer.find("/>", feature) + 2 - feature);
+  const auto shared = s.loop.run(s.hypervisor.shared_cpu({own, poorer}, Accelerator::tcg));
+  INFO(shared << " without " << name);
+  CHECK_FALSE(obstacle(shared));
+  CHECK_THROWS_AS(s.loop.run(s.hypervisor.shared_cpu({}, Accelerator::tcg)), Fault);
+}
+
 }  // namespace satchel::test

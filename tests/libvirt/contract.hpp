@@ -30,5 +30,6 @@ void overlays_go_on_and_off(Subject subject);
 void layers_are_merged_below_the_topmost_file(Subject subject);
 void a_merge_is_stopped_and_its_chain_stays(Subject subject);
 void what_an_earlier_merge_left_at_work_is_ended(Subject subject);
+void a_shared_processor_runs_here(Subject subject);
 
 }  // namespace satchel::test

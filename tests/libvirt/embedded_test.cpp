@@ -56,6 +56,7 @@ TEST_CASE("real guests under the embedded driver keep the contract") {
   SECTION("merge") { layers_are_merged_below_the_topmost_file(subject()); }
   SECTION("stopped merge") { a_merge_is_stopped_and_its_chain_stays(subject()); }
   SECTION("left merge") { what_an_earlier_merge_left_at_work_is_ended(subject()); }
+  SECTION("processors") { a_shared_processor_runs_here(subject()); }
 }
 
 TEST_CASE("a real guest works on lent files alone, whatever backing names their headers hold") {

@@ -46,6 +46,7 @@ TEST_CASE("the fake hypervisor keeps the contract") {
   SECTION("merge") { layers_are_merged_below_the_topmost_file(world.subject()); }
   SECTION("stopped merge") { a_merge_is_stopped_and_its_chain_stays(world.subject()); }
   SECTION("left merge") { what_an_earlier_merge_left_at_work_is_ended(world.subject()); }
+  SECTION("processors") { a_shared_processor_runs_here(world.subject()); }
 }
 
 TEST_CASE("the fake guest's count travels through save and restore") {

@@ -40,6 +40,17 @@ TEST_CASE("a machine's uuid is found, and only a whole one") {
   CHECK_FALSE(uuid_in("nothing"));
 }
 
+TEST_CASE("the processor that guests can have is read without what only this host means") {
+  constexpr auto xml = R"(<domainCapabilities><cpu><mode name='host-passthrough' supported='yes'/>
+    <mode name='host-model' supported='yes'><model fallback='forbid'>M</model><vendor>V</vendor>
+    <feature policy='require' name='f'/></mode></cpu></domainCapabilities>)";
+  CHECK(*read_host_model(xml) ==
+        "<cpu mode=\"custom\" match=\"exact\"><model fallback=\"forbid\">M</model>"
+        "<vendor>V</vendor><feature policy=\"require\" name=\"f\"/></cpu>");
+  CHECK_FALSE(read_host_model("<domainCapabilities/>"));
+  CHECK_FALSE(read_host_model("<"));
+}
+
 TEST_CASE("capabilities without the accelerator are a mistake that says so") {
   constexpr auto xml = R"(<capabilities><host><cpu><arch>x86_64</arch><model>M</model></cpu></host>
     <guest><os_type>hvm</os_type><arch name='x86_64'><emulator>/q</emulator>

@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "guestfs": {"base", "async", "sync"},
     "config": {"base", "machine", "sync"},
     "sync": {"base", "async", "crypto"},
+    "osinfo": {"base"},
     "libvirt": FOUNDATION | {"machine"},
     "udev": FOUNDATION,
     "bus": FOUNDATION,
@@ -40,6 +41,7 @@ ONLY_IN = [
     (r"libvirt/.*", ("lib/libvirt",)),
     (r"libudev\.h", ("lib/udev",)),
     (r"guestfs\.h", ("lib/guestfs",)),
+    (r"(osinfo|glib|gio)/.*|glib.*\.h", ("lib/osinfo",)),
     (r"sodium.*\.h", ("lib/crypto",)),
     (r"zstd\.h", ("lib/hibernation",)),
     (r"pugixml\.hpp", ("lib/machine", "lib/libvirt")),  # domains there; capabilities, CPUs and chains here

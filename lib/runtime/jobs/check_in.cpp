@@ -190,7 +190,7 @@ struct Maker {
 
 /// The machine as it runs now, which may have other devices than when it was packed. What names
 /// other hosts' things stays as it was: this host's names are hints to nobody.
-machine::Description describe_now(const std::string& live_xml, const std::string& before_json) {
+machine::Reading describe_now(const std::string& live_xml, const std::string& before_json) {
   auto now = machine::read_domain(live_xml, machine::Moment::running);
   if (!now)
     throw Fault(Remedy::fix_config,
@@ -203,7 +203,15 @@ machine::Description describe_now(const std::string& live_xml, const std::string
       for (const auto& old : before->devices.interfaces)
         if (old.mac == card.mac) card.network = old.network;
   }
-  return std::move(now->machine);
+  return std::move(*now);
+}
+
+/// A medium that is not in its drive any more stays behind: it goes with the objects that the head
+/// does not name.
+void leave_media(format::Head& next, const std::vector<std::string>& in_drives) {
+  std::erase_if(next.disks, [&](const format::Disk& disk) {
+    return disk.is_medium() && std::ranges::find(in_drives, disk.target) == in_drives.end();
+  });
 }
 
 /// Asked before the suspension: libvirt answers nothing about a domain that waits at the gate.
@@ -215,8 +223,10 @@ Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& nex
                 Fault::Text{"check in", session.capsule_name, "its guest has ended just now", {}});
   auto reading =
       offload(parts.lanes.files, [&] { return describe_now(domain->live, next.machine_json); });
-  const auto machine = co_await std::move(reading);
+  const auto now = co_await std::move(reading);
+  const auto& machine = now.machine;
   next.machine_json = machine::write_json(machine);
+  leave_media(next, now.media);
   auto asking = parts.hypervisor.ability(machine.accelerator);
   const auto host = co_await std::move(asking);
   Maker maker{machine.accelerator, emulator_name(host)};

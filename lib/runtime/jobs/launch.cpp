@@ -70,8 +70,9 @@ Session plan_session(const Parts& parts, const LaunchOrder& order, const format:
   plan.disk_sequence = order.stick->disk_sequence();
   const auto directory = parts.shelf.directory(head.capsule);
   for (const auto& disk : head.disks)
-    plan.disks.push_back(
-        {disk.target, (directory / (disk.target + ".qcow2")).string(), disk.chain});
+    if (!disk.is_medium())
+      plan.disks.push_back(
+          {disk.target, (directory / (disk.target + ".qcow2")).string(), disk.chain});
   if (head.nvram) plan.nvram = (directory / "nvram.fd").string();
   return plan;
 }

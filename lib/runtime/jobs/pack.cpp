@@ -109,6 +109,12 @@ Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& 
   co_return session;
 }
 
+/// Whether the memory image holds a processor that only hosts like this one have.
+bool has_hosts_cpu(const machine::Description& machine) {
+  return machine.cpu && (machine.cpu->mode == "host-passthrough" ||
+                         machine.cpu->mode == "host-model" || machine.cpu->mode == "maximum");
+}
+
 NewCapsule new_capsule(const PackOrder& order, const Source& source) {
   NewCapsule out;
   out.stick = order.stick;
@@ -168,6 +174,10 @@ Task<Packed> run(Parts& parts, const PackOrder& order, Source& source, JobContex
   }
   for (const auto& each : source.reading.left_behind)
     result.left_behind.push_back(each.where + ": " + each.what);
+  if (has_hosts_cpu(source.reading.machine))
+    result.left_behind.push_back(
+        "its processor is this computer's own (host-passthrough or host-model): its memory may "
+        "resume on no other. virsh hypervisor-cpu-baseline gives one that several computers share");
   co_return result;
 }
 
