@@ -121,6 +121,36 @@ void add_moving(CLI::App& app, Invocation& invocation) {
   bind(format_command, invocation, formatting, format);
 }
 
+void add_carrying(CLI::App& app, Invocation& invocation) {
+  auto exporting = std::make_shared<ExportOptions>();
+  auto* export_command =
+      app.add_subcommand("export", "Write a capsule as plain files for any libvirt");
+  export_command->add_option("CAPSULE", exporting->capsule)->required();
+  export_command->add_option("--to", exporting->to, "A new or empty directory")->required();
+  auto* flat =
+      export_command->add_flag("--flat", exporting->flat, "One qcow2 file a disk (the default)");
+  export_command
+      ->add_flag("--chain", exporting->chain, "The disks' files as they are on the device")
+      ->excludes(flat);
+  export_command->add_flag("--no-memory", exporting->no_memory,
+                           "Its disks only, as after a power cut");
+  export_command->add_option("--generation", exporting->generation, "The newest when left out")
+      ->check(CLI::PositiveNumber);
+  bind(export_command, invocation, exporting, export_to);
+
+  auto importing = std::make_shared<ImportOptions>();
+  auto* import_command = app.add_subcommand("import", "Make a capsule of a machine's plain files");
+  import_command->add_option("DIRECTORY", importing->from, "An export, or domain XML and disks")
+      ->required();
+  import_command->add_option("DEVICE", importing->device,
+                             "Where to; the only device when left out");
+  import_command->add_option("--name", importing->name,
+                             "The capsule's name; the machine's when left out");
+  import_command->add_option("--uuid", importing->uuid, "The capsule's; a new one when left out");
+  import_command->add_flag("--no-memory", importing->no_memory, "Its disks only");
+  bind(import_command, invocation, importing, import_from);
+}
+
 }  // namespace
 
 Invocation parse_arguments(int argc, const char* const* argv) {
@@ -134,6 +164,7 @@ Invocation parse_arguments(int argc, const char* const* argv) {
   app.footer("satchelctl(1) has the exit statuses and examples.");
   add_looking(app, invocation);
   add_moving(app, invocation);
+  add_carrying(app, invocation);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -2,6 +2,7 @@
 // main on its one thread; throw Refusal.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <string>
@@ -59,6 +60,20 @@ struct EjectOptions {
 };
 Task<ExitCode> eject(Context& context, EjectOptions options);
 Task<ExitCode> checkpoint(Context& context, std::string capsule);
+// carry.cpp
+struct ExportOptions {
+  std::string capsule, to;
+  bool flat = false;  ///< the default, said aloud
+  bool chain = false;
+  bool no_memory = false;
+  std::uint64_t generation = 0;  ///< 0: the newest
+};
+Task<ExitCode> export_to(Context& context, ExportOptions options);
+struct ImportOptions {
+  std::string from, device, name, uuid;
+  bool no_memory = false;
+};
+Task<ExitCode> import_from(Context& context, ImportOptions options);
 // format.cpp
 struct FormatOptions {
   std::string node, fs_type = "ext4", label = "SATCHEL";

@@ -15,12 +15,19 @@ _satchelctl_machines() {
 }
 
 _satchelctl_candidates() {
-  # $1: the command so far, $2: how many arguments it has. One candidate a line.
+  # $1: the command so far, $2: how many arguments it has, $3: the word, $4: the one before it. One
+  # candidate a line.
+  if [[ $1 == export && $4 == --to ]]; then
+    compgen -d -- "$3"
+    return
+  fi
   case $1 in
-    "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint format ;;
+    "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint merge fold \
+      format export import ;;
     list) printf '%s\n' capsules devices jobs ;;
     show | eject) _satchelctl_names capsules; _satchelctl_names devices ;;
-    launch | checkpoint) _satchelctl_names capsules ;;
+    launch | checkpoint | merge | fold | export) _satchelctl_names capsules ;;
+    import) if (($2 == 0)); then compgen -d -- "$3"; else _satchelctl_names devices; fi ;;
     pack) if (($2 == 0)); then _satchelctl_machines; else _satchelctl_names devices; fi ;;
     format) lsblk --noheadings --list --paths --output NAME 2>/dev/null ;;
   esac
@@ -50,8 +57,11 @@ _satchelctl_options() {
       options+=(--disk --format --size --cdrom --memory --cpus --firmware --network --os --device --launch)
       ;;
     launch) options+=(--take-over --start-fresh) ;;
-    eject) options+=(--all) ;;
+    eject) options+=(--all --merge) ;;
+    merge | fold) options+=(--although-needed) ;;
     format) options+=(--fs --label --yes) ;;
+    export) options+=(--to --flat --chain --no-memory --generation) ;;
+    import) options+=(--name --uuid --no-memory) ;;
   esac
   printf '%s\n' "${options[@]}"
 }
@@ -75,7 +85,7 @@ _satchelctl() {
   done < <(
     [[ $command == create ]] && _satchelctl_values "${COMP_WORDS[COMP_CWORD - 1]}" "$word" && exit
     if [[ $word == -* ]]; then _satchelctl_options "$command"; else
-      _satchelctl_candidates "$command" "$position"
+      _satchelctl_candidates "$command" "$position" "$word" "${COMP_WORDS[COMP_CWORD - 1]}"
     fi
   )
 }

@@ -1,5 +1,6 @@
 #include "daemon/bus/manager_face.hpp"
 
+#include "daemon/bus/carrying.hpp"
 #include "daemon/bus/creation.hpp"
 #include "daemon/bus/options.hpp"
 
@@ -104,14 +105,18 @@ void describe_methods(Interface& face, Requests& requests) {
               [&requests](Caller caller, Dictionary options) {
                 return diagnose(requests, std::move(caller), std::move(options));
               })
-      .method("Import", {"archive", "device", "options"}, {"job"},
-              [](Caller, UniqueFd, ObjectPath, Dictionary) {
-                return refuse<ObjectPath>("import", "a machine");
-              })
-      .method("Export", {"capsule", "archive", "options"}, {"job"},
-              [](Caller, ObjectPath, UniqueFd, Dictionary) {
-                return refuse<ObjectPath>("export", "the machine");
-              })
+      .method(
+          "Import", {"directory", "device", "options"}, {"job"},
+          [&requests](Caller caller, UniqueFd directory, ObjectPath device, Dictionary options) {
+            return import_capsule(requests, std::move(caller), std::move(directory),
+                                  std::move(device), std::move(options));
+          })
+      .method(
+          "Export", {"capsule", "directory", "options"}, {"job"},
+          [&requests](Caller caller, ObjectPath capsule, UniqueFd directory, Dictionary options) {
+            return export_capsule(requests, std::move(caller), std::move(capsule),
+                                  std::move(directory), std::move(options));
+          })
       .method("Trust", {"fingerprint", "options"}, {},
               [](Caller, std::string fingerprint, Dictionary) {
                 return refuse<void>("trust", std::move(fingerprint));

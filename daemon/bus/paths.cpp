@@ -34,6 +34,16 @@ std::optional<DeviceNumber> parse_device(const ObjectPath& path) {
   return number;
 }
 
+std::optional<CapsuleId> parse_capsule(const ObjectPath& path) {
+  const auto prefix = below("capsule", "");
+  if (!path.value.starts_with(prefix)) return std::nullopt;
+  auto name = path.value.substr(prefix.size());
+  std::replace(name.begin(), name.end(), '_', '-');
+  const auto id = Uuid::parse(name);
+  if (!id || path_of(CapsuleId(*id)) != path.value) return std::nullopt;
+  return CapsuleId(*id);
+}
+
 std::vector<HistoryLine> as_bus(const std::vector<GenerationView>& history) {
   std::vector<HistoryLine> out;
   for (const auto& each : history)

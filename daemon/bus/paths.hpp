@@ -19,6 +19,7 @@ std::string path_of(CapsuleId capsule);    ///< "…/capsule/UUID", dashes as un
 std::string path_of(JobId job);            ///< "…/job/7"
 
 std::optional<DeviceNumber> parse_device(const ObjectPath& path);
+std::optional<CapsuleId> parse_capsule(const ObjectPath& path);
 
 // Values as the bus has them: quantities as numbers, identities as text (a nil one is empty),
 // things as paths ("/" for none), everything else as it is.

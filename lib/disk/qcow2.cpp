@@ -238,10 +238,10 @@ void check_backing(const Qcow2Header& header, const Expected& expected, Mistakes
     mistakes.push_back({"backing file", "it names " + shown(header.backing_name, "none") +
                                             ", expected is " +
                                             shown(expected.backing_name, "none")});
-  if (header.backing_name && header.backing_format != "qcow2")
+  if (header.backing_name && header.backing_format != expected.backing_format)
     mistakes.push_back(
-        {"backing file",
-         "its format is " + shown(header.backing_format, "not named") + ", expected is qcow2"});
+        {"backing file", "its format is " + shown(header.backing_format, "not named") +
+                             ", expected is " + shown(expected.backing_format, "not named")});
 }
 
 }  // namespace

@@ -31,9 +31,10 @@ struct Expected {
   /// Plain file name of the one below in the same directory; none for an image file.
   std::optional<std::string> backing_name;
   ByteCount virtual_size;
+  std::optional<std::string> backing_format = "qcow2";
 };
 
-/// Empty when QEMU may open it: backing name exactly as expected with format qcow2, no data file,
+/// Empty when QEMU may open it: backing name and format exactly as expected, no data file,
 /// no encryption, no feature that we don't know (dirty and corrupt bits among them: say so), size
 /// as expected, tables within the file.
 Mistakes check_qcow2(int fd, const Expected& expected);

@@ -12,6 +12,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "base/beneath.hpp"
 #include "base/fault.hpp"
 #include "base/handle.hpp"
 
@@ -21,9 +22,7 @@ namespace satchel::format {
 template <class T>
 using OrErrno = tl::expected<T, int>;
 
-/// openat2(2), beneath `directory`, through no link and into no other mount.
-OrErrno<UniqueFd> open_beneath(int directory, const std::string& path, int flags);
-/// As above, and refuses what is no regular file with EINVAL.
+/// As open_beneath(), and refuses what is no regular file with EINVAL.
 OrErrno<UniqueFd> open_file(int directory, const std::string& path, int access);
 /// A descriptor of its own for a directory, fit for fsync(2) and readdir(3).
 OrErrno<UniqueFd> open_directory(int directory, const std::string& path);

@@ -51,16 +51,16 @@ Result<SaveHeader> read_save_header(std::span<const std::byte> bytes) {
   return SaveHeader{raw.data_length, raw.was_running == 1, raw.compression};
 }
 
-std::string write_save_header(std::string_view domain_xml) {
+std::string write_save_header(std::string_view domain_xml, SavedAs as, std::size_t spare) {
   RawHeader raw{};
   std::memcpy(raw.magic, complete_magic.data(), sizeof raw.magic);
   raw.version = known_version;
-  raw.data_length = static_cast<std::uint32_t>(domain_xml.size() + 1);
-  raw.was_running = 1;
+  raw.data_length = static_cast<std::uint32_t>(domain_xml.size() + 1 + spare);
+  raw.was_running = as == SavedAs::running ? 1 : 0;
   std::string out(save_header_size, '\0');
   std::memcpy(out.data(), &raw, sizeof raw);
   out += domain_xml;
-  out += '\0';
+  out.append(1 + spare, '\0');
   return out;
 }
 

@@ -24,7 +24,12 @@ struct SaveHeader {
 /// Of a stream that libvirt is still writing ("LibvirtQemudPart") or has finished.
 Result<SaveHeader> read_save_header(std::span<const std::byte> bytes);
 
+/// How the guest was when it was saved: how a restore leaves it.
+enum class SavedAs { running, paused };
+
 /// Header and XML of a finished, raw save image without cookie; QEMU's stream goes right behind.
-std::string write_save_header(std::string_view domain_xml);
+/// `spare`: zero bytes behind the XML, room for a longer one (virsh save-image-edit).
+std::string write_save_header(std::string_view domain_xml, SavedAs as = SavedAs::running,
+                              std::size_t spare = 0);
 
 }  // namespace satchel::hibernation

@@ -111,9 +111,10 @@ void write_interface(pugi::xml_node xml, const Interface& nic, const HostPolicy&
 
 void write_ports(pugi::xml_node devices, const Description& machine, const SessionPlan& plan,
                  bool spice) {
-  bool logged = plan.serial_log_path.empty();
+  const bool terminals = plan.console == Console::terminal;
+  bool logged = terminals || plan.serial_log_path.empty();
   for (pugi::xml_node serial : devices.children("serial")) {
-    set(serial, "type", logged ? "null" : "file");
+    set(serial, "type", terminals ? "pty" : logged ? "null" : "file");
     if (!logged) {
       pugi::xml_node source = serial.append_child("source");
       set(source, "path", plan.serial_log_path);

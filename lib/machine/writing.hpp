@@ -45,6 +45,12 @@ struct SessionDisk {
 /// Whether the session goes on from a memory image or boots from its disks.
 enum class Start { boot, resume };
 
+/// What the first serial port leads to.
+enum class Console {
+  log,       ///< what it says is appended to a file; the other ports say nothing
+  terminal,  ///< every serial port is a terminal (virsh console)
+};
+
 struct SessionPlan {
   std::string domain_name;
   Start start = Start::boot;
@@ -52,11 +58,16 @@ struct SessionPlan {
   std::vector<SessionDisk> disks;
   std::string serial_log_path;  ///< gets what the first serial port says; empty: nowhere
   std::string nvram_path;       ///< this session's copy; needed for EFI
+  Console console = Console::log;
 };
 
 /// Domain XML for libvirt 9 and later. Call it only when obstacles() has nothing against it: a disk
 /// without a chain or firmware that is not here is a Fault{report_bug}.
 std::string write_domain(const Description& machine, const HostPolicy& policy,
                          const SessionPlan& plan);
+
+/// A domain's XML with these chains in the place of those that it has, where they are descriptors
+/// already; nothing else is changed. Throws Fault when it is not XML.
+std::string with_chains(const std::string& domain_xml, const std::vector<SessionDisk>& disks);
 
 }  // namespace satchel::machine

@@ -44,6 +44,24 @@ struct FormatRequest {
   std::string label = "SATCHEL";
 };
 
+struct ExportRequest {
+  CapsuleId capsule;
+  UniqueFd directory;  ///< empty, the asker's own, open for reading; written beneath
+  std::string path;    ///< what the asker calls it, for the files' texts; empty: as the kernel does
+  enum class Layout { flat, chain } layout = Layout::flat;
+  enum class Memory { with, without } memory = Memory::with;
+  std::optional<Sequence> generation;  ///< none: the newest
+};
+
+struct ImportRequest {
+  UniqueFd directory;  ///< of the asker, open for reading; only read
+  std::string path;    ///< as for ExportRequest
+  DeviceNumber device;
+  std::string name;                  ///< of the capsule; empty: the machine's
+  std::optional<CapsuleId> capsule;  ///< none: a new identity
+  enum class Memory { with, without } memory = Memory::with;
+};
+
 /// One thing that `doctor` looked at.
 struct Finding {
   enum class Verdict { good, warning, bad, unknown };
@@ -74,6 +92,8 @@ class Commands {
   virtual JobId fold(CapsuleId capsule) = 0;
   virtual JobId rollback(CapsuleId capsule, Sequence generation) = 0;
   virtual JobId remove(CapsuleId capsule) = 0;
+  virtual JobId export_to(ExportRequest request) = 0;
+  virtual JobId import_from(ImportRequest request) = 0;
   virtual void cancel(JobId job) = 0;
 
   enum class Measure { no, devices };

@@ -184,6 +184,7 @@ std::vector<std::shared_ptr<CapsuleRunner>> Host::capsules_on(core::Insertion in
 bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const {
   for (const auto& capsule : capsules_on(insertion))
     if (capsule->id() != asking && !core::can_unplug(capsule->state())) return true;
+  if (held_.contains(insertion)) return true;
   for (const auto& job : view_.running_jobs)
     if (job.operation == "pack" && job.device == devices_.number_of(insertion)) return true;
   return false;

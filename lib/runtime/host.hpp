@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@
 #include "runtime/parts.hpp"
 
 namespace satchel {
+
+struct ExportOrder;
+struct ImportOrder;
 
 class Host : public Commands {
  public:
@@ -48,6 +52,8 @@ class Host : public Commands {
   JobId fold(CapsuleId capsule) override;
   JobId rollback(CapsuleId capsule, Sequence generation) override;
   JobId remove(CapsuleId capsule) override;
+  JobId export_to(ExportRequest request) override;
+  JobId import_from(ImportRequest request) override;
   void cancel(JobId job) override;
   Task<std::vector<Finding>> diagnose(Measure measure) override;
 
@@ -83,6 +89,10 @@ class Host : public Commands {
   Task<void> format_job(JobContext job, FormatRequest request);
   Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
   Task<void> remove_job(JobContext job, CapsuleId capsule);
+  Task<void> export_job(JobContext job, ExportOrder order, core::Insertion insertion);
+  Task<void> import_job(JobContext job, ImportOrder order, core::Insertion insertion);
+  /// Unmounts the device if nothing uses it; a failure is a warning.
+  Task<void> let_go_quietly(core::Insertion insertion);
 
   void changed();
   void refresh();
@@ -98,6 +108,7 @@ class Host : public Commands {
   JobBoard board_;
   HostRoom room_;
   std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;
+  std::multiset<core::Insertion> held_;  ///< devices that a job of the host reads or fills
 };
 
 }  // namespace satchel

@@ -1,4 +1,5 @@
 // The API as a client of the bus sees it, over a fake host.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -280,4 +281,45 @@ TEST_CASE("a host whose bus is gone goes on without being shown") {
   world.commands.listener.changed();
   world.commands.listener.job_ended({JobId(1), "done", ""});
   turn(world.io);
+}
+
+TEST_CASE("an export and an import are asked for with a directory and options") {
+  FacesWorld world;
+  const UniqueFd directory(::open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Dictionary options;
+  options["path"] = std::string("/home/ann/out");
+  options["layout"] = std::string("chain");
+  options["memory"] = false;
+  options["generation"] = std::uint64_t{7};
+  world.ask(root, "Manager", "Export", ObjectPath(capsule_path), directory, options);
+  CHECK(world.commands.asked.back() == "export to /home/ann/out chain without memory 7");
+  options.erase("layout");
+  options.erase("generation");
+  options["name"] = std::string("web");
+  world.ask(root, "Manager", "Import", directory, ObjectPath(device_path), options);
+  CHECK(world.commands.asked.back() == "import from /home/ann/out 1 web without memory");
+  CHECK(world.authority.asked == std::vector(2, Action::manage));
+}
+
+TEST_CASE("an export or import that is asked for wrongly reaches nobody") {
+  FacesWorld world;
+  const UniqueFd directory(::open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto refused = [&](const Dictionary& options, const char* capsule) {
+    try {
+      world.ask(root, "Manager", "Export", ObjectPath(capsule), directory, options);
+    } catch (const BusError& error) {
+      return error.name();
+    }
+    return std::string("none");
+  };
+  Dictionary sideways;
+  sideways["layout"] = std::string("sideways");
+  Dictionary unknown;
+  unknown["compress"] = true;
+  Dictionary mistyped;
+  mistyped["generation"] = std::string("7");
+  for (const auto& options : {sideways, unknown, mistyped})
+    CHECK(refused(options, capsule_path) == "org.satchel.Satchel1.Error.BadRequest");
+  CHECK(refused({}, device_path) == "org.satchel.Satchel1.Error.BadRequest");
+  CHECK(world.commands.asked.empty());
 }

@@ -87,6 +87,19 @@ class FakeCommands : public Commands {
     return plain("rollback " + std::to_string(generation.value), capsule);
   }
   JobId remove(CapsuleId capsule) override { return plain("remove", capsule); }
+  JobId export_to(ExportRequest request) override {
+    note("export to " + request.path +
+         (request.layout == ExportRequest::Layout::chain ? " chain" : " flat") +
+         (request.memory == ExportRequest::Memory::without ? " without memory" : "") +
+         (request.generation ? " " + std::to_string(request.generation->value) : ""));
+    return begin("export", request.capsule);
+  }
+  JobId import_from(ImportRequest request) override {
+    note("import from " + request.path + " " + std::to_string(request.device.value) + " " +
+         request.name + (request.capsule ? " as " + request.capsule->value.str() : "") +
+         (request.memory == ImportRequest::Memory::without ? " without memory" : ""));
+    return begin("import");
+  }
   void cancel(JobId job) override { note("cancel " + std::to_string(job.value)); }
   Task<std::vector<Finding>> diagnose(Measure measure) override {
     measured = measure;

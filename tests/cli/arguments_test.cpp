@@ -20,8 +20,16 @@ TEST_CASE("--json counts before and after the command") {
 }
 
 TEST_CASE("a wrong command line is refused with a usage status") {
-  for (auto words : std::vector<std::vector<const char*>>{
-           {"frobnicate"}, {"show"}, {"launch"}, {"eject", "x", "--all"}, {"list", "stars"}}) {
+  for (auto words :
+       std::vector<std::vector<const char*>>{{"frobnicate"},
+                                             {"show"},
+                                             {"launch"},
+                                             {"eject", "x", "--all"},
+                                             {"list", "stars"},
+                                             {"export", "x"},
+                                             {"export", "x", "--to", "d", "--flat", "--chain"},
+                                             {"export", "x", "--to", "d", "--generation", "0"},
+                                             {"import"}}) {
     try {
       parse(words);
       FAIL(words.front());

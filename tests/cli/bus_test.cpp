@@ -2,6 +2,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -144,6 +146,56 @@ TEST_CASE("pack takes the only device") {
   desk.host().end(JobId(1), "done", "");
   REQUIRE(desk.ends());
   CHECK(desk.code == ExitCode::done);
+}
+
+TEST_CASE("export makes the directory, says what comes next, and takes it away when it fails") {
+  Desk desk;
+  char place[] = "/tmp/satchel-cli-XXXXXX";
+  REQUIRE(::mkdtemp(place) != nullptr);
+  const auto to = std::string(place) + "/out";
+  ExportOptions options;
+  options.capsule = "debian";
+  options.to = to;
+  options.no_memory = true;
+  desk.start(export_to(desk.context, options));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "export to " + to + " flat without memory");
+  SECTION("it is done") {
+    desk.host().end(JobId(1), "done", "");
+    REQUIRE(desk.ends());
+    CHECK(desk.code == ExitCode::done);
+    CHECK(desk.out.str().find("virsh define " + to + "/domain.xml") != std::string::npos);
+    CHECK(std::filesystem::exists(to));
+  }
+  SECTION("it fails") {
+    desk.host().end(JobId(1), bus_error_name(Remedy::free_space), "It is full.");
+    REQUIRE(desk.ends());
+    CHECK(desk.code == ExitCode::no_space);
+    CHECK_FALSE(std::filesystem::exists(to));
+  }
+  std::filesystem::remove_all(place);
+}
+
+TEST_CASE("import takes a directory that is there, to the only device") {
+  Desk desk;
+  ImportOptions options;
+  options.name = "shop";
+  SECTION("it is") {
+    options.from = "/tmp";
+    desk.start(import_from(desk.context, options));
+    REQUIRE(desk.asks(1));
+    CHECK(desk.host().asked[0] == "import from /tmp 1 shop");
+    desk.host().end(JobId(1), "done", "");
+    REQUIRE(desk.ends());
+    CHECK(desk.code == ExitCode::done);
+  }
+  SECTION("it is not") {
+    options.from = "/nowhere/at/all";
+    desk.start(import_from(desk.context, options));
+    REQUIRE(desk.ends());
+    CHECK(desk.code == ExitCode::not_found);
+    CHECK(desk.host().asked.empty());
+  }
 }
 
 TEST_CASE("Ctrl-C has the daemon cancel the job") {

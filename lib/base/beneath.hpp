@@ -1,0 +1,17 @@
+// Opening what is below a directory that somebody else may have filled: never through a link, never
+// out of it. Blocking; any thread.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "base/handle.hpp"
+
+namespace satchel {
+
+/// openat2(2), beneath `directory`, through no link and into no other mount; `flags` as open(2) has
+/// them, O_CLOEXEC comes by itself and new files have mode 0600. A descriptor, or errno: ELOOP for
+/// a link, EXDEV for what leads out.
+tl::expected<UniqueFd, int> open_beneath(int directory, const std::string& path, int flags);
+
+}  // namespace satchel

@@ -1,0 +1,109 @@
+#include "runtime/jobs/export_source.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/chains.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace {
+
+constexpr ByteCount largest_map = mebibytes(64);
+constexpr ByteCount largest_nvram = mebibytes(64);
+
+Fault unfit(Remedy remedy, const std::string& object, std::string why, std::string next = {}) {
+  return Fault(remedy, Fault::Text{"export", object, std::move(why), std::move(next)});
+}
+
+std::string number(Sequence seq) { return std::to_string(seq.value); }
+
+format::SignedHead chosen(format::Examination seen, std::optional<Sequence> wanted) {
+  if (!seen.newest)
+    throw unfit(Remedy::other_device, "the machine", "no generation on its device is complete");
+  if (!wanted || *wanted == seen.newest->head.generation.seq) return std::move(*seen.newest);
+  if (seen.previous && *wanted == seen.previous->head.generation.seq)
+    return std::move(*seen.previous);
+  auto kept = number(seen.newest->head.generation.seq);
+  if (seen.previous) kept = number(seen.previous->head.generation.seq) + " and " + kept;
+  throw unfit(Remedy::fix_request, seen.newest->head.name,
+              "generation " + number(*wanted) + " is not on its device",
+              "What it keeps: " + kept + ".");
+}
+
+ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::Head& head,
+                       const format::Disk& disk) {
+  ExportedDisk out{disk.target, disk.virtual_size, {}};
+  auto files = open_chain(capsule, head, disk);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    struct stat about {};
+    if (::fstat(files[i].get(), &about) != 0) throw fault_from_errno(errno, "read", disk.chain[i]);
+    ExportedDisk::File file{file_name(disk.chain[i]), std::move(files[i]),
+                            ByteCount(static_cast<std::uint64_t>(about.st_size))};
+    out.chain.push_back(std::move(file));
+  }
+  return out;
+}
+
+ExportedMemory open_memory(const format::CapsuleDirectory& capsule, const format::Head& head,
+                           unsigned threads) {
+  const auto& saved = *head.hibernation;
+  const auto map = capsule.read_object(*head.find(saved.map), largest_map);
+  auto decoder = hibernation::Decoder::parse(map);
+  if (!decoder)
+    throw Fault(Remedy::other_device,
+                Fault::Text{"read the hibernation map", saved.map, to_string(decoder.error()), {}});
+  const auto& pages = *head.find(saved.pages);
+  // Shared: a std::function is copied, its file and table are not.
+  struct Opened {
+    hibernation::Decoder decoder;
+    UniqueFd pages;
+  };
+  auto opened = std::make_shared<Opened>(Opened{
+      std::move(*decoder), capsule.open_checked(pages, format::CapsuleDirectory::Access::read)});
+  ExportedMemory out;
+  out.stream_size = opened->decoder.stream_size();
+  out.steps = opened->decoder.pages_size();
+  out.was_paused = saved.was_paused;
+  out.stream = [opened, threads](const hibernation::Sink& sink, const ProgressSink& progress,
+                                 std::stop_token stop) {
+    opened->decoder.decode(opened->pages.get(), sink, threads, progress, std::move(stop));
+  };
+  return out;
+}
+
+}  // namespace
+
+ExportSource open_generation(format::CapsuleDirectory capsule, GenerationChoice choice,
+                             unsigned threads) {
+  const auto found = chosen(capsule.examine(), choice.seq);
+  const auto& head = found.head;
+  auto machine = machine::read_json(head.machine_json);
+  if (!machine)
+    throw Fault(
+        Remedy::other_device,
+        Fault::Text{"read the machine description of", head.name, to_string(machine.error()), {}});
+  if (!machine->devices.tpms.empty()) throw no_tpm_yet("export", head.name);
+  check_length(head);
+  ExportSource out;
+  out.name = head.name;
+  out.state = "generation " + number(head.generation.seq) + " by " + head.generation.host_name +
+              ", " + core::to_string(head.generation.time);
+  out.accelerator = machine->accelerator;
+  out.machine = std::move(*machine);
+  for (const auto& disk : head.disks) out.disks.push_back(open_disk(capsule, head, disk));
+  if (head.nvram) out.nvram = capsule.read_object(*head.find(*head.nvram), largest_nvram);
+  if (head.hibernation && choice.memory == GenerationChoice::Memory::with) {
+    out.memory = open_memory(capsule, head, threads);
+    out.accelerator = head.hibernation->accelerator == "kvm" ? Accelerator::kvm : Accelerator::tcg;
+  }
+  return out;
+}
+
+}  // namespace satchel

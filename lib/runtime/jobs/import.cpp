@@ -1,0 +1,141 @@
+#include "runtime/jobs/import.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "base/beneath.hpp"
+#include "base/fault.hpp"
+#include "format/text.hpp"
+#include "hibernation/codec.hpp"
+#include "machine/firmware.hpp"
+#include "runtime/heads.hpp"
+#include "runtime/jobs/new_capsule.hpp"
+#include "runtime/undo.hpp"
+
+namespace satchel {
+
+namespace {
+
+constexpr auto imported_emulator = "QEMU, as imported";
+
+/// Encodes the save image's stream as the hibernation file of generation 1. Files lane.
+void store_memory(format::CapsuleDirectory& capsule, format::Head& head,
+                  const ImportedMemory& memory, const Config& config, Accelerator accelerator,
+                  Meter& meter, std::stop_token stop) {
+  auto pages = capsule.create_object("memory/1.pages");
+  auto at = memory.stream_at.value;
+  const auto end = at + memory.stream_size.value;
+  const auto read = [&](std::span<std::byte> buffer, std::stop_token) -> std::size_t {
+    for (;;) {
+      const auto n =
+          ::pread(memory.file.get(), buffer.data(),
+                  std::min<std::uint64_t>(buffer.size(), end - at), static_cast<off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) throw fault_from_errno(errno, "read", "the save image");
+      at += static_cast<std::uint64_t>(n);
+      return static_cast<std::size_t>(n);
+    }
+  };
+  const auto write = [&](std::span<const std::byte> bytes) { pages.write(bytes); };
+  const hibernation::EncoderSettings settings{config.compression.level, worker_threads(config)};
+  const auto encoded =
+      hibernation::encode(read, write, settings, meter.begin("writing memory"), std::move(stop));
+  if (encoded.stream_size != memory.stream_size)
+    throw Fault(Remedy::retry,
+                Fault::Text{"import", "the save image", "it changed while it was read", {}});
+  SavedMemory saved{
+      pages.finish(),      store_bytes(capsule, encoded.map, "memory/1.map"),
+      encoded.stream_size, accelerator,
+      imported_emulator,   memory.was_paused ? GuestState::paused : GuestState::running};
+  set_hibernation(head, std::move(saved));
+}
+
+/// Nothing of that identity may be there: what fails later removes it. Files lane.
+void check_free(const ImportOrder& order) {
+  const auto id = order.capsule.value.str();
+  const auto there = open_beneath(order.stick->root()->get(), "satchel/" + id, O_PATH);
+  if (there || there.error() != ENOENT)
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"import", "capsule " + id, "the device has it already",
+                            "Import it without --uuid: it then gets an identity of its own."});
+}
+
+/// Shared with the coroutine that fills the capsule.
+struct Import {
+  ImportSet set;
+  NewCapsule order;
+};
+
+Import plan(const ImportOrder& order, ImportSet set) {
+  Import out{std::move(set), {}};
+  auto& plan = out.order;
+  plan.stick = order.stick;
+  plan.capsule = order.capsule;
+  plan.name = order.name.empty() ? out.set.machine.name : order.name;
+  if (!format::is_name(plan.name))
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"import", "the machine", "its name can't be a capsule's",
+                            "Give another one (--name): at most 255 bytes of UTF-8 without "
+                            "control characters."});
+  plan.deed = "import";
+  plan.machine_json = machine::write_json(out.set.machine);
+  for (const auto& disk : out.set.disks)
+    plan.disks.push_back(NewDisk{disk.target, disk.source, disk.virtual_size, disk.flat_size});
+  if (out.set.memory) plan.more_size = out.set.memory->stream_size;
+  if (out.set.nvram) plan.more_size = plan.more_size + ByteCount(out.set.nvram->size());
+  return out;
+}
+
+Task<format::SignedHead> run(Parts& parts, Import& import, JobContext job, Undo& undo) {
+  import.order.more = [&](format::CapsuleDirectory & capsule, format::Head & head, Meter & meter,
+                          std::stop_token stop) {
+    if (import.set.nvram) {
+      head.nvram = "state/1.nvram";
+  add_object(head, store_bytes(capsule, *import.set.nvram, *head.nvram));
+}
+if (import.set.memory)
+  store_memory(capsule, head, *import.set.memory, parts.config, import.set.machine.accelerator,
+               meter, std::move(stop));
+};  // namespace
+auto beginning = begin_capsule(parts, import.order, job, undo);
+const auto unfinished = co_await std::move(beginning);
+auto finishing = finish_capsule(parts, import.order, *unfinished, std::nullopt, job);
+co_return co_await std::move(finishing);
+}  // namespace satchel
+
+}  // namespace
+
+Task<Imported> import_capsule(Parts& parts, ImportOrder order, JobContext job) {
+  job.meter->name("looking at the files");
+  auto reading = offload(parts.lanes.files, [&] {
+    check_free(order);
+    auto set = read_import_set(*order.from, order.memory, machine::firmware_on_host());
+    return plan(order, std::move(set));
+  });
+  auto import = co_await std::move(reading);
+  Undo undo;
+  std::exception_ptr failure;
+  std::optional<format::SignedHead> head;
+  try {
+    auto running = run(parts, import, job, undo);
+    head = co_await std::move(running);
+    undo.dismiss();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    auto undoing = undo.run(parts.log);
+    co_await std::move(undoing);
+    std::rethrow_exception(failure);
+  }
+  Imported result{std::move(*head), std::move(import.set.left_behind)};
+  co_return result;
+}
+
+}  // namespace satchel
