@@ -55,6 +55,13 @@ std::string kept(const Session& session) {
   return "The machine is held in this computer's memory, paused.";
 }
 
+template <class S>
+std::string upkeep_sentence(const S& at) {
+  if (at.work.removal) return " It is then ejected.";
+  if (at.wanted) return " It is then launched.";
+  return at.session ? " " + guest_sentence(*at.session) : std::string();
+}
+
 std::string launching_sentence(const Launching& at) {
   switch (at.from) {
     case LaunchFrom::memory:
@@ -106,6 +113,14 @@ std::string detail(const State& state) {
           [](const Checkpointing& at) {
             return std::string("Writing a checkpoint to the device while the machine runs.") +
                    (at.work.removal ? " It is then ejected." : "");
+          },
+          [](const Merging& at) {
+            return std::string("Merging what earlier sessions wrote on the device.") +
+                   upkeep_sentence(at);
+          },
+          [](const Folding& at) {
+            return std::string("Merging all changes into the image file on the device.") +
+                   upkeep_sentence(at);
           },
           [](const Ejecting& at) {
             return std::string(at.session && !at.apart
@@ -167,6 +182,8 @@ std::string next_step(const State& state) {
                                       ? "Eject to check its disks in, or launch it again."
                                       : "Eject before you pull the device out.");
           },
+          [](const Merging&) { return std::string("Eject before you pull the device out."); },
+          [](const Folding&) { return std::string("Eject before you pull the device out."); },
           [](const Safe&) { return std::string("Pull the device out."); },
           [&](const Stranded& at) {
             if (at.saving) return std::string();

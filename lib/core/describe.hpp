@@ -21,6 +21,8 @@ std::string_view name(Notice notice);
 std::string_view name(Guest guest);
 std::string_view name(Requester requester);
 std::string_view name(LaunchFrom from);
+/// "merge": as on the bus.
+std::string_view name(Upkeep what);
 
 /// What is going on, one sentence or two; never empty.
 std::string detail(const State& state);
@@ -33,6 +35,9 @@ std::string held(const CheckedOut& out);
 /// Whether pulling this capsule's device loses nothing of the capsule: no job writes to it and no
 /// session depends on it. The device as a whole may be pulled when all its capsules say so.
 bool can_unplug(const State& state);
+
+/// Merging or folding: work that an eject or a launch puts an end to.
+bool is_upkeep(const State& state);
 
 /// This host's session, where there is one.
 const Session* session_of(const State& state);

@@ -20,11 +20,13 @@ struct StartLaunch {
   JobId job;
   LaunchFrom from;
 };
-/// Suspend, ship, commit, read back, end the guest, release the device. Cancelling or losing the
-/// device before the commit leaves the guest alive; a cancel after it does nothing.
+/// Suspend, ship, commit, read back, end the guest, merge the layers if asked, release the device.
+/// Cancelling or losing the device before the commit leaves the guest alive; a cancel after it ends
+/// the merge alone, and the eject has succeeded.
 struct StartEject {
   JobId job;
   Requester by;
+  MergeToo merge = MergeToo::no;
 };
 /// Unmount and power off, unless another capsule on the device is in use.
 struct ReleaseDevice {
@@ -32,6 +34,14 @@ struct ReleaseDevice {
 };
 struct StartCheckpoint {
   JobId job;
+};
+/// Merge or fold; what the guest reads stays the same. Cancelling it, or losing the device, leaves
+/// every chain as good as it was.
+struct StartUpkeep {
+  JobId job;
+  Upkeep what;
+  Requester by;
+  Although although = Although::refuse;
 };
 /// Save the paused guest on this host.
 struct SaveStranded {
@@ -80,6 +90,7 @@ enum class Notice {
   eject_failed,
   safe,
   checkpoint_failed,
+  upkeep_failed,
   stranded,
   save_failed,
   diverged,
@@ -90,7 +101,7 @@ struct Tell {
 };
 
 using Effect = std::variant<StartExamine, StartLaunch, StartEject, ReleaseDevice, StartCheckpoint,
-                            SaveStranded, Reattach, Resolve, Cancel, PauseGuest, ResumeGuest,
-                            DropSession, Tell>;
+                            StartUpkeep, SaveStranded, Reattach, Resolve, Cancel, PauseGuest,
+                            ResumeGuest, DropSession, Tell>;
 
 }  // namespace satchel::core

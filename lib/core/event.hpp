@@ -48,8 +48,16 @@ struct LaunchAsked {
   Memory memory = Memory::use;        ///< ignore: boot from disk, keep the hibernation file
   bool operator==(const LaunchAsked&) const = default;
 };
+enum class MergeToo { no, yes };
 struct EjectAsked {
   Requester by = Requester::person;
+  MergeToo merge = MergeToo::no;  ///< once the device has the machine, its layers are merged
+};
+/// `although`: another host's session may still need what is changed.
+enum class Although { refuse, go_on };
+struct UpkeepAsked {
+  Upkeep what = Upkeep::merge;
+  Although although = Although::refuse;
 };
 struct CheckpointAsked {};
 struct CancelAsked {};
@@ -113,6 +121,10 @@ struct SessionFound {
 };
 /// Enough time has passed, or enough was written, for a checkpoint.
 struct CheckpointDue {};
+/// There are many layers, or the COW file has become large.
+struct UpkeepDue {
+  Upkeep what;
+};
 /// The capsule was deleted from its device.
 struct CapsuleRemoved {};
 /// A pack made this capsule; the session goes on when the machine was running.
@@ -122,9 +134,10 @@ struct Packed {
   std::optional<Session> session;
 };
 
-using Event = std::variant<DeviceAppeared, DeviceGone, DeviceReleased, Examined, UnlockGiven,
-                           TrustGiven, LaunchAsked, EjectAsked, CheckpointAsked, CancelAsked,
-                           ChoiceMade, JobEnded, GuestStopped, GuestPaused, GuestResumed,
-                           SessionFound, CheckpointDue, CapsuleRemoved, Packed>;
+using Event =
+    std::variant<DeviceAppeared, DeviceGone, DeviceReleased, Examined, UnlockGiven, TrustGiven,
+                 LaunchAsked, EjectAsked, CheckpointAsked, UpkeepAsked, CancelAsked, ChoiceMade,
+                 JobEnded, GuestStopped, GuestPaused, GuestResumed, SessionFound, CheckpointDue,
+                 UpkeepDue, CapsuleRemoved, Packed>;
 
 }  // namespace satchel::core

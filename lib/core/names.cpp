@@ -7,29 +7,31 @@
 namespace satchel::core {
 
 std::string_view name(const State& state) {
-  static constexpr std::array<std::string_view, 13> names = {
-      "absent",        "examining", "locked", "untrusted", "ready",    "launching", "running",
-      "checkpointing", "ejecting",  "safe",   "stranded",  "diverged", "failed"};
+  static constexpr std::array<std::string_view, 15> names = {
+      "absent",    "examining", "locked",        "untrusted", "ready",
+      "launching", "running",   "checkpointing", "merging",   "folding",
+      "ejecting",  "safe",      "stranded",      "diverged",  "failed"};
   static_assert(std::variant_size_v<State> == names.size());
   return names.at(state.index());
 }
 
 std::string_view name(const Event& event) {
-  static constexpr std::array<std::string_view, 19> names = {
-      "device_appeared",  "device_gone",     "device_released", "examined",
-      "unlock_given",     "trust_given",     "launch_asked",    "eject_asked",
-      "checkpoint_asked", "cancel_asked",    "choice_made",     "job_ended",
-      "guest_stopped",    "guest_paused",    "guest_resumed",   "session_found",
-      "checkpoint_due",   "capsule_removed", "packed"};
+  static constexpr std::array<std::string_view, 21> names = {
+      "device_appeared", "device_gone",   "device_released", "examined",         "unlock_given",
+      "trust_given",     "launch_asked",  "eject_asked",     "checkpoint_asked", "upkeep_asked",
+      "cancel_asked",    "choice_made",   "job_ended",       "guest_stopped",    "guest_paused",
+      "guest_resumed",   "session_found", "checkpoint_due",  "upkeep_due",       "capsule_removed",
+      "packed"};
   static_assert(std::variant_size_v<Event> == names.size());
   return names.at(event.index());
 }
 
 std::string_view name(const Effect& effect) {
-  static constexpr std::array<std::string_view, 13> names = {
-      "start_examine", "start_launch", "start_eject", "release_device", "start_checkpoint",
-      "save_stranded", "reattach",     "resolve",     "cancel",         "pause_guest",
-      "resume_guest",  "drop_session", "tell"};
+  static constexpr std::array<std::string_view, 14> names = {
+      "start_examine",    "start_launch", "start_eject",   "release_device",
+      "start_checkpoint", "start_upkeep", "save_stranded", "reattach",
+      "resolve",          "cancel",       "pause_guest",   "resume_guest",
+      "drop_session",     "tell"};
   static_assert(std::variant_size_v<Effect> == names.size());
   return names.at(effect.index());
 }
@@ -62,6 +64,8 @@ std::string_view name(Notice notice) {
       return "safe";
     case Notice::checkpoint_failed:
       return "checkpoint_failed";
+    case Notice::upkeep_failed:
+      return "upkeep_failed";
     case Notice::stranded:
       return "stranded";
     case Notice::save_failed:
@@ -104,6 +108,16 @@ std::string_view name(Requester requester) {
   return "";
 }
 
+std::string_view name(Upkeep what) {
+  switch (what) {
+    case Upkeep::merge:
+      return "merge";
+    case Upkeep::fold:
+      return "fold";
+  }
+  return "";
+}
+
 std::string_view name(LaunchFrom from) {
   switch (from) {
     case LaunchFrom::memory:
@@ -116,6 +130,10 @@ std::string_view name(LaunchFrom from) {
       return "reattached";
   }
   return "";
+}
+
+bool is_upkeep(const State& state) {
+  return std::holds_alternative<Merging>(state) || std::holds_alternative<Folding>(state);
 }
 
 const Session* session_of(const State& state) {

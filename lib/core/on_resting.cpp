@@ -82,6 +82,11 @@ Step on(const Ready& at, const LaunchAsked& event, const Given& given) {
 }
 
 Step on(const Ready& at, const EjectAsked& event, const Given& given) {
+  if (event.merge == MergeToo::yes) {
+    auto merging = tend(at.device, at.found, {}, StartUpkeep{given.next, Upkeep::merge, event.by});
+    std::get<Merging>(merging.state).work.removal = event.by;
+    return merging;
+  }
   return release(at.device, at.found, {}, event.by, given);
 }
 

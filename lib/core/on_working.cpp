@@ -6,32 +6,6 @@
 
 namespace satchel::core {
 
-namespace {
-
-/// The outcome of a job that leaves a session as it was, in one shape.
-struct Ending {
-  std::optional<Session> session;
-  std::optional<Reason> trouble;
-  DeviceHealth health = DeviceHealth::works;
-  std::optional<Found> found{};
-};
-
-Ending ending_of(const JobEnded& event) {
-  if (const auto* failed = std::get_if<JobFailed>(&event.outcome))
-    return {failed->session, failed->reason, failed->device, failed->found};
-  if (const auto* cancelled = std::get_if<Cancelled>(&event.outcome))
-    return {cancelled->session, {}, DeviceHealth::works, cancelled->found};
-  const auto& done = std::get<Done>(event.outcome);
-  return {done.session, {}, DeviceHealth::works, done.found};
-}
-
-std::vector<Effect> told(const std::optional<Reason>& trouble, Notice notice) {
-  if (!trouble) return {};
-  return {Tell{notice}};
-}
-
-}  // namespace
-
 // launching
 
 Step on(const Launching& at, const DeviceAppeared& event, const Given&) {
@@ -95,7 +69,7 @@ Step on(const Running& at, const LaunchAsked&, const Given& given) {
 }
 
 Step on(const Running& at, const EjectAsked& event, const Given& given) {
-  return check_in(at.device, at.found, at.session, event.by, given);
+  return check_in(at.device, at.found, at.session, event, given);
 }
 
 Step on(const Running& at, const CheckpointAsked&, const Given& given) {

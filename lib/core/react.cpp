@@ -22,6 +22,8 @@ Session* observed_session(State& state) {
   if (auto* at = std::get_if<Untrusted>(&state)) return at->ours ? &*at->ours : nullptr;
   if (auto* at = std::get_if<Failed>(&state)) return at->ours ? &*at->ours : nullptr;
   if (auto* at = std::get_if<Checkpointing>(&state)) return &at->session;
+  if (auto* at = std::get_if<Merging>(&state)) return at->session ? &*at->session : nullptr;
+  if (auto* at = std::get_if<Folding>(&state)) return at->session ? &*at->session : nullptr;
   if (auto* at = std::get_if<Stranded>(&state)) return at->saving ? nullptr : &at->session;
   if (auto* at = std::get_if<Diverged>(&state)) return at->resolving ? nullptr : &at->ours;
   return nullptr;
@@ -60,7 +62,8 @@ bool is_asked(const Event& event) {
   return std::holds_alternative<UnlockGiven>(event) || std::holds_alternative<TrustGiven>(event) ||
          std::holds_alternative<LaunchAsked>(event) || std::holds_alternative<EjectAsked>(event) ||
          std::holds_alternative<CheckpointAsked>(event) ||
-         std::holds_alternative<CancelAsked>(event) || std::holds_alternative<ChoiceMade>(event);
+         std::holds_alternative<UpkeepAsked>(event) || std::holds_alternative<CancelAsked>(event) ||
+         std::holds_alternative<ChoiceMade>(event);
 }
 
 }  // namespace satchel::core

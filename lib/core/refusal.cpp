@@ -2,6 +2,7 @@
 
 #include "core/describe.hpp"
 #include "core/react.hpp"
+#include "core/settle.hpp"
 
 namespace satchel::core {
 
@@ -10,7 +11,8 @@ namespace {
 Reason launch(const State& state) {
   if (const auto* at = std::get_if<Ready>(&state); at && at->found.checked_out)
     return {held(*at->found.checked_out), next_step(state)};
-  if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state))
+  if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state) ||
+      (session_of(state) != nullptr && is_upkeep(state)))
     return {"The machine runs on this computer already.", {}};
   if (std::holds_alternative<Launching>(state))
     return {"The machine is being launched already.", {}};
@@ -34,6 +36,29 @@ Reason checkpoint(const State& state) {
   return {"Only a machine that runs on this computer can have a checkpoint.", next_step(state)};
 }
 
+Reason upkeep(const State& state) {
+  static constexpr auto anyway = "If that session is given up, ask again with --although-needed.";
+  const auto needed = [](const Found& found, const std::optional<Session>& ours) -> Reason {
+    if (!is_needed_elsewhere(found, ours)) return {};
+    if (found.needed_by.empty()) return {held(*found.checked_out), anyway};
+    return {"What " + found.needed_by +
+                " had running was taken over, and its session there may still need the files as "
+                "they are.",
+            anyway};
+  };
+  if (std::holds_alternative<Merging>(state)) return {"The layers are being merged already.", {}};
+  if (std::holds_alternative<Folding>(state))
+    return {"The changes are being merged into the image file already.", {}};
+  Reason why;
+  if (const auto* ready = std::get_if<Ready>(&state)) why = needed(ready->found, {});
+  if (const auto* running = std::get_if<Running>(&state))
+    why = needed(running->found, running->session);
+  if (!why.what.empty()) return why;
+  return {"The disks can be merged only while the machine runs well or is at rest on its device. " +
+              detail(state),
+          next_step(state)};
+}
+
 Reason choice(const State& state) {
   if (const auto* at = std::get_if<Diverged>(&state); at && at->resolving)
     return {"The choice made is being carried out.", {}};
@@ -51,6 +76,7 @@ Reason refusal(const State& state, const Event& event) {
   if (std::holds_alternative<LaunchAsked>(event)) return launch(state);
   if (std::holds_alternative<EjectAsked>(event)) return eject(state);
   if (std::holds_alternative<CheckpointAsked>(event)) return checkpoint(state);
+  if (std::holds_alternative<UpkeepAsked>(event)) return upkeep(state);
   if (std::holds_alternative<ChoiceMade>(event)) return choice(state);
   return {"Nothing is under way that could be cancelled.", {}};
 }

@@ -80,6 +80,20 @@ Transition after(std::vector<Effect> first, Transition then) {
   return {std::move(then.state), std::move(first)};
 }
 
+Ending ending_of(const JobEnded& event) {
+  if (const auto* failed = std::get_if<JobFailed>(&event.outcome))
+    return {failed->session, failed->reason, failed->device, failed->found};
+  if (const auto* cancelled = std::get_if<Cancelled>(&event.outcome))
+    return {cancelled->session, {}, DeviceHealth::works, cancelled->found};
+  const auto& done = std::get<Done>(event.outcome);
+  return {done.session, {}, DeviceHealth::works, done.found};
+}
+
+std::vector<Effect> told(const std::optional<Reason>& trouble, Notice notice) {
+  if (!trouble) return {};
+  return {Tell{notice}};
+}
+
 std::optional<Work> appeared(Work work, Insertion device) {
   if (work.now) return std::nullopt;
   work.now = device;
@@ -129,10 +143,23 @@ Transition launch(Insertion device, Found found, std::optional<Session> session,
   return {std::move(state), std::move(effects)};
 }
 
-Transition check_in(Insertion device, Found found, Session session, Requester by,
+Transition check_in(Insertion device, Found found, Session session, EjectAsked asked,
                     const Given& given) {
   auto state = Ejecting{Work{given.next, device, device}, std::move(found), std::move(session)};
-  return {std::move(state), {StartEject{given.next, by}, Tell{Notice::ejecting}}};
+  return {std::move(state),
+          {StartEject{given.next, asked.by, asked.merge}, Tell{Notice::ejecting}}};
+}
+
+Transition tend(Insertion device, Found found, std::optional<Session> session, StartUpkeep start) {
+  const auto work = Work{start.job, device, device};
+  if (start.what == Upkeep::fold)
+    return {Folding{work, std::move(found), std::move(session)}, {start}};
+  return {Merging{work, std::move(found), std::move(session)}, {start}};
+}
+
+bool is_needed_elsewhere(const Found& found, const std::optional<Session>& session) {
+  const bool held = found.checked_out && (!session || found.checked_out->session != session->id);
+  return held || !found.needed_by.empty();
 }
 
 Transition release(Insertion device, std::optional<Found> found, std::optional<Session> apart,
@@ -182,7 +209,8 @@ Transition go_on(const Work& work, Found found, Session session, std::optional<R
   }
   if (work.now == work.on && health == DeviceHealth::works) {
     if (work.removal)
-      return check_in(work.on, std::move(found), std::move(session), *work.removal, given);
+      return check_in(work.on, std::move(found), std::move(session), EjectAsked{*work.removal},
+                      given);
     return {Running{work.on, std::move(found), std::move(session), std::move(trouble)}, {}};
   }
   if (work.now && work.now != work.on) {

@@ -28,8 +28,12 @@ Transition settle(Insertion device, Found found, std::optional<Session> ours,
 Transition launch(Insertion device, Found found, std::optional<Session> session, LaunchFrom from,
                   const Given& given);
 /// Begin to check a session in and to release its device.
-Transition check_in(Insertion device, Found found, Session session, Requester by,
+Transition check_in(Insertion device, Found found, Session session, EjectAsked asked,
                     const Given& given);
+/// Begin to merge or fold.
+Transition tend(Insertion device, Found found, std::optional<Session> session, StartUpkeep start);
+/// Whether another host may need the content that the merge would change.
+bool is_needed_elsewhere(const Found& found, const std::optional<Session>& session);
 /// Begin to release a device on which nothing of ours is open; with a live guest, to read it again
 /// so that the guest can be checked in.
 Transition release(Insertion device, std::optional<Found> found, std::optional<Session> apart,
@@ -55,6 +59,16 @@ bool is_live(const std::optional<Session>& session);
 Session as_told(const Session& before, const std::optional<Session>& told);
 /// Puts effects before those of the transition.
 Transition after(std::vector<Effect> first, Transition then);
+/// The outcome of a job that leaves a session as it was, in one shape.
+struct Ending {
+  std::optional<Session> session;
+  std::optional<Reason> trouble;
+  DeviceHealth health = DeviceHealth::works;
+  std::optional<Found> found{};
+};
+Ending ending_of(const JobEnded& event);
+/// Nothing when there is no trouble.
+std::vector<Effect> told(const std::optional<Reason>& trouble, Notice notice);
 /// As the work is after a report about its device.
 std::optional<Work> appeared(Work work, Insertion device);
 std::optional<Work> gone(Work work, Insertion device);

@@ -81,6 +81,25 @@ struct Checkpointing {
   bool operator==(const Checkpointing&) const = default;
 };
 
+/// The layers of the disks are merged into their COW files, with a session whose guest may go on
+/// running, or at rest.
+struct Merging {
+  Work work;
+  Found found;
+  std::optional<Session> session;
+  std::optional<LaunchAsked> wanted{};  ///< asked for meanwhile
+  bool operator==(const Merging&) const = default;
+};
+
+/// The same for the COW files, which are merged into the image files and made anew.
+struct Folding {
+  Work work;
+  Found found;
+  std::optional<Session> session;
+  std::optional<LaunchAsked> wanted{};
+  bool operator==(const Folding&) const = default;
+};
+
 /// With a session: it is checked in, then the device released. Without, or when the session is
 /// not this device's (`apart`): the device is released only.
 struct Ejecting {
@@ -127,7 +146,8 @@ struct Failed {
   bool operator==(const Failed&) const = default;
 };
 
-using State = std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running,
-                           Checkpointing, Ejecting, Safe, Stranded, Diverged, Failed>;
+using State =
+    std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running, Checkpointing,
+                 Merging, Folding, Ejecting, Safe, Stranded, Diverged, Failed>;
 
 }  // namespace satchel::core

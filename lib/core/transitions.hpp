@@ -31,6 +31,8 @@ Step on(const Ready&, const DeviceGone&, const Given&);
 Step on(const Ready&, const DeviceReleased&, const Given&);
 Step on(const Ready&, const LaunchAsked&, const Given&);
 Step on(const Ready&, const EjectAsked&, const Given&);
+Step on(const Ready&, const UpkeepAsked&, const Given&);
+Step on(const Ready&, const UpkeepDue&, const Given&);
 Step on(const Ready&, const SessionFound&, const Given&);
 Step on(const Ready&, const CapsuleRemoved&, const Given&);
 Step on(const Failed&, const CapsuleRemoved&, const Given&);
@@ -65,6 +67,8 @@ Step on(const Running&, const LaunchAsked&, const Given&);
 Step on(const Running&, const EjectAsked&, const Given&);
 Step on(const Running&, const CheckpointAsked&, const Given&);
 Step on(const Running&, const CheckpointDue&, const Given&);
+Step on(const Running&, const UpkeepAsked&, const Given&);
+Step on(const Running&, const UpkeepDue&, const Given&);
 Step on(const Running&, const ChoiceMade&, const Given&);
 Step on(const Running&, const GuestStopped&, const Given&);
 Step on(const Running&, const GuestPaused&, const Given&);
@@ -81,6 +85,23 @@ Step on(const Ejecting&, const DeviceGone&, const Given&);
 Step on(const Ejecting&, const JobEnded&, const Given&);
 Step on(const Ejecting&, const EjectAsked&, const Given&);
 Step on(const Ejecting&, const CancelAsked&, const Given&);
+
+// on_upkeep.cpp: the disk files are merged; whatever else is asked for ends that.
+Step on(const Merging&, const DeviceAppeared&, const Given&);
+Step on(const Merging&, const DeviceGone&, const Given&);
+Step on(const Merging&, const JobEnded&, const Given&);
+Step on(const Merging&, const LaunchAsked&, const Given&);
+Step on(const Merging&, const EjectAsked&, const Given&);
+Step on(const Merging&, const CancelAsked&, const Given&);
+Step on(const Merging&, const GuestStopped&, const Given&);
+
+Step on(const Folding&, const DeviceAppeared&, const Given&);
+Step on(const Folding&, const DeviceGone&, const Given&);
+Step on(const Folding&, const JobEnded&, const Given&);
+Step on(const Folding&, const LaunchAsked&, const Given&);
+Step on(const Folding&, const EjectAsked&, const Given&);
+Step on(const Folding&, const CancelAsked&, const Given&);
+Step on(const Folding&, const GuestStopped&, const Given&);
 
 // on_apart.cpp: a session and its device are not together.
 Step on(const Stranded&, const DeviceAppeared&, const Given&);

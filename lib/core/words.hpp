@@ -48,6 +48,9 @@ struct Found {
   UnixMicros time;
   bool has_memory = false;  ///< false: the guest was shut down, a launch boots it
   std::optional<CheckedOut> checked_out;
+  /// The name of another host whose session here was taken over and not given up since: it may
+  /// still need what a merge or fold changes. Empty: none.
+  std::string needed_by{};
   bool operator==(const Found&) const = default;
 };
 
@@ -85,6 +88,10 @@ enum class Choice {
   export_ours,      ///< this host's session becomes plain files on this host
   discard_ours,     ///< give up this host's session; run nothing
 };
+
+/// The work on a capsule's disk files that needs no guest: layers into the COW file, and that into
+/// the image file.
+enum class Upkeep { merge, fold };
 
 enum class OnInsert { resume, ask };
 

@@ -26,6 +26,12 @@ Found found_checked_out() {
   return out;
 }
 
+Found found_needed() {
+  auto out = found();
+  out.needed_by = "bellows";
+  return out;
+}
+
 Found found_checked_out_by_us() {
   auto out = found(2);
   out.checked_out = CheckedOut{HostId(uuid(100)), "anvil", SessionId(uuid(200)),
@@ -65,6 +71,7 @@ std::vector<NamedState> states() {
       {"untrusted", Untrusted{first_stay, {}, "12:34"}},
       {"ready", Ready{first_stay, found()}},
       {"ready, checked out elsewhere", Ready{first_stay, found_checked_out()}},
+      {"ready, taken over from another host", Ready{first_stay, found_needed()}},
       {"launching", Launching{work(), found(), {}, LaunchFrom::memory}},
       {"launching, device gone", Launching{work_gone, found(), {}, LaunchFrom::memory}},
       {"launching, eject asked", Launching{work_removal, found(), {}, LaunchFrom::memory}},
@@ -75,6 +82,13 @@ std::vector<NamedState> states() {
       {"checkpointing", Checkpointing{work(), found(), runs}},
       {"checkpointing, device gone", Checkpointing{work_gone, found(), halted}},
       {"checkpointing, eject asked", Checkpointing{work_removal, found(), runs}},
+      {"merging at rest", Merging{work(), found(), {}}},
+      {"merging", Merging{work(), found_checked_out_by_us(), runs}},
+      {"merging, guest off", Merging{work(), found_checked_out_by_us(), off}},
+      {"merging, device gone", Merging{work_gone, found_checked_out_by_us(), halted}},
+      {"merging, eject asked", Merging{work_removal, found_checked_out_by_us(), runs}},
+      {"folding at rest", Folding{work(), found(), {}}},
+      {"folding", Folding{work(), found_checked_out_by_us(), runs}},
       {"ejecting", Ejecting{work(), found(), runs}},
       {"ejecting, device gone", Ejecting{work_gone, found(), runs}},
       {"ejecting, releasing only", Ejecting{work_removal, found(), {}}},
@@ -111,7 +125,11 @@ std::vector<NamedEvent> events() {
       {"launch_asked (boot instead)", LaunchAsked{Requester::person, TakeOver::no, Memory::ignore}},
       {"eject_asked", EjectAsked{}},
       {"eject_asked (host shuts down)", EjectAsked{Requester::host_shutdown}},
+      {"eject_asked (merge too)", EjectAsked{Requester::person, MergeToo::yes}},
       {"checkpoint_asked", CheckpointAsked{}},
+      {"upkeep_asked (merge)", UpkeepAsked{Upkeep::merge}},
+      {"upkeep_asked (fold)", UpkeepAsked{Upkeep::fold}},
+      {"upkeep_asked (merge, although needed)", UpkeepAsked{Upkeep::merge, Although::go_on}},
       {"cancel_asked", CancelAsked{}},
       {"choice_made (continue device)", ChoiceMade{Choice::continue_device}},
       {"choice_made (keep both)", ChoiceMade{Choice::keep_both}},
@@ -133,6 +151,8 @@ std::vector<NamedEvent> events() {
       {"session_found (device there)", SessionFound{runs, first_stay}},
       {"session_found (no device)", SessionFound{runs, {}}},
       {"checkpoint_due", CheckpointDue{}},
+      {"upkeep_due (merge)", UpkeepDue{Upkeep::merge}},
+      {"upkeep_due (fold)", UpkeepDue{Upkeep::fold}},
       {"capsule_removed", CapsuleRemoved{}},
       {"packed (at rest)", Packed{first_stay, found(), {}}},
       {"packed (running)", Packed{first_stay, found(), runs}},

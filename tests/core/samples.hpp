@@ -18,6 +18,8 @@ Uuid uuid(std::uint8_t number);
 Found found(std::uint8_t generation = 1);
 /// As found(), taken out by another host.
 Found found_checked_out();
+/// A session of another host was taken over.
+Found found_needed();
 /// Goes on from found(generation).
 Session session(Guest guest, std::uint8_t generation = 1);
 /// found(2) as the session's own launch leaves it.

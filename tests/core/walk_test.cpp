@@ -29,6 +29,7 @@ Found any_found(Random& random) {
   out.has_memory = draw(random, 2) == 0;
   if (draw(random, 4) == 0) out.checked_out = samples::found_checked_out().checked_out;
   if (draw(random, 4) == 0) out.checked_out = samples::found_checked_out_by_us().checked_out;
+  if (draw(random, 8) == 0) out.needed_by = "bellows";
   return out;
 }
 
@@ -82,7 +83,7 @@ Event any_end(Random& random, const State& state) {
 }
 
 Event any_event(Random& random, const State& state) {
-  switch (draw(random, 24)) {
+  switch (draw(random, 26)) {
     case 0:
     case 1:
       return DeviceAppeared{Insertion(1 + draw(random, 5))};
@@ -117,7 +118,8 @@ Event any_event(Random& random, const State& state) {
                          one_of(random, {Memory::use, Memory::ignore})};
     case 15:
       return EjectAsked{
-          one_of(random, {Requester::person, Requester::desktop, Requester::host_shutdown})};
+          one_of(random, {Requester::person, Requester::desktop, Requester::host_shutdown}),
+          one_of(random, {MergeToo::no, MergeToo::yes})};
     case 16:
       return CheckpointAsked{};
     case 17:
@@ -143,6 +145,11 @@ Event any_event(Random& random, const State& state) {
                                                        ? std::optional(any_device(random, state))
                                                        : std::nullopt};
       }
+    case 23:
+      return UpkeepAsked{one_of(random, {Upkeep::merge, Upkeep::fold}),
+                         one_of(random, {Although::refuse, Although::go_on})};
+    case 24:
+      return UpkeepDue{one_of(random, {Upkeep::merge, Upkeep::fold})};
     default:
       return Packed{any_device(random, state), any_found(random),
                     draw(random, 2) == 0 ? std::optional(any_session(random)) : std::nullopt};
@@ -166,7 +173,8 @@ std::optional<JobId> begun_by(const Effect& effect) {
 bool writes_to_device(const Effect& effect) {
   return std::holds_alternative<StartLaunch>(effect) || std::holds_alternative<Reattach>(effect) ||
          std::holds_alternative<StartEject>(effect) ||
-         std::holds_alternative<StartCheckpoint>(effect) || std::holds_alternative<Resolve>(effect);
+         std::holds_alternative<StartCheckpoint>(effect) ||
+         std::holds_alternative<StartUpkeep>(effect) || std::holds_alternative<Resolve>(effect);
 }
 
 // Performs nothing, but keeps the books that a runtime would keep, and checks them.
@@ -187,6 +195,7 @@ struct Books {
       return;
     }
     close_job_of(event);
+    check_upkeep(*step, event);
     for (const auto& effect : step->effects) {
       const auto begun = begun_by(effect);
       if (!begun) continue;
@@ -214,6 +223,27 @@ struct Books {
     REQUIRE(open == job);  // a late end of another job changes nothing
     open.reset();
     writing = false;
+  }
+
+  // What another host's session may need is changed only when somebody says so.
+  void check_upkeep(const Transition& step, const Event& event) const {
+    for (const auto& effect : step.effects) {
+      const auto* start = std::get_if<StartUpkeep>(&effect);
+      if (start == nullptr) continue;
+      const auto* asked = std::get_if<UpkeepAsked>(&event);
+      const bool insisted = asked != nullptr && asked->although == Although::go_on;
+      const auto* found = found_of(step.state);
+      const auto* session = session_of(step.state);
+      REQUIRE(found != nullptr);
+      const bool others =
+          found->checked_out && (session == nullptr || found->checked_out->session != session->id);
+      // With an eject the job itself looks, and goes on to let go of the device.
+      if (!insisted && !std::holds_alternative<EjectAsked>(event))
+        REQUIRE((found->needed_by.empty() && !others));
+      if (session != nullptr)
+        REQUIRE((session->guest == Guest::runs || session->guest == Guest::paused ||
+                 session->guest == Guest::off));
+    }
   }
 
   // A session ends only because the device holds it, nothing of it ever lived, or the user said so.

@@ -1,0 +1,160 @@
+// The disk files are merged or folded, in the background. Nobody waits for that: an eject or a
+// launch asked for meanwhile ends it and comes next.
+
+#include <utility>
+
+#include "core/transitions.hpp"
+
+namespace satchel::core {
+
+namespace {
+
+StartUpkeep start(Upkeep what, Requester by, Although although, const Given& given) {
+  return StartUpkeep{given.next, what, by, although};
+}
+
+Step begin(const Ready& at, StartUpkeep how) {
+  if (how.although == Although::refuse && is_needed_elsewhere(at.found, {})) return std::nullopt;
+  return tend(at.device, at.found, {}, how);
+}
+
+Step begin(const Running& at, StartUpkeep how) {
+  if (how.although == Although::refuse && is_needed_elsewhere(at.found, at.session))
+    return std::nullopt;
+  switch (at.session.guest) {
+    case Guest::runs:
+    case Guest::paused:
+    case Guest::off:
+      return tend(at.device, at.found, at.session, how);
+    case Guest::unborn:
+    case Guest::halted:
+    case Guest::saved:
+      break;
+  }
+  return std::nullopt;
+}
+
+template <class S>
+Step device_gone(const S& at, const DeviceGone& event) {
+  auto state = at;
+  std::vector<Effect> effects;
+  if (state.session) {
+    if (state.session->guest == Guest::runs) effects.emplace_back(PauseGuest{});
+    if (is_alive(state.session->guest)) state.session->guest = Guest::halted;
+  }
+  effects.emplace_back(Cancel{at.work.job});
+  return with_work(state, gone(at.work, event.device), std::move(effects));
+}
+
+template <class S>
+Step ended(const S& at, const JobEnded& event, const Given& given) {
+  if (event.job != at.work.job) return std::nullopt;
+  auto end = ending_of(event);
+  auto found = end.found.value_or(at.found);
+  Transition then = [&] {
+    if (!at.session) return rest(at.work, std::move(found), end.trouble, end.health, given);
+    auto session = as_told(*at.session, end.session);
+    session.guest = at.session->guest;  // it never ends or pauses the guest
+    return go_on(at.work, std::move(found), std::move(session), end.trouble, end.health, given);
+  }();
+  if (at.wanted) {
+    Step launched;
+    if (const auto* ready = std::get_if<Ready>(&then.state))
+      launched = on(*ready, *at.wanted, given);
+    if (const auto* running = std::get_if<Running>(&then.state))
+      launched = on(*running, *at.wanted, given);
+    if (launched) then = after(std::move(then.effects), std::move(*launched));
+  }
+  return after(told(end.trouble, Notice::upkeep_failed), std::move(then));
+}
+
+template <class S>
+Step launch_asked(const S& at, const LaunchAsked& event, const Given& given) {
+  auto state = at;
+  if (at.session) {
+    const auto running = Running{at.work.on, at.found, *at.session};
+    auto step = on(running, event, given);
+    if (!step) return std::nullopt;
+    // Resumed at once: what runs and what is merged don't disturb each other.
+    if (std::holds_alternative<Running>(step->state)) return Transition{at, step->effects};
+  } else if (!on(Ready{at.work.on, at.found}, event, given)) {
+    return std::nullopt;
+  }
+  state.wanted = event;
+  return Transition{std::move(state), {Cancel{at.work.job}}};
+}
+
+template <class S>
+Step guest_stopped(const S& at) {
+  if (!at.session || !is_alive(at.session->guest)) return std::nullopt;
+  auto state = at;
+  state.session->guest = Guest::off;
+  // Its part in the work has ended with it; what is left is done at rest.
+  return Transition{std::move(state), {Cancel{at.work.job}, Tell{Notice::guest_off}}};
+}
+
+}  // namespace
+
+// how it begins
+
+Step on(const Ready& at, const UpkeepAsked& event, const Given& given) {
+  return begin(at, start(event.what, Requester::person, event.although, given));
+}
+
+Step on(const Ready& at, const UpkeepDue& event, const Given& given) {
+  if (at.trouble) return std::nullopt;  // it is to be read first
+  return begin(at, start(event.what, Requester::policy, Although::refuse, given));
+}
+
+Step on(const Running& at, const UpkeepAsked& event, const Given& given) {
+  return begin(at, start(event.what, Requester::person, event.although, given));
+}
+
+Step on(const Running& at, const UpkeepDue& event, const Given& given) {
+  if (at.trouble) return std::nullopt;
+  return begin(at, start(event.what, Requester::policy, Although::refuse, given));
+}
+
+// merging
+
+Step on(const Merging& at, const DeviceAppeared& event, const Given&) {
+  return with_work(at, appeared(at.work, event.device), {});
+}
+Step on(const Merging& at, const DeviceGone& event, const Given&) { return device_gone(at, event); }
+Step on(const Merging& at, const JobEnded& event, const Given& given) {
+  return ended(at, event, given);
+}
+Step on(const Merging& at, const LaunchAsked& event, const Given& given) {
+  return launch_asked(at, event, given);
+}
+Step on(const Merging& at, const EjectAsked& event, const Given&) {
+  // What is asked for besides the eject is under way already.
+  if (event.merge == MergeToo::yes) return with_removal(at, event.by, {});
+  return with_removal(at, event.by, {Cancel{at.work.job}});
+}
+Step on(const Merging& at, const CancelAsked&, const Given&) {
+  return Transition{at, {Cancel{at.work.job}}};
+}
+Step on(const Merging& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
+
+// folding
+
+Step on(const Folding& at, const DeviceAppeared& event, const Given&) {
+  return with_work(at, appeared(at.work, event.device), {});
+}
+Step on(const Folding& at, const DeviceGone& event, const Given&) { return device_gone(at, event); }
+Step on(const Folding& at, const JobEnded& event, const Given& given) {
+  return ended(at, event, given);
+}
+Step on(const Folding& at, const LaunchAsked& event, const Given& given) {
+  return launch_asked(at, event, given);
+}
+Step on(const Folding& at, const EjectAsked& event, const Given&) {
+  return with_removal(at, event.by, {Cancel{at.work.job}});
+}
+Step on(const Folding& at, const CancelAsked&, const Given&) {
+  return Transition{at, {Cancel{at.work.job}}};
+}
+Step on(const Folding& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
+
+}  // namespace satchel::core
