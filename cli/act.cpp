@@ -64,6 +64,30 @@ std::string unplug_sentence(bool allowed) {
                  : "The device is still in use: do not unplug it yet.";
 }
 
+/// The layers of each capsule are merged with its own eject; that of the last one lets the device
+/// go.
+Task<ExitCode> eject_merging(Context& context, const HostView& host, Target target) {
+  std::vector<CapsuleView> capsules;
+  if (const auto* capsule = std::get_if<CapsuleView>(&target))
+    capsules.push_back(*capsule);
+  else
+    for (const auto& each : host.capsules)
+      if (each.device == std::get<DeviceView>(target).number) capsules.push_back(each);
+  std::vector<JobEnd> ends;
+  bool allowed = true;
+  Dictionary options;
+  options["merge"] = true;
+  for (const auto& capsule : capsules) {
+    auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Eject", options);
+    auto carrying = carry_out(context, std::move(call), "Ejecting " + quoted(capsule.name));
+    ends.push_back(co_await std::move(carrying));
+    auto looking = can_unplug(context, unplugging(host, capsule.device));
+    allowed = co_await std::move(looking);
+  }
+  close(context, ends, allowed, unplug_sentence(allowed));
+  co_return ExitCode::done;
+}
+
 Task<ExitCode> eject_one(Context& context, const HostView& host, Target target) {
   std::optional<DeviceNumber> device;
   std::string begun = "Ejecting ";
@@ -167,7 +191,8 @@ Task<ExitCode> eject(Context& context, EjectOptions options) {
   }
   Target target =
       options.target.empty() ? Target(only_device(host)) : find_target(host, options.target);
-  auto ejecting = eject_one(context, host, std::move(target));
+  auto ejecting = options.merge ? eject_merging(context, host, std::move(target))
+                                : eject_one(context, host, std::move(target));
   co_return co_await std::move(ejecting);
 }
 

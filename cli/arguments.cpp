@@ -75,6 +75,17 @@ void add_create(CLI::App& app, Invocation& invocation) {
   bind(command, invocation, creating, create);
 }
 
+void add_upkeep(CLI::App& app, Invocation& invocation, const std::string& name,
+                const std::string& what,
+                Task<ExitCode> (*perform)(Context& context, UpkeepOptions options)) {
+  auto options = std::make_shared<UpkeepOptions>();
+  auto* command = app.add_subcommand(name, what);
+  command->add_option("CAPSULE", options->capsule)->required();
+  command->add_flag("--although-needed", options->although_needed,
+                    "Although another host's session, taken over, may need the files as they are");
+  bind(command, invocation, options, perform);
+}
+
 void add_moving(CLI::App& app, Invocation& invocation) {
   auto packing = std::make_shared<PackOptions>();
   auto* pack_command = app.add_subcommand("pack", "Make a capsule of a libvirt machine");
@@ -99,7 +110,10 @@ void add_moving(CLI::App& app, Invocation& invocation) {
   auto* eject_command = app.add_subcommand("eject", "Write it to the device and let the device go");
   auto* target = eject_command->add_option("CAPSULE|DEVICE", ejecting->target,
                                            "The only device when left out");
-  eject_command->add_flag("--all", ejecting->all, "Every device")->excludes(target);
+  auto* all = eject_command->add_flag("--all", ejecting->all, "Every device")->excludes(target);
+  eject_command
+      ->add_flag("--merge", ejecting->merge, "Also merge the layers, once the device has it all")
+      ->excludes(all);
   bind(eject_command, invocation, ejecting, eject);
 
   auto capsule = std::make_shared<std::string>();
@@ -108,6 +122,9 @@ void add_moving(CLI::App& app, Invocation& invocation) {
   checkpoint_command->add_option("CAPSULE", *capsule)->required();
   bind(checkpoint_command, invocation, capsule,
        [](Context& context, std::string word) { return checkpoint(context, word); });
+
+  add_upkeep(app, invocation, "merge", "Merge the layers on the device into the COW files", merge);
+  add_upkeep(app, invocation, "fold", "Merge all changes on the device into the image files", fold);
 
   auto formatting = std::make_shared<FormatOptions>();
   auto* format_command = app.add_subcommand("format", "Make a filesystem; destroys what is there");

@@ -57,6 +57,7 @@ Task<ExitCode> launch(Context& context, LaunchOptions options);
 struct EjectOptions {
   std::string target;
   bool all = false;
+  bool merge = false;
 };
 Task<ExitCode> eject(Context& context, EjectOptions options);
 Task<ExitCode> checkpoint(Context& context, std::string capsule);
@@ -74,6 +75,13 @@ struct ImportOptions {
   bool no_memory = false;
 };
 Task<ExitCode> import_from(Context& context, ImportOptions options);
+// upkeep.cpp
+struct UpkeepOptions {
+  std::string capsule;
+  bool although_needed = false;
+};
+Task<ExitCode> merge(Context& context, UpkeepOptions options);
+Task<ExitCode> fold(Context& context, UpkeepOptions options);
 // format.cpp
 struct FormatOptions {
   std::string node, fs_type = "ext4", label = "SATCHEL";

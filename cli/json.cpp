@@ -60,6 +60,7 @@ Json json(const HostView& host, const CapsuleView& capsule) {
                   {"layers_size", capsule.layers_size.value},
                   {"layers", capsule.layers},
                   {"cow_limit", capsule.cow_limit.value},
+                  {"due", capsule.due},
                   {"history", Json::array()}};
   if (const auto* device = device_of(host, capsule.device)) out["device"] = device->node;
   if (capsule.job) out["job"] = capsule.job->value;

@@ -16,7 +16,9 @@ using Fit = Table::Fit;
 Tone tone_of(const std::string& state) {
   if (state == "running" || state == "safe") return Tone::good;
   if (state == "failed" || state == "diverged" || state == "stranded") return Tone::bad;
-  if (state == "untrusted" || state == "locked" || state == "ejecting") return Tone::warning;
+  if (state == "untrusted" || state == "locked" || state == "ejecting" || state == "merging" ||
+      state == "folding")
+    return Tone::warning;
   return state == "absent" ? Tone::faint : Tone::plain;
 }
 
@@ -50,11 +52,28 @@ Table device_table(const HostView& host) {
   return table;
 }
 
+/// "merge, fold"
+std::string due(const CapsuleView& capsule) {
+  std::string out;
+  for (const auto& each : capsule.due) out += (out.empty() ? "" : ", ") + printable(each);
+  return out;
+}
+
+/// "12 MiB of 96 MiB, merge due"
+std::string changes(const CapsuleView& capsule) {
+  const auto size = capsule.cow_size + capsule.layers_size;
+  if (size.value == 0) return "-";
+  auto out = to_string(size);
+  if (capsule.cow_limit.value) out += " of " + to_string(capsule.cow_limit);
+  return capsule.due.empty() ? out : out + ", " + due(capsule) + " due";
+}
+
 Table capsule_table(const HostView& host) {
   Table table({{"CAPSULE", Align::left, Fit::shrink},
                {"STATE"},
                {"DEVICE"},
                {"GENERATION", Align::right, Fit::leave_out},
+               {"CHANGES", Align::left, Fit::leave_out},
                {"LAST WRITTEN BY", Align::left, Fit::shrink},
                {"UNPLUG"}});
   for (const auto& capsule : host.capsules) {
@@ -63,7 +82,7 @@ Table capsule_table(const HostView& host) {
                Table::Cell(printable(capsule.state), tone_of(capsule.state)),
                device ? printable(device->node) : "-",
                capsule.generation.value ? std::to_string(capsule.generation.value) : "-",
-               last(capsule), unplug(capsule.can_unplug)});
+               changes(capsule), last(capsule), unplug(capsule.can_unplug)});
   }
   return table;
 }
@@ -146,6 +165,7 @@ std::string describe(const HostView& host, const CapsuleView& capsule, const Scr
        {"Layers", capsule.layers
                       ? std::to_string(capsule.layers) + ", " + to_string(capsule.layers_size)
                       : std::string()},
+       {"Due", due(capsule)},
        {"Can be unplugged", capsule.can_unplug ? "yes" : "no"}},
       screen);
   if (capsule.history.empty()) return out;

@@ -108,6 +108,7 @@ CapsuleView read_capsule(CapsuleId id, const Dictionary& from) {
   capsule.layers_size = bytes(from, "LayersSize");
   capsule.layers = value<std::uint32_t>(from, "Layers");
   capsule.cow_limit = bytes(from, "CowLimit");
+  capsule.due = value<std::vector<std::string>>(from, "Due");
   for (const auto& line : value<std::vector<Structure>>(from, "History"))
     capsule.history.push_back(read_generation(line));
   return capsule;

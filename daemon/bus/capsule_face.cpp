@@ -24,15 +24,41 @@ struct Plain {
   Action action;
   const char* what;
 };
-constexpr Plain eject{&Commands::eject, Action::eject, "eject the machine"};
 constexpr Plain checkpoint{&Commands::checkpoint, Action::eject, "checkpoint the machine"};
 constexpr Plain sync_files{&Commands::sync, Action::manage, "sync the machine's files"};
-constexpr Plain fold{&Commands::fold, Action::manage, "fold the machine's disks"};
 constexpr Plain remove_capsule{&Commands::remove, Action::manage, "remove the machine"};
 
 Task<ObjectPath> act(Requests& requests, Caller caller, CapsuleId capsule, Plain plain) {
   co_await requests.authorise(caller, plain.action, plain.what);
   co_return requests.started((requests.commands().*plain.command)(capsule));
+}
+
+Task<ObjectPath> eject(Requests& requests, Caller caller, CapsuleId capsule, Dictionary given) {
+  Options options("Eject", std::move(given));
+  const auto layers =
+      options.take("merge", false) ? Commands::Layers::merge : Commands::Layers::leave;
+  options.finish();
+  co_await requests.authorise(caller, Action::eject, "eject the machine");
+  co_return requests.started(requests.commands().eject(capsule, layers));
+}
+
+/// The commands that change disk files.
+struct Merging {
+  JobId (Commands::*command)(CapsuleId, Commands::WhenNeeded);
+  const char* method;
+  const char* what;
+};
+constexpr Merging merge{&Commands::merge, "Merge", "merge the machine's layers"};
+constexpr Merging fold{&Commands::fold, "Fold", "fold the machine's disks"};
+
+Task<ObjectPath> change(Requests& requests, Caller caller, CapsuleId capsule, Merging what,
+                        Dictionary given) {
+  Options options(what.method, std::move(given));
+  const auto needed = options.take("although_needed", false) ? Commands::WhenNeeded::go_on
+                                                             : Commands::WhenNeeded::refuse;
+  options.finish();
+  co_await requests.authorise(caller, Action::manage, what.what);
+  co_return requests.started((requests.commands().*what.command)(capsule, needed));
 }
 
 /// A method that takes options, of which none is known yet.
@@ -77,6 +103,7 @@ void describe_properties(Shown<CapsuleView>& shown) {
       .property("LayersSize", &CapsuleView::layers_size)
       .property("Layers", &CapsuleView::layers)
       .property("CowLimit", &CapsuleView::cow_limit)
+      .property("Due", &CapsuleView::due)
       .property("History", &CapsuleView::history);
 }
 
@@ -95,8 +122,7 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
               })
       .method("Eject", {"options"}, {"job"},
               [&requests, capsule](Caller caller, Dictionary options) {
-                return act_without("Eject", requests, std::move(caller), capsule, eject,
-                                   std::move(options));
+                return eject(requests, std::move(caller), capsule, std::move(options));
               })
       .method("Checkpoint", {}, {"job"}, plain(checkpoint))
       .method("Resolve", {"choice"}, {"job"},
@@ -104,7 +130,14 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
                 return resolve(requests, std::move(caller), capsule, std::move(choice));
               })
       .method("Sync", {}, {"job"}, plain(sync_files))
-      .method("Fold", {}, {"job"}, plain(fold))
+      .method("Merge", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return change(requests, std::move(caller), capsule, merge, std::move(options));
+              })
+      .method("Fold", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return change(requests, std::move(caller), capsule, fold, std::move(options));
+              })
       .method("Rollback", {"generation"}, {"job"},
               [&requests, capsule](Caller caller, std::uint64_t generation) {
                 return rollback(requests, std::move(caller), capsule, Sequence(generation));

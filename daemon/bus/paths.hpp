@@ -40,6 +40,7 @@ inline bool as_bus(bool flag) { return flag; }
 inline std::uint32_t as_bus(std::uint32_t number) { return number; }
 inline std::uint64_t as_bus(std::uint64_t number) { return number; }
 inline double as_bus(double number) { return number; }
+inline std::vector<std::string> as_bus(const std::vector<std::string>& words) { return words; }
 inline std::vector<ObjectPath> as_bus(const std::vector<ObjectPath>& paths) { return paths; }
 
 /// One generation: signature (tssts).

@@ -93,8 +93,19 @@ class Checker {
         require(directory_of(disk.chain[n]) == disk.target, at,
                 "not in the disk's own directory: " + disk.chain[n]);
         refer(at, disk.chain[n]);
+        in_its_place(at, disk.chain[n], n);
       }
     }
+  }
+
+  // What merges change in place stands where only the files above it can hide that.
+  void in_its_place(const std::string& at, const std::string& path, std::size_t n) {
+    const auto epoch = epoch_of_cow(path);
+    if (epoch)
+      require(n == 1 && *epoch <= head_.epoch, at,
+              "a COW file is the second of its chain and of no later epoch: " + path);
+    else if (is_merged_in_place(path))
+      require(n == 0, at, "an image file is the bottom of its chain: " + path);
   }
 
   void hibernation(const Hibernation& it) {

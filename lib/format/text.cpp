@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 
@@ -96,7 +97,28 @@ std::string_view directory_of(std::string_view path) {
 }
 
 bool is_merged_in_place(std::string_view path) {
-  return path.ends_with("/image.qcow2") || path.ends_with("/cow.qcow2");
+  return path.ends_with("/image.qcow2") || epoch_of_cow(path).has_value();
+}
+
+std::optional<std::uint64_t> epoch_of_cow(std::string_view path) {
+  const auto slash = path.find('/');
+  if (slash == path.npos) return std::nullopt;
+  auto name = path.substr(slash + 1);
+  if (name == "cow.qcow2") return 1;
+  if (!name.starts_with("cow-") || !name.ends_with(".qcow2")) return std::nullopt;
+  name.remove_prefix(4);
+  name.remove_suffix(6);
+  std::uint64_t epoch = 0;
+  const auto* end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data(), end, epoch);
+  if (error != std::errc() || stop != end || name.starts_with('0') || epoch < 2)
+    return std::nullopt;
+  return epoch;
+}
+
+std::string cow_path(std::string_view target, std::uint64_t epoch) {
+  return std::string(target) +
+         (epoch == 1 ? "/cow.qcow2" : "/cow-" + std::to_string(epoch) + ".qcow2");
 }
 
 std::string folded(std::string_view path) {

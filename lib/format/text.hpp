@@ -1,6 +1,7 @@
 // What names and paths on a device may look like. Pure; any thread.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,12 @@ std::string_view directory_of(std::string_view path);
 
 /// Image and COW files: changed in place by merges, all other objects never.
 bool is_merged_in_place(std::string_view path);
+
+/// The epoch of a COW file: 1 of "vda/cow.qcow2", 3 of "vda/cow-3.qcow2"; none for any other name,
+/// "cow-1.qcow2" and "cow-03.qcow2" among them.
+std::optional<std::uint64_t> epoch_of_cow(std::string_view path);
+/// "vda/cow.qcow2" in the first epoch, "vda/cow-3.qcow2" in the third.
+std::string cow_path(std::string_view target, std::uint64_t epoch);
 
 /// As vfat and exFAT compare the characters that paths may have.
 std::string folded(std::string_view path);

@@ -135,12 +135,12 @@ Task<void> LibvirtHypervisor::start(DomainId id, std::string xml) {
       }));
 }
 
-Task<void> LibvirtHypervisor::restore(DomainId id, std::string path) {
+Task<void> LibvirtHypervisor::restore(DomainId id, std::string path, std::string xml) {
   return after_start(
-      id, offload(lanes_.slow, [link = link_, id, path] {
+      id, offload(lanes_.slow, [link = link_, id, path, xml] {
         const auto connection = link->connection();
-        if (virDomainRestoreFlags(connection.get(), path.c_str(), nullptr, VIR_DOMAIN_SAVE_PAUSED) <
-            0)
+        if (virDomainRestoreFlags(connection.get(), path.c_str(),
+                                  xml.empty() ? nullptr : xml.c_str(), VIR_DOMAIN_SAVE_PAUSED) < 0)
           throw_libvirt_fault("restore", "machine " + id.value.str() + " from " + path);
       }));
 }

@@ -225,4 +225,24 @@ std::string write_domain(const Description& machine, const HostPolicy& policy,
   return text.str();
 }
 
+std::string with_chains(const std::string& domain_xml, const std::vector<SessionDisk>& disks) {
+  pugi::xml_document document;
+  if (!document.load_string(domain_xml.c_str()))
+    throw Fault(Remedy::report_bug,
+                Fault::Text{"read", "the description of a saved machine", "it is not XML", {}});
+  for (auto xml : document.child("domain").child("devices").children("disk")) {
+    const std::string target = xml.child("target").attribute("dev").value();
+    const auto disk = std::find_if(disks.begin(), disks.end(),
+                                   [&](const auto& each) { return each.target == target; });
+    if (disk == disks.end() || !xml.child("source").attribute("fdgroup")) continue;
+    while (xml.remove_child("backingStore")) {
+    }
+    xml.remove_child("source");
+    write_chain(xml, *disk);
+  }
+  std::ostringstream out;
+  document.save(out, "  ", pugi::format_default | pugi::format_no_declaration);
+  return out.str();
+}
+
 }  // namespace satchel::machine

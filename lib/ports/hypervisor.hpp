@@ -121,7 +121,9 @@ class Hypervisor {
   /// Starts a defined domain from its disks, with `xml` as its live description.
   virtual Task<void> start(DomainId id, std::string xml) = 0;
   /// Restores from a libvirt save image read from the path (a FIFO will do); leaves it paused.
-  virtual Task<void> restore(DomainId id, std::string path) = 0;
+  /// `xml` in place of the image's own description, where it is not empty: other disk files, all
+  /// else the same.
+  virtual Task<void> restore(DomainId id, std::string path, std::string xml) = 0;
   virtual Task<void> resume(DomainId id) = 0;
   virtual Task<void> pause(DomainId id) = 0;
   /// Ends the guest at once, as a power cut does.

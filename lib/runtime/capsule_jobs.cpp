@@ -6,11 +6,13 @@
 #include "base/fault.hpp"
 #include "core/describe.hpp"
 #include "runtime/capsule_runner.hpp"
+#include "runtime/heads.hpp"
 #include "runtime/jobs/check_in.hpp"
 #include "runtime/jobs/launch.hpp"
 #include "runtime/jobs/strand.hpp"
 #include "runtime/known_hosts.hpp"
 #include "runtime/sessions.hpp"
+#include "runtime/upkeep.hpp"
 
 namespace satchel {
 
@@ -48,6 +50,7 @@ core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const
   found.last_host_name = head.generation.host_name;
   found.time = head.generation.time;
   found.has_memory = head.hibernation.has_value();
+  found.needed_by = still_needed_by(head, around_.parts.key.public_key().host_id());
   if (head.checked_out) {
     const bool here = head.checked_out->host == around_.parts.key.public_key().host_id();
     core::CheckedOut out;
@@ -64,10 +67,15 @@ core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const
 Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device) {
   auto mounting = around_.devices.mounted_stick(device);
   const auto held = co_await std::move(mounting);
-  auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
-    return format::CapsuleDirectory::open(held->root()->get(), id).examine();
+  auto home = Home::no;
+  auto examining = offload(around_.parts.lanes.files, [&, held, id = id_] {
+    auto found = format::CapsuleDirectory::open(held->root()->get(), id).examine();
+    if (found.newest) home = home_of(around_.parts, found.newest->head);
+    return found;
   });
   auto seen = co_await std::move(examining);
+  home_ = home;
+  tended_.clear();
   for (const auto& problem : seen.problems) around_.parts.log.warning(name_ + ": " + problem);
   if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen)};
   name_ = seen.newest->head.name;
@@ -99,7 +107,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   co_return ended(job.id, found_in(*head_), std::move(session), core::DeviceUse::kept);
 }
 
-Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
+Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
   auto loading =
       offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
   auto session = co_await std::move(loading);
@@ -130,11 +138,18 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::Requester by) {
   auto& done = *result;
   around_.devices.note_write(insertion, done.written, done.took);
   head_ = std::move(done.head);
+  if (how.merge == core::MergeToo::yes) {
+    auto merging = merge_ejected(job);
+    co_await std::move(merging);
+  }
   // The device has it; whatever keeps it mounted now is told, but the eject has succeeded.
   auto use = core::DeviceUse::kept;
   try {
     job.meter->name("unmounting");
-    auto releasing = around_.devices.release(insertion, id_, letting_go(around_.parts.config, by));
+    auto ending = around_.end_upkeep(insertion, id_);
+    co_await std::move(ending);
+    auto releasing =
+        around_.devices.release(insertion, id_, letting_go(around_.parts.config, how.by));
     use = co_await std::move(releasing);
   } catch (const Fault& busy) {
     around_.parts.log.warning(name_ + " is on its device, but " + busy.what() + ". " +
@@ -147,6 +162,8 @@ Task<core::Event> CapsuleRunner::release(JobContext job) {
   const auto insertion = core::device_of(state_);
   if (!insertion) co_return ended(job.id, {}, {}, core::DeviceUse::released);
   job.meter->name("unmounting");
+  auto ending = around_.end_upkeep(*insertion, id_);
+  co_await std::move(ending);
   auto releasing = around_.devices.release(
       *insertion, id_, letting_go(around_.parts.config, core::Requester::person));
   const auto use = co_await std::move(releasing);

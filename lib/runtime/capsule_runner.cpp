@@ -10,6 +10,7 @@
 #include "core/describe.hpp"
 #include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
+#include "runtime/upkeep.hpp"
 
 namespace satchel {
 
@@ -17,6 +18,17 @@ namespace asio = boost::asio;
 
 CapsuleRunner::CapsuleRunner(Surroundings around, CapsuleId id)
     : around_(std::move(around)), id_(id), name_(id.value.str()) {}
+
+namespace {
+
+/// Something was asked for that comes when a merge or fold has ended.
+bool waits(const core::State& state) {
+  if (const auto* at = std::get_if<core::Merging>(&state)) return at->work.removal || at->wanted;
+  if (const auto* at = std::get_if<core::Folding>(&state)) return at->work.removal || at->wanted;
+  return false;
+}
+
+}  // namespace
 
 std::optional<DomainId> CapsuleRunner::domain() const {
   const auto* session = core::session_of(state_);
@@ -44,7 +56,13 @@ JobId CapsuleRunner::ask(core::Event event) {
                 Fault::Text{asked_for(event), name_, reason.what, reason.next});
   }
   assign(std::move(*transition), event);
-  if (const auto job = core::job_of(state_)) return *job;
+  const auto under_way = core::job_of(state_);
+  const bool launch = std::holds_alternative<core::LaunchAsked>(event);
+  const bool other_work =
+      core::is_upkeep(state_) && (launch || std::holds_alternative<core::EjectAsked>(event));
+  if (other_work && waits(state_)) return wait_behind(*under_way, asked_for(event));
+  // Not when a paused guest was resumed beside a merge.
+  if (under_way && !other_work) return *under_way;
   // Done already: a job that only ends, once the asker has heard of it.
   const auto job = around_.board.begin({asked_for(event), id_, view().device});
   asio::post(around_.parts.loop, [&board = around_.board, id = job.id] { board.end_done(id); });
@@ -57,6 +75,8 @@ void CapsuleRunner::assign(core::Transition transition, const core::Event& cause
   const auto after = core::name(state_);
   around_.parts.log.write(transition_line(id_, name_, before, after, core::name(cause)));
   for (const auto& effect : transition.effects) perform(effect);
+  if (std::holds_alternative<core::Ready>(state_) || std::holds_alternative<core::Running>(state_))
+    asio::post(around_.parts.loop, [self = shared_from_this()] { self->look_at_upkeep(); });
   around_.changed();
 }
 
@@ -75,11 +95,15 @@ void CapsuleRunner::perform(const core::Effect& effect) {
     }
     void operator()(const core::StartEject& e) {
       self.begin(e.job, "eject",
-                 [&me = self, by = e.by](JobContext job) { return me.eject(std::move(job), by); });
+                 [&me = self, e](JobContext job) { return me.eject(std::move(job), e); });
     }
     void operator()(const core::ReleaseDevice& e) {
       self.begin(e.job, "eject",
                  [&me = self](JobContext job) { return me.release(std::move(job)); });
+    }
+    void operator()(const core::StartUpkeep& e) {
+      self.begin(e.job, std::string(core::name(e.what)),
+                 [&me = self, e](JobContext job) { return me.tend(std::move(job), e); });
     }
     void operator()(const core::StartCheckpoint& e) { unsupported(e.job, "checkpoint"); }
     void operator()(const core::Resolve& e) { unsupported(e.job, "resolve"); }
@@ -182,13 +206,16 @@ void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
   event.found = found_in(head);
   if (session) event.session = core_session(*session, guest);
   head_ = std::move(head);
+  home_ = home_of(around_.parts, head_->head);
   session_ = std::move(session);
   deliver(std::move(event));
 }
 
 void CapsuleRunner::guest_changed(const GuestEvent& event) {
-  // While a job of ours is under way it is the cause; it looks at the guest itself when it ends.
-  if (core::job_of(state_)) return;
+  // While a job of ours is under way it is the cause; it looks at the guest itself when it ends. A
+  // merge does nothing to the guest.
+  if (core::job_of(state_) && !core::is_upkeep(state_)) return;
+  tended_.clear();  // what could not be done beside this guest may be possible now
   switch (event.what) {
     case GuestEvent::What::started:
     case GuestEvent::What::resumed:
@@ -207,7 +234,7 @@ void CapsuleRunner::guest_changed(const GuestEvent& event) {
 }
 
 void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
-  if (core::job_of(state_)) return;
+  if (core::job_of(state_) && !core::is_upkeep(state_)) return;
   switch (guest ? guest->state : GuestState::shut_off) {
     case GuestState::running:
       return deliver(core::GuestResumed{});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
     JobBoard& board;
     Devices& devices;
     std::function<void()> changed;
+    /// Ends the merges and folds of other capsules at rest on the device, and waits for that.
+    std::function<Task<void>(core::Insertion, CapsuleId asking)> end_upkeep;
   };
   CapsuleRunner(Surroundings around, CapsuleId id);
 
@@ -74,10 +77,17 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
 
   Task<core::Event> examine(JobContext job, core::Insertion device);
   Task<core::Event> launch(JobContext job, core::LaunchFrom from);
-  Task<core::Event> eject(JobContext job, core::Requester by);
+  Task<core::Event> eject(JobContext job, core::StartEject how);
+  Task<void> merge_ejected(JobContext job);
   Task<core::Event> release(JobContext job);
   Task<core::Event> save_stranded(JobContext job);
   Task<core::Event> reattach(JobContext job);
+  Task<core::Event> tend(JobContext job, core::StartUpkeep how);
+  /// Begins what is due, at most once for a generation.
+  void look_at_upkeep();
+  /// A job that ends as the one does that comes when this one has ended.
+  JobId wait_behind(JobId first, std::string operation);
+  Task<void> come_next(JobContext job, JobId first, std::string operation);
   Task<core::Event> not_yet(std::string operation);
 
   core::Found found_in(const format::SignedHead& head) const;
@@ -89,6 +99,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::string name_;
   std::optional<format::SignedHead> head_;  ///< of the newest generation, as last seen
   std::optional<Session> session_;
+  Home home_ = Home::no;
+  std::map<core::Upkeep, Sequence> tended_;  ///< the generation that it was tried on
   std::optional<Beside> chore_;  ///< what a dropped session leaves to do; jobs wait for it
 };
 

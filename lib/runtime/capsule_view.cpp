@@ -1,9 +1,8 @@
 // A capsule as the bus shows it, from its state and the newest head.
-#include <algorithm>
-
 #include "core/describe.hpp"
 #include "machine/description.hpp"
 #include "runtime/capsule_runner.hpp"
+#include "runtime/upkeep.hpp"
 
 namespace satchel {
 
@@ -24,14 +23,11 @@ void add_head(CapsuleView& view, const format::Head& head) {
   if (head.hibernation)
     view.hibernation_size =
         size_of(head, head.hibernation->pages) + size_of(head, head.hibernation->map);
-  for (const auto& disk : head.disks) {
-    for (std::size_t i = 0; i < disk.chain.size(); ++i) {
-      auto& sum = i == 0 ? view.image_size : i == 1 ? view.cow_size : view.layers_size;
-      sum = sum + size_of(head, disk.chain[i]);
-    }
-    if (disk.chain.size() > 2)
-      view.layers = std::max(view.layers, static_cast<std::uint32_t>(disk.chain.size() - 2));
-  }
+  const auto sizes = sizes_of(head);
+  view.image_size = sizes.images;
+  view.cow_size = sizes.cows;
+  view.layers_size = sizes.layers;
+  view.layers = static_cast<std::uint32_t>(sizes.most_layers);
   for (const auto& past : head.history)
     view.history.push_back({past.generation.seq, past.generation.id, past.generation.host_name,
                             past.generation.time, past.what});
@@ -53,7 +49,13 @@ CapsuleView CapsuleRunner::view() const {
     view.device = around_.devices.number_of(*insertion);
   view.job = core::job_of(state_);
   if (session_) view.domain = session_->domain_name;
-  if (head_) add_head(view, head_->head);
+  if (head_) {
+    add_head(view, head_->head);
+    const auto& config = around_.parts.config;
+    view.cow_limit = cow_limit(config, head_->head).value_or(ByteCount());
+    for (const auto what : upkeep_due(config, head_->head, home_))
+      view.due.emplace_back(core::name(what));
+  }
   return view;
 }
 

@@ -62,6 +62,10 @@ std::string file_name(const std::string& object_path) {
   return object_path.substr(object_path.rfind('/') + 1);
 }
 
+std::string shown_path(CapsuleId capsule, const std::string& object_path) {
+  return "/satchel/" + capsule.value.str() + "/" + object_path;
+}
+
 std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
                                  const format::Disk& disk) {
   std::vector<UniqueFd> files;
@@ -97,17 +101,14 @@ void check_length(const format::Head& head) {
 
 namespace {
 
-std::string shown_path(const format::Head& head, const std::string& object) {
-  return "/satchel/" + head.capsule.value.str() + "/" + object;
-}
-
 /// Only read, so it has no overlay.
 void lend_medium(const format::CapsuleDirectory& capsule, const format::Head& head,
                  const format::Disk& disk, LentChains& out) {
   const auto group = "satchel-" + disk.target;
   LentFiles lent{group, open_chain(capsule, head, disk)};
   out.files.push_back(std::move(lent));
-  out.disks.push_back({disk.target, {{group, shown_path(head, disk.chain.front()), "qcow2"}}});
+  out.disks.push_back(
+      {disk.target, {{group, shown_path(head.capsule, disk.chain.front()), "qcow2"}}});
 }
 
 }  // namespace
@@ -129,7 +130,8 @@ LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::He
     shown.target = disk.target;
     for (std::size_t i = files.size(); i-- > 0;) {
       const auto group = "satchel-" + disk.target + "-" + std::to_string(i);
-      const auto path = i == below.chain.size() ? overlay.path : shown_path(head, below.chain[i]);
+      const auto path =
+          i == below.chain.size() ? overlay.path : shown_path(head.capsule, below.chain[i]);
       shown.chain.push_back({group, path, "qcow2"});
       LentFiles lent{group, {}};
       lent.descriptors.push_back(std::move(files[i]));

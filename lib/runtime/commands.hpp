@@ -82,14 +82,19 @@ class Commands {
   virtual JobId create(CreateRequest request) = 0;
   virtual JobId format(FormatRequest request) = 0;
   virtual JobId launch(LaunchRequest request) = 0;
-  virtual JobId eject(CapsuleId capsule) = 0;
+  enum class Layers { leave, merge };
+  virtual JobId eject(CapsuleId capsule, Layers layers) = 0;
+  JobId eject(CapsuleId capsule) { return eject(capsule, Layers::leave); }
   /// Ejects every capsule on the device, then lets go of it.
   virtual JobId eject_device(DeviceNumber device) = 0;
   virtual JobId checkpoint(CapsuleId capsule) = 0;
   virtual JobId unlock(DeviceNumber device, UniqueFd passphrase) = 0;
   virtual JobId resolve(CapsuleId capsule, std::string choice) = 0;
   virtual JobId sync(CapsuleId capsule) = 0;
-  virtual JobId fold(CapsuleId capsule) = 0;
+  /// What to do when a session of another host, taken over, may still need the files as they are.
+  enum class WhenNeeded { refuse, go_on };
+  virtual JobId merge(CapsuleId capsule, WhenNeeded when_needed) = 0;
+  virtual JobId fold(CapsuleId capsule, WhenNeeded when_needed) = 0;
   virtual JobId rollback(CapsuleId capsule, Sequence generation) = 0;
   virtual JobId remove(CapsuleId capsule) = 0;
   virtual JobId export_to(ExportRequest request) = 0;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <span>
 
@@ -14,6 +15,30 @@ namespace satchel {
 namespace {
 
 constexpr std::size_t history_kept = 32;
+
+/// Where each host's session began that has no end in history, by index.
+std::map<HostId, std::size_t> open_sessions(const std::vector<format::Past>& history) {
+  std::map<HostId, std::size_t> open;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const auto& [generation, done] = history[i];
+    if (done == what::check_out || done.ends_with(what::checked_out))
+      open[generation.host] = i;
+    else if (done == what::eject || done == what::launch_undone)
+      open.erase(generation.host);
+  }
+  return open;
+}
+
+/// The oldest line that nothing is read from: not the first generation's, not where a session began
+/// that may still be somewhere.
+std::size_t dispensable(const std::vector<format::Past>& history) {
+  std::set<std::size_t> kept;
+  if (history.front().generation.seq == Sequence(1)) kept.insert(0);
+  for (const auto& [host, line] : open_sessions(history)) kept.insert(line);
+  for (std::size_t i = 0; i < history.size(); ++i)
+    if (!kept.contains(i)) return i;
+  return history.front().generation.seq == Sequence(1) ? 1 : 0;
+}
 
 format::Generation generation_after(Sequence seq, std::optional<GenerationId> parent,
                                     const Author& by) {
@@ -33,9 +58,9 @@ format::Head next_head(const format::Head& before, const Author& by, std::string
       generation_after(Sequence(before.generation.seq.value + 1), before.generation.id, by);
   next.checked_out.reset();
   next.history.push_back(format::Past{next.generation, std::move(what)});
-  if (next.history.size() > history_kept)
-    next.history.erase(next.history.begin(),
-                       next.history.end() - static_cast<std::ptrdiff_t>(history_kept));
+  while (next.history.size() > history_kept)
+    next.history.erase(next.history.begin() +
+                       static_cast<std::ptrdiff_t>(dispensable(next.history)));
   return next;
 }
 
@@ -48,7 +73,15 @@ format::Head first_head(CapsuleId capsule, std::string name, const Author& by, s
   return head;
 }
 
+std::string still_needed_by(const format::Head& head, const HostId& here) {
+  for (const auto& [host, line] : open_sessions(head.history))
+    if (host != here && !(head.checked_out && head.checked_out->host == host))
+      return head.history[line].generation.host_name;
+  return {};
+}
+
 void add_object(format::Head& head, format::Object object) {
+  std::erase_if(head.objects, [&](const auto& each) { return each.path == object.path; });
   const auto place = std::lower_bound(
       head.objects.begin(), head.objects.end(), object.path,
       [](const format::Object& each, const std::string& path) { return each.path < path; });

@@ -28,7 +28,19 @@ format::Head next_head(const format::Head& before, const Author& by, std::string
 /// The first head of a capsule: no objects, disks or machine yet. `what` made it: "pack".
 format::Head first_head(CapsuleId capsule, std::string name, const Author& by, std::string what);
 
-/// Adds an object, in its place by path.
+/// What history calls the commits that begin and end a session on the device; they are looked for.
+namespace what {
+inline constexpr auto check_out = "check out";
+inline constexpr auto checked_out = ", checked out";  ///< behind "pack" of a running machine
+inline constexpr auto eject = "eject";
+inline constexpr auto launch_undone = "launch undone";
+}  // namespace what
+
+/// The name of another host whose session here was taken over and has not ended since, as far as
+/// history tells: it may still need what this generation's files held. Empty: none.
+std::string still_needed_by(const format::Head& head, const HostId& here);
+
+/// Adds an object, in its place by path; one of that path is replaced.
 void add_object(format::Head& head, format::Object object);
 /// Drops the objects that nothing in the head names any more.
 void drop_unnamed_objects(format::Head& head);

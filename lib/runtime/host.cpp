@@ -151,6 +151,14 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
       auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
       co_await std::move(noting);
     }
+    if (is_alive(guest)) {
+      try {
+        auto aborting = parts_.hypervisor.abort_block_jobs(session.domain);
+        co_await std::move(aborting);
+      } catch (const Fault& failure) {
+        parts_.log.warning(std::string(failure.what()) + "; it is tried again before an eject");
+      }
+    }
     parts_.log.info(session.capsule_name + " has a session here" +
                     (is_alive(guest) ? ", and its guest runs" : ""));
     found.push_back(FoundSession{std::move(session), guest});
@@ -170,7 +178,11 @@ std::shared_ptr<CapsuleRunner> Host::runner(CapsuleId capsule) {
   auto& slot = capsules_[capsule];
   if (!slot)
     slot = std::make_shared<CapsuleRunner>(
-        CapsuleRunner::Surroundings{parts_, board_, devices_, [this] { changed(); }}, capsule);
+        CapsuleRunner::Surroundings{parts_, board_, devices_, [this] { changed(); },
+                                    [this](core::Insertion insertion, CapsuleId asking) {
+                                      return end_upkeep(insertion, asking);
+                                    }},
+        capsule);
   return slot;
 }
 
@@ -179,6 +191,17 @@ std::vector<std::shared_ptr<CapsuleRunner>> Host::capsules_on(core::Insertion in
   for (const auto& [id, capsule] : capsules_)
     if (core::device_of(capsule->state()) == insertion) out.push_back(capsule);
   return out;
+}
+
+Task<void> Host::end_upkeep(core::Insertion insertion, CapsuleId asking) {
+  std::vector<JobId> jobs;
+  for (const auto& capsule : capsules_on(insertion))
+    if (capsule->id() != asking && core::is_upkeep(capsule->state()) && !capsule->domain())
+      jobs.push_back(capsule->ask(core::CancelAsked{}));
+  for (const auto& job : jobs) {
+    auto waiting = board_.wait(job);
+    co_await std::move(waiting);
+  }
 }
 
 bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const {

@@ -43,13 +43,15 @@ class Host : public Commands {
   JobId create(CreateRequest request) override;
   JobId format(FormatRequest request) override;
   JobId launch(LaunchRequest request) override;
-  JobId eject(CapsuleId capsule) override;
+  using Commands::eject;
+  JobId eject(CapsuleId capsule, Layers layers) override;
   JobId eject_device(DeviceNumber device) override;
   JobId checkpoint(CapsuleId capsule) override;
   JobId unlock(DeviceNumber device, UniqueFd passphrase) override;
   JobId resolve(CapsuleId capsule, std::string choice) override;
   JobId sync(CapsuleId capsule) override;
-  JobId fold(CapsuleId capsule) override;
+  JobId merge(CapsuleId capsule, WhenNeeded when_needed) override;
+  JobId fold(CapsuleId capsule, WhenNeeded when_needed) override;
   JobId rollback(CapsuleId capsule, Sequence generation) override;
   JobId remove(CapsuleId capsule) override;
   JobId export_to(ExportRequest request) override;
@@ -63,6 +65,7 @@ class Host : public Commands {
   std::shared_ptr<CapsuleRunner> known(CapsuleId capsule) const;
   std::shared_ptr<CapsuleRunner> runner(CapsuleId capsule);
   std::vector<std::shared_ptr<CapsuleRunner>> capsules_on(core::Insertion insertion) const;
+  Task<void> end_upkeep(core::Insertion insertion, CapsuleId asking);
   bool in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const;
   core::Insertion insertion_of(DeviceNumber device) const;
 

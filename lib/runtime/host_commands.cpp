@@ -159,8 +159,29 @@ JobId Host::launch(LaunchRequest request) {
   return known(request.capsule)->ask(event);
 }
 
-JobId Host::eject(CapsuleId capsule) {
-  return known(capsule)->ask(core::EjectAsked{core::Requester::person});
+JobId Host::eject(CapsuleId capsule, Layers layers) {
+  core::EjectAsked event;
+  if (layers == Layers::merge) event.merge = core::MergeToo::yes;
+  return known(capsule)->ask(event);
+}
+
+namespace {
+
+core::UpkeepAsked upkeep(core::Upkeep what, Commands::WhenNeeded when_needed) {
+  core::UpkeepAsked event;
+  event.what = what;
+  if (when_needed == Commands::WhenNeeded::go_on) event.although = core::Although::go_on;
+  return event;
+}
+
+}  // namespace
+
+JobId Host::merge(CapsuleId capsule, WhenNeeded when_needed) {
+  return known(capsule)->ask(upkeep(core::Upkeep::merge, when_needed));
+}
+
+JobId Host::fold(CapsuleId capsule, WhenNeeded when_needed) {
+  return known(capsule)->ask(upkeep(core::Upkeep::fold, when_needed));
 }
 
 JobId Host::eject_device(DeviceNumber device) {
@@ -193,6 +214,9 @@ Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Req
 Task<void> Host::settle() {
   // Nothing is begun by policy any more; what one job's end begins is asked to end in its turn.
   parts_.config.on_insert = OnInsert::ask;
+  parts_.config.merge = Config::Merge{0, {}, {}};
+  parts_.config.fold.cow_limit.amount = 0;
+  for (auto& [id, settings] : parts_.config.capsules) settings.cow_limit.reset();
   while (board_.size() > 0) {
     std::vector<JobId> jobs;
     for (const auto& job : board_.views()) jobs.push_back(job.id);
@@ -230,7 +254,6 @@ JobId Host::resolve(CapsuleId capsule, std::string choice) {
   return known(capsule)->ask(core::ChoiceMade{chosen->second});
 }
 JobId Host::sync(CapsuleId capsule) { throw not_yet("sync", known(capsule)->view().name); }
-JobId Host::fold(CapsuleId capsule) { throw not_yet("fold", known(capsule)->view().name); }
 JobId Host::rollback(CapsuleId capsule, Sequence) {
   throw not_yet("roll back", known(capsule)->view().name);
 }

@@ -63,7 +63,9 @@ void JobBoard::end_failed(JobId id, const Fault& fault) {
   end(JobEnd{id, bus_error_name(fault.remedy()), bus_error_message(fault)});
 }
 void JobBoard::end_like(JobId id, const JobEnd& other) {
-  end(JobEnd{id, other.result, other.message});
+  const auto job = jobs_.find(id);
+  const bool says_own = other.message.empty() && job != jobs_.end();
+  end(JobEnd{id, other.result, says_own ? job->second.remarks : other.message});
 }
 
 void JobBoard::end(JobEnd how) {

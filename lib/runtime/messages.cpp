@@ -43,6 +43,7 @@ LogLevel level_of(core::Notice notice) {
     case core::Notice::guest_halted:
     case core::Notice::stranded:
     case core::Notice::diverged:
+    case core::Notice::upkeep_failed:
       return LogLevel::warning;
     case core::Notice::save_failed:
       return LogLevel::error;
@@ -99,6 +100,8 @@ std::string asked_for(const core::Event& event) {
   if (std::holds_alternative<core::LaunchAsked>(event)) return "launch";
   if (std::holds_alternative<core::EjectAsked>(event)) return "eject";
   if (std::holds_alternative<core::CheckpointAsked>(event)) return "checkpoint";
+  if (const auto* upkeep = std::get_if<core::UpkeepAsked>(&event))
+    return std::string(core::name(upkeep->what));
   if (std::holds_alternative<core::CancelAsked>(event)) return "cancel the work on";
   if (std::holds_alternative<core::ChoiceMade>(event)) return "resolve";
   return "change";

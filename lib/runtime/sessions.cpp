@@ -100,6 +100,28 @@ Task<core::Session> core_session_now(Parts& parts, Session session) {
   co_return core_session(session, guest);
 }
 
+namespace {
+
+bool has_mark_of(const Session& session, const format::Head& newest) {
+  return newest.checked_out && newest.checked_out->session == session.session;
+}
+
+}  // namespace
+
+bool is_of_session(const format::Head& newest, const Session& session) {
+  const auto& id = newest.generation.id;
+  return has_mark_of(session, newest) || id == session.base || id == session.committing;
+}
+
+void follow(Session& session, const format::Head& newest) {
+  if (!has_mark_of(session, newest)) return;
+  session.base = newest.generation.id;
+  session.base_sequence = newest.generation.seq;
+  for (auto& overlay : session.disks)
+    for (const auto& disk : newest.disks)
+      if (disk.target == overlay.target) overlay.chain = disk.chain;
+}
+
 bool is_alive(const std::optional<DomainEntry>& guest) {
   return guest && (guest->state == GuestState::running || guest->state == GuestState::paused ||
                    guest->state == GuestState::paused_by_io_error);
@@ -145,6 +167,10 @@ bool was_packed_here(const Parts& parts, CapsuleId capsule, DomainId domain) {
   std::ifstream note(packed_note(parts, capsule));
   std::string line;
   return std::getline(note, line) && line == domain.value.str();
+}
+
+bool was_packed_here(const Parts& parts, CapsuleId capsule) {
+  return std::filesystem::exists(packed_note(parts, capsule));
 }
 
 Fault no_tpm_yet(std::string doing, std::string name) {

@@ -10,6 +10,7 @@
 
 #include "base/fault.hpp"
 #include "core/words.hpp"
+#include "format/head.hpp"
 #include "machine/writing.hpp"
 #include "runtime/parts.hpp"
 #include "session/session.hpp"
@@ -20,6 +21,13 @@ namespace satchel {
 core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest);
 /// The same, asking libvirt now.
 Task<core::Session> core_session_now(Parts& parts, Session session);
+
+/// Whether the device's newest generation is one that this session goes on from: its own mark says
+/// so for sure, else it is the one it began with, or that its own eject has just committed.
+bool is_of_session(const format::Head& newest, const Session& session);
+/// Notes the chains of its check-out as they are by now: a merge makes them shorter, and what is
+/// read through them stays the same. Does nothing when the head has no mark of this session.
+void follow(Session& session, const format::Head& newest);
 
 /// Whether there is something in memory to be saved.
 bool is_alive(const std::optional<DomainEntry>& guest);
@@ -37,6 +45,8 @@ std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule);
 /// machine's name and identity here. Files lane.
 void remember_packed(const Parts& parts, CapsuleId capsule, DomainId domain);
 bool was_packed_here(const Parts& parts, CapsuleId capsule, DomainId domain);
+/// Made from any machine of this host.
+bool was_packed_here(const Parts& parts, CapsuleId capsule);
 
 /// A TPM's state does not travel yet, and one without its state, or with another machine's, is
 /// worse than none.

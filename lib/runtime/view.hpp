@@ -66,13 +66,14 @@ struct CapsuleView {
   ByteCount layers_size;
   std::uint32_t layers = 0;
   ByteCount cow_limit;                  ///< 0 while there is none
+  std::vector<std::string> due;         ///< "merge", "fold"
   std::vector<GenerationView> history;  ///< newest last
   bool operator==(const CapsuleView&) const = default;
 };
 
 struct JobView {
   JobId id;
-  std::string operation;  ///< "pack", "launch", "eject", "examine", "format"
+  std::string operation;  ///< "pack", "launch", "eject", "merge", "fold", "format"
   std::string step;       ///< gerund: "writing memory"
   std::optional<CapsuleId> capsule;
   std::optional<DeviceNumber> device;

@@ -155,8 +155,7 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   };
   const std::vector<Row> rows{{device_path, "Device", "Eject", Action::eject},
                               {capsule_path, "Capsule", "Checkpoint", Action::eject},
-                              {capsule_path, "Capsule", "Sync", Action::manage},
-                              {capsule_path, "Capsule", "Fold", Action::manage}};
+                              {capsule_path, "Capsule", "Sync", Action::manage}};
   FacesWorld world;
   world.authority.answer = false;
   for (const auto& row : rows) {
@@ -168,8 +167,10 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   CHECK(world.authority.asked.back() == Action::launch);
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Eject", Dictionary()), BusError);
   CHECK(world.authority.asked.back() == Action::eject);
-  CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Remove", Dictionary()), BusError);
-  CHECK(world.authority.asked.back() == Action::manage);
+  for (const auto* method : {"Remove", "Merge", "Fold"}) {
+    CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", method, Dictionary()), BusError);
+    CHECK(world.authority.asked.back() == Action::manage);
+  }
   CHECK_THROWS_AS(world.ask(root, "Manager", "Format", std::string("/dev/sdb1"), Dictionary()),
                   BusError);
   CHECK(world.authority.asked.back() == Action::manage);
@@ -187,6 +188,16 @@ TEST_CASE("what the host refuses is answered with its reason and the next step")
     CHECK(error.name() == bus_error_name(Remedy::free_space));
     CHECK(error.message() == "could not checkpoint debian: the device is full. Make room.");
   }
+}
+
+TEST_CASE("what may be merged besides, and although it is needed, is said by options") {
+  FacesWorld world;
+  world.ask(capsule_path, "Capsule", "Eject", Dictionary{{"merge", true}});
+  world.ask(capsule_path, "Capsule", "Merge", Dictionary());
+  world.ask(capsule_path, "Capsule", "Fold", Dictionary{{"although_needed", true}});
+  CHECK(world.commands.asked == Lines{"eject merge", "merge", "fold although-needed"});
+  CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Merge", Dictionary{{"force", true}}),
+                  BusError);
 }
 
 TEST_CASE("wrong options are refused, all at once, before anybody is asked for a password") {

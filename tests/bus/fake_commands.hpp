@@ -66,7 +66,9 @@ class FakeCommands : public Commands {
          (request.memory == LaunchRequest::Memory::start_fresh ? " fresh" : ""));
     return begin("launch", request.capsule);
   }
-  JobId eject(CapsuleId capsule) override { return plain("eject", capsule); }
+  JobId eject(CapsuleId capsule, Layers layers) override {
+    return plain(layers == Layers::merge ? "eject merge" : "eject", capsule);
+  }
   JobId eject_device(DeviceNumber device) override {
     note("eject device " + std::to_string(device.value));
     return begin("eject");
@@ -82,7 +84,12 @@ class FakeCommands : public Commands {
     return plain("resolve " + choice, capsule);
   }
   JobId sync(CapsuleId capsule) override { return plain("sync", capsule); }
-  JobId fold(CapsuleId capsule) override { return plain("fold", capsule); }
+  JobId merge(CapsuleId capsule, WhenNeeded when_needed) override {
+    return plain(when_needed == WhenNeeded::go_on ? "merge although-needed" : "merge", capsule);
+  }
+  JobId fold(CapsuleId capsule, WhenNeeded when_needed) override {
+    return plain(when_needed == WhenNeeded::go_on ? "fold although-needed" : "fold", capsule);
+  }
   JobId rollback(CapsuleId capsule, Sequence generation) override {
     return plain("rollback " + std::to_string(generation.value), capsule);
   }

@@ -95,6 +95,55 @@ TEST_CASE("eject says that the device can be unplugged when the property says so
   CHECK(desk.out.str().find("You can unplug the device now.") != std::string::npos);
 }
 
+TEST_CASE("an eject that merges too says what became of that") {
+  Desk desk;
+  EjectOptions options;
+  options.merge = true;
+  desk.start(eject(desk.context, options));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "eject merge");
+  desk.host().end(JobId(1), "done", "Its layers are not merged: no room.");
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::done);
+  CHECK(desk.out.str().find("Its layers are not merged: no room.") != std::string::npos);
+  CHECK(desk.out.str().find("You can unplug the device now.") != std::string::npos);
+}
+
+TEST_CASE("merge and fold say what they came to, or that there was nothing to do") {
+  Desk desk;
+  desk.start(merge(desk.context, UpkeepOptions{"debian", true}));
+  REQUIRE(desk.asks(1));
+  CHECK(desk.host().asked[0] == "merge although-needed");
+  desk.host().end(JobId(1), "done", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.out.str().find("'debian' has no layers now.") != std::string::npos);
+  desk.start(fold(desk.context, UpkeepOptions{"debian", false}));
+  REQUIRE(desk.asks(2));
+  CHECK(desk.host().asked[1] == "fold");
+  desk.host().end(JobId(2), "done", "There was nothing to fold.");
+  REQUIRE(desk.ends());
+  CHECK(desk.out.str().find("There was nothing to fold.") != std::string::npos);
+  CHECK(desk.out.str().find("image file now") == std::string::npos);
+}
+
+TEST_CASE("how large the changes are and what is due is shown") {
+  Desk desk;
+  auto& capsule = desk.host().host.capsules[0];
+  capsule.cow_size = mebibytes(5);
+  capsule.cow_limit = mebibytes(4);
+  capsule.due = {"merge", "fold"};
+  desk.host().listener.changed();
+  desk.start(show(desk.context, "debian"));
+  REQUIRE(desk.ends());
+  CHECK(desk.out.str().find("5.00 MiB of at most 4.00 MiB") != std::string::npos);
+  CHECK(desk.out.str().find("merge, fold") != std::string::npos);
+  desk.context.output = Output::json;
+  desk.out.str("");
+  desk.start(show(desk.context, "debian"));
+  REQUIRE(desk.ends());
+  CHECK(nlohmann::json::parse(desk.out.str())["due"] == nlohmann::json{"merge", "fold"});
+}
+
 TEST_CASE("eject does not say so while the property says no") {
   Desk desk;
   desk.host().host.devices[0].can_unplug = false;

@@ -229,10 +229,11 @@ Task<void> FakeHypervisor::start(DomainId id, std::string xml) {
   co_return;
 }
 
-Task<void> FakeHypervisor::restore(DomainId id, std::string path) {
+Task<void> FakeHypervisor::restore(DomainId id, std::string path, std::string xml) {
   enter(Call::restore, id.value.str());
   auto reading = offload(lanes_.slow, [path] { return read_fake_save(path); });
-  const auto image = co_await std::move(reading);
+  auto image = co_await std::move(reading);
+  if (!xml.empty()) image.xml = std::move(xml);
   if (between(image.xml, "<uuid>", "</uuid>") != id.value.str())
     throw refusal("restore", "machine " + id.value.str(), "the image is another machine's");
   activate(id, image.xml, "restore");

@@ -1,5 +1,6 @@
 #include "format/head.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 
 #include "base/fault.hpp"
 #include "format/sample.hpp"
+#include "format/text.hpp"
 
 using namespace satchel;
 using namespace satchel::format;
@@ -254,4 +256,42 @@ TEST_CASE("a head with a mistake is not written") {
   head = rich_head();
   head.name = "bad \xff";
   CHECK_THROWS_AS(write_head(head, host_key()), Fault);
+}
+
+TEST_CASE("what merges change in place stands where the files above can hide it") {
+  auto head = rich_head();
+  const auto with = [&](std::vector<std::string> chain, std::uint32_t epoch) {
+    auto changed = head;
+    changed.epoch = epoch;
+    auto& disk = changed.disks[0];
+    for (std::size_t i = 0; i < chain.size(); ++i)
+      for (auto& object : changed.objects)
+        if (object.path == disk.chain[i]) object.path = chain[i];
+    disk.chain = std::move(chain);
+    std::sort(changed.objects.begin(), changed.objects.end(),
+              [](const Object& a, const Object& b) { return a.path < b.path; });
+    return check(changed);
+  };
+  const std::string image = "vda/image.qcow2";
+  const std::string layer = "vda/layer-7.qcow2";
+  CHECK(with({image, "vda/cow.qcow2", layer}, 1).empty());
+  CHECK(with({image, "vda/cow.qcow2", layer}, 4).empty());
+  CHECK(with({image, "vda/cow-4.qcow2", layer}, 4).empty());
+  CHECK(complains_about(with({image, "vda/cow-5.qcow2", layer}, 4), "/disks/0/chain/1"));
+  CHECK(complains_about(with({image, layer, "vda/cow-4.qcow2"}, 4), "/disks/0/chain/2"));
+  CHECK(complains_about(with({layer, image, "vda/x.qcow2"}, 4), "/disks/0/chain/1"));
+}
+
+TEST_CASE("COW files have the names of their epochs") {
+  CHECK(cow_path("vda", 1) == "vda/cow.qcow2");
+  CHECK(cow_path("vda", 12) == "vda/cow-12.qcow2");
+  CHECK(epoch_of_cow("vda/cow.qcow2") == 1U);
+  CHECK(epoch_of_cow("vda/cow-12.qcow2") == 12U);
+  for (const auto* other :
+       {"vda/cow-1.qcow2", "vda/cow-02.qcow2", "vda/cow-.qcow2", "cow.qcow2", "vda/cow-2x.qcow2",
+        "vda/layer-2.qcow2", "vda/cow-99999999999999999999.qcow2"}) {
+    CAPTURE(other);
+    CHECK_FALSE(epoch_of_cow(other));
+    CHECK_FALSE(is_merged_in_place(other));
+  }
 }

@@ -132,7 +132,7 @@ void a_saved_guest_is_gone_only_after_the_second_open(Subject s) {
   CHECK(image.substr(0, 16) == "LibvirtQemudSave");
   const auto path = s.directory + "/restore-" + guest.name;
   write_whole(path, image);
-  s.loop.run(s.hypervisor.restore(guest.id, path));
+  s.loop.run(s.hypervisor.restore(guest.id, path, {}));
   CHECK(state(s, guest.id) == GuestState::paused);
   s.loop.run(s.hypervisor.resume(guest.id));
   CHECK(state(s, guest.id) == GuestState::running);
@@ -170,12 +170,12 @@ void a_session_leaves_the_persistent_definition_alone(Subject s) {
   const auto path = s.directory + "/session-" + session.name;
   write_whole(path, save_through_fifo(s, session));
   CHECK(inactive() == before);
-  s.loop.run(s.hypervisor.restore(session.id, path));
+  s.loop.run(s.hypervisor.restore(session.id, path, {}));
   CHECK(inactive() == before);
   s.loop.run(s.hypervisor.destroy(session.id));
   CHECK(inactive() == before);
   // Without a definition, a session leaves nothing behind.
-  s.loop.run(s.hypervisor.restore(session.id, path));
+  s.loop.run(s.hypervisor.restore(session.id, path, {}));
   s.loop.run(s.hypervisor.undefine(session.id));
   CHECK_FALSE(s.loop.run(s.hypervisor.find(session.id))->persistent);
   s.loop.run(s.hypervisor.destroy(session.id));
@@ -198,9 +198,9 @@ void files_are_lent_for_one_start(Subject s) {
   CHECK(state(s, guest.id) == GuestState::running);
   const auto path = s.directory + "/lent-" + guest.name;
   write_whole(path, save_through_fifo(s, guest));
-  CHECK_THROWS_AS(s.loop.run(s.hypervisor.restore(guest.id, path)), Fault);
+  CHECK_THROWS_AS(s.loop.run(s.hypervisor.restore(guest.id, path, {})), Fault);
   s.loop.run(s.hypervisor.lend(guest.id, lent_file("base", file)));
-  s.loop.run(s.hypervisor.restore(guest.id, path));
+  s.loop.run(s.hypervisor.restore(guest.id, path, {}));
   CHECK(state(s, guest.id) == GuestState::paused);
   remove(s, guest);
 }

@@ -106,7 +106,7 @@ TEST_CASE("a real guest works on lent files alone, whatever backing names their 
   world.run(hypervisor.save(guest.id, image));
   CHECK(times_open(base) + times_open(cow) == 0);
   world.run(hypervisor.lend(guest.id, lend_pair(cow, base)));
-  world.run(hypervisor.restore(guest.id, image));
+  world.run(hypervisor.restore(guest.id, image, {}));
   world.run(hypervisor.resume(guest.id));
   CHECK(goes_on());
   CHECK(times_open(base) + times_open(cow) == 0);

@@ -61,7 +61,7 @@ TEST_CASE("the fake guest's count travels through save and restore") {
   world.run(hypervisor.start(id, world.guest.xml()));
   CHECK(hypervisor.counter(id) == 0);
   world.run(hypervisor.destroy(id));
-  world.run(hypervisor.restore(id, path));
+  world.run(hypervisor.restore(id, path, {}));
   hypervisor.tick(id);
   CHECK(hypervisor.counter(id) == 5);
   world.run(hypervisor.resume(id));
@@ -79,7 +79,7 @@ TEST_CASE("a changed or unfinished image is not restored by the fake") {
     auto changed = image;
     changed[at] = static_cast<char>(changed[at] + 1);
     write_whole(path, changed);
-    CHECK_THROWS_AS(world.run(world.hypervisor.restore(world.guest.id, path)), Fault);
+    CHECK_THROWS_AS(world.run(world.hypervisor.restore(world.guest.id, path, {})), Fault);
   }
   CHECK(world.state() == GuestState::shut_off);
 }

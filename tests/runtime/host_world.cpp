@@ -150,7 +150,7 @@ void TestHost::run_machine(DomainId id) {
   loop_.settle();
 }
 
-void TestHost::plug(const std::string& node, const std::string& fs_uuid) {
+void TestHost::plug_only(const std::string& node, const std::string& fs_uuid) {
   Volume volume;
   volume.node = node;
   volume.label = "SATCHEL";
@@ -164,6 +164,15 @@ void TestHost::plug(const std::string& node, const std::string& fs_uuid) {
   plug.fs_type = "ext4";
   plug.fs_uuid = fs_uuid;
   plugs.plug(plug);
+}
+
+void TestHost::plug(const std::string& node, const std::string& fs_uuid) {
+  plug_only(node, fs_uuid);
+  await_plugged(node);
+  if (host_) wait_for_jobs();
+}
+
+void TestHost::await_plugged(const std::string& node) {
   if (!host_) return;
   REQUIRE(until([&] {
     const auto& devices = host_->view().devices;
@@ -171,7 +180,6 @@ void TestHost::plug(const std::string& node, const std::string& fs_uuid) {
       return each.node == node && !each.mount_point.empty();
     });
   }));
-  wait_for_jobs();
 }
 
 void TestHost::pull(const std::string& node) {

@@ -84,6 +84,8 @@ class TestHost {
   DomainId machine(const std::string& name, int disks = 1);
   void run_machine(DomainId id);
   void plug(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");
+  /// Without waiting for what comes of it.
+  void plug_only(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");
   void pull(const std::string& node = "/dev/fake1");
 
   /// Waits for the job's end.
@@ -135,6 +137,7 @@ class TestHost {
 
  private:
   void watch();
+  void await_plugged(const std::string& node);
 
   TestLoop& loop_;
   std::filesystem::path home_;

@@ -31,7 +31,7 @@ struct Shipment {
   format::Head next;
 };
 
-format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, const Session& session) {
+format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session& session) {
   auto seen = capsule.examine();
   if (!seen.newest)
     throw Fault(Remedy::other_device,
@@ -41,12 +41,12 @@ format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, const Se
                                                   : seen.problems.front(),
                             {}});
   const auto& generation = seen.newest->head.generation;
-  const bool ours = generation.id == session.base || generation.id == session.committing;
-  if (!ours)
+  if (!is_of_session(seen.newest->head, session))
     throw Fault(Remedy::choose,
                 Fault::Text{"check in", session.capsule_name,
                             generation.host_name + " has committed to the device since",
                             "Choose which of the two histories goes on."});
+  follow(session, seen.newest->head);
   return std::move(*seen.newest);
 }
 
@@ -125,11 +125,11 @@ format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& sessi
   return shipment.capsule.commit(next, key);
 }
 
-Shipment prepare(const Parts& parts, const CheckInOrder& order, bool with_memory) {
-  const auto& session = order.session;
+Shipment prepare(const Parts& parts, const CheckInOrder& order, Session& session,
+                 bool with_memory) {
   auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), session.capsule);
   auto newest = newest_of_session(capsule, session);
-  auto next = next_head(newest.head, author(parts), "eject");
+  auto next = next_head(newest.head, author(parts), what::eject);
   next.hibernation.reset();
   Shipment made{std::move(capsule), std::move(newest), std::move(next)};
   check_room(made, session, with_memory, parts.config.space.keep_free_device);
@@ -256,9 +256,15 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   auto finding = parts.hypervisor.find(session.domain);
   const auto guest = co_await std::move(finding);
   const bool with_memory = is_alive(guest);
+  // A merge that an earlier daemon began would keep libvirt from saving it.
+  if (with_memory) {
+    auto aborting = parts.hypervisor.abort_block_jobs(session.domain);
+    co_await std::move(aborting);
+  }
 
   job.meter->name("checking the device");
-  auto preparing = offload(parts.lanes.files, [&] { return prepare(parts, order, with_memory); });
+  auto preparing =
+      offload(parts.lanes.files, [&] { return prepare(parts, order, session, with_memory); });
   auto shipment = co_await std::move(preparing);
   job.meter->expect(expected_bytes(shipment, session, with_memory));
   session.base = shipment.newest.head.generation.id;

@@ -120,7 +120,7 @@ Task<ByteCount> restore(Parts& parts, const Launch& launch, std::string xml, Job
   std::stop_source over;
   const std::stop_callback job_stopped(job.stop, [&over] { over.request_stop(); });
   Beside restoring(parts.loop,
-                   parts.hypervisor.restore(launch.session.domain, feed.path().string()),
+                   parts.hypervisor.restore(launch.session.domain, feed.path().string(), {}),
                    [&over] { over.request_stop(); });
   ByteCount read;
   std::exception_ptr failure;
@@ -151,7 +151,7 @@ Task<ByteCount> restore(Parts& parts, const Launch& launch, std::string xml, Job
 
 /// Writes the check-out: from here on every other host is warned.
 format::SignedHead check_out(const Parts& parts, Launch& launch) {
-  auto next = next_head(launch.head.head, author(parts), "check out");
+  auto next = next_head(launch.head.head, author(parts), what::check_out);
   next.checked_out = format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
                                         launch.session.session, parts.now()};
   return launch.capsule.commit(next, parts.key);
@@ -167,7 +167,7 @@ void check_back_in(const Parts& parts, const std::shared_ptr<Stick>& stick, cons
   if (!seen.newest || !seen.newest->head.checked_out ||
       seen.newest->head.checked_out->session != session.session)
     return;
-  auto next = next_head(seen.newest->head, author(parts), "launch undone");
+  auto next = next_head(seen.newest->head, author(parts), what::launch_undone);
   next.checked_out = mark_before;
   capsule.commit(next, parts.key);
 }

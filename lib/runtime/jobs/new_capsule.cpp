@@ -59,9 +59,11 @@ format::SignedHead fill_and_commit(const Parts& parts, const NewCapsule& order,
     add_object(head, store_file(capsule, *order.nvram, *head.nvram));
   }
   if (order.more) order.more(capsule, head, meter, stop);
-  if (session)
+  if (session) {
+    head.history.back().what += what::checked_out;
     head.checked_out = format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
                                           *session, parts.now()};
+  }
   meter.name("committing");
   return capsule.commit(head, parts.key);
 }

@@ -1,11 +1,15 @@
 #include "runtime/jobs/strand.hpp"
 
+#include <array>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/fault.hpp"
+#include "hibernation/save_image.hpp"
 #include "machine/description.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/jobs/preflight.hpp"
@@ -35,6 +39,8 @@ Task<void> save(Parts& parts, const Session& session) {
 /// Saves the guest into the session's directory; it is gone afterwards.
 Task<void> save_guest(Parts& parts, Session& session) {
   const auto image = parts.shelf.directory(session.capsule) / "guest.save";
+  auto aborting = parts.hypervisor.abort_block_jobs(session.domain);
+  co_await std::move(aborting);
   auto saving = parts.hypervisor.save(session.domain, image.string());
   co_await std::move(saving);
   session.save_image = image.string();
@@ -48,17 +54,37 @@ struct Opened {
   format::SignedHead head;
 };
 
-Opened open_base(const std::shared_ptr<Stick>& stick, const Session& session) {
+Opened open_base(const std::shared_ptr<Stick>& stick, Session& session) {
   auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
   auto seen = capsule.examine();
-  const auto newest = seen.newest ? std::optional(seen.newest->head.generation.id) : std::nullopt;
-  if (!newest || (*newest != session.base && newest != session.committing))
+  if (!seen.newest || !is_of_session(seen.newest->head, session))
     throw Fault(Remedy::choose,
                 Fault::Text{"go on with",
                             session.capsule_name,
                             "the device does not hold the generation that it began with",
                             {}});
+  follow(session, seen.newest->head);
   return Opened{std::move(capsule), std::move(*seen.newest)};
+}
+
+/// The description in a save image, with the chains as they are lent now: a merge that was under
+/// way when the device went may have left it with files that lack what the device did not get.
+std::string description_with(const std::vector<machine::SessionDisk>& disks,
+                             const std::string& image) {
+  std::ifstream file(image, std::ios::binary);
+  std::array<char, hibernation::save_header_size> bytes{};
+  file.read(bytes.data(), bytes.size());
+  const auto header = hibernation::read_save_header(std::as_bytes(std::span(bytes)));
+  std::string xml(header ? header->data_length : 0, '\0');
+  file.read(xml.data(), static_cast<std::streamsize>(xml.size()));
+  if (!header || !file)
+    throw Fault(Remedy::report_bug,
+                Fault::Text{"read the save image",
+                            image,
+                            header ? "it is too short" : to_string(header.error()),
+                            {}});
+  xml.resize(xml.find('\0') == std::string::npos ? xml.size() : xml.find('\0'));
+  return machine::with_chains(xml, disks);
 }
 
 }  // namespace
@@ -95,7 +121,7 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
     return lend_chains(opened.capsule, opened.head.head, session.disks);
   });
   auto chains = co_await std::move(lending);
-  auto plan = session_plan(parts, session, std::move(chains.disks));
+  auto plan = session_plan(parts, session, chains.disks);
   plan.start = from;
   const auto xml = machine::write_domain(*machine, clearance.policy, plan);
   if (session.defined_by == DefinedBy::us) {
@@ -105,7 +131,11 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
   co_await std::move(giving);
   if (session.save_image) {
-    auto restoring = parts.hypervisor.restore(session.domain, *session.save_image);
+    auto describing = offload(parts.lanes.files,
+                              [&] { return description_with(chains.disks, *session.save_image); });
+    auto description = co_await std::move(describing);
+    auto restoring =
+        parts.hypervisor.restore(session.domain, *session.save_image, std::move(description));
     co_await std::move(restoring);
   } else {
     auto starting = parts.hypervisor.start(session.domain, xml);

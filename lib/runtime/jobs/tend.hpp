@@ -1,0 +1,38 @@
+// Merging and folding a capsule's disk files on its device: layers into the COW files, and these
+// into the image files, live beside the session's guest or at rest. What is read through any chain
+// that a head or a journal names is the same at every instant (docs/decisions/0009).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/event.hpp"
+#include "core/words.hpp"
+#include "format/capsule_directory.hpp"
+#include "runtime/parts.hpp"
+#include "runtime/stick.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+struct TendOrder {
+  std::shared_ptr<Stick> stick;
+  CapsuleId capsule;
+  core::Upkeep what = core::Upkeep::merge;
+  std::optional<Session> session;  ///< the one that is open here, if any
+  core::Although although = core::Although::refuse;
+  std::uint64_t bytes_per_second = 0;  ///< 0: no limit
+};
+
+struct Tended {
+  format::SignedHead head;         ///< the newest generation now
+  std::optional<Session> session;  ///< as its journal has it now
+  std::string said;                ///< a sentence when there was nothing to do; else empty
+};
+
+/// Stopped or failed, it is simply asked for again: what was merged stays merged.
+Task<Tended> tend(Parts& parts, TendOrder order, JobContext job);
+
+}  // namespace satchel

@@ -1,0 +1,202 @@
+#include "runtime/jobs/tending.hpp"
+
+#include <utility>
+
+#include "disk/merge.hpp"
+#include "disk/qcow2.hpp"
+#include "disk/qemu_img.hpp"
+#include "format/text.hpp"
+#include "runtime/chains.hpp"
+#include "runtime/heads.hpp"
+#include "runtime/sessions.hpp"
+#include "runtime/upkeep.hpp"
+
+namespace satchel::tending {
+
+namespace {
+
+void refuse_needed(const Tending& at) {
+  if (at.order.although == core::Although::go_on) return;
+  const auto& head = at.head();
+  auto who = still_needed_by(head, at.parts.key.public_key().host_id());
+  if (who.empty() && head.checked_out && !at.order.session) who = head.checked_out->host_name;
+  if (!who.empty())
+    throw at.fault(Remedy::choose,
+                   "a session of " + who + " is not given up and may still need its files",
+                   "If that session is given up, ask again with --although-needed.");
+}
+
+/// A generation with the same content, checked out as before.
+void commit(Tending& at, format::Head next) {
+  next.checked_out = at.head().checked_out;
+  auto made = at.capsule.commit(next, at.parts.key);
+  at.previous = std::exchange(at.newest, std::move(made));
+}
+
+format::Head next_of(const Tending& at, std::string what) {
+  return next_head(at.head(), author(at.parts), std::move(what));
+}
+
+/// The changed file, on the medium by an fsync of ours.
+void take_in(Tending& at, format::Head& next, const std::string& path, const JobContext& job) {
+  const auto before = at.object(path).size;
+  auto object = at.capsule.adopt_object(path, job.meter->begin("reading back " + path), job.stop);
+  if (object.size < before) throw at.fault(Remedy::report_bug, path + " has become shorter", {});
+  add_object(next, std::move(object));
+}
+
+}  // namespace
+
+std::vector<Span> layers_of(const format::Head& head) {
+  std::vector<Span> out;
+  for (const auto& disk : head.disks)
+    if (disk.chain.size() > 2) out.push_back({disk.target, 1, disk.chain.size() - 1});
+  return out;
+}
+
+std::vector<Span> cows_of(const format::Head& head) {
+  std::vector<Span> out;
+  for (const auto& disk : head.disks)
+    if (disk.chain.size() > 1 && is_used(*head.find(disk.chain[1])))
+      out.push_back({disk.target, 0, 1});
+  return out;
+}
+
+Tending open(Parts& parts, TendOrder order) {
+  auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
+  auto seen = capsule.examine();
+  if (!seen.newest)
+    throw Fault(Remedy::other_device, Fault::Text{"merge the disks on",
+                                                  order.stick->volume().node,
+                                                  "no generation on it is complete",
+                                                  {}});
+  Tending at{parts,
+             std::move(order),
+             std::move(capsule),
+             std::move(*seen.newest),
+             std::move(seen.previous),
+             {}};
+  refuse_needed(at);
+  if (auto& session = at.order.session) {
+    if (!at.head().checked_out || at.head().checked_out->session != session->session)
+      throw at.fault(Remedy::retry, "an eject of it did not come to its end",
+                     "Eject it: after that its disks can be merged again.");
+    follow(*session, at.head());
+  }
+  check_length(at.head());
+  return at;
+}
+
+void check_room(const Tending& at, const std::vector<Span>& spans) {
+  const auto room = at.capsule.room();
+  auto needed = at.parts.config.space.keep_free_device;
+  for (const auto& span : spans) {
+    const auto& chain = at.disk(span.target).chain;
+    ByteCount above;
+    for (auto i = span.base + 1; i <= span.top; ++i) above = above + at.object(chain[i]).size;
+    needed = needed + above;
+    if (at.object(chain[span.base]).size + above > room.largest_file)
+      throw at.fault(Remedy::other_device,
+                     chain[span.base] + " might become larger than a file may be on this device",
+                     "Use a device formatted with ext4 or exFAT (satchelctl format).");
+  }
+  if (needed > room.free)
+    throw at.fault(Remedy::free_space,
+                   "the device has " + to_string(room.free) + " free and up to " +
+                       to_string(needed) + " are needed",
+                   "Delete something from the device; the machine is not affected.");
+}
+
+void hide_from_previous(Tending& at, const std::vector<Span>& spans) {
+  if (!at.previous) return;
+  const bool hidden = std::all_of(spans.begin(), spans.end(), [&](const Span& span) {
+    const auto& chain = at.disk(span.target).chain;
+    return std::any_of(at.previous->head.disks.begin(), at.previous->head.disks.end(),
+                       [&](const format::Disk& other) {
+                         return other.target == span.target && other.chain.size() > span.top &&
+                                std::equal(
+                                    chain.begin(),
+                                    chain.begin() + static_cast<std::ptrdiff_t>(span.top) + 1,
+                                    other.chain.begin());
+                       });
+  });
+  if (!hidden) commit(at, next_of(at, at.doing() + " begun"));
+}
+
+void merge_at_rest(const Tending& at, const Span& span, const ProgressSink& progress,
+                   std::stop_token stop) {
+  const auto& disk = at.disk(span.target);
+  auto files = open_chain(at.capsule, at.head(), disk);
+  const auto& base = disk.chain[span.base];
+  files[span.base] =
+      at.capsule.open_checked(at.object(base), format::CapsuleDirectory::Access::read_write);
+  std::optional<std::string> below;
+  if (span.base > 0) below = file_name(disk.chain[span.base - 1]);
+  const auto wrong =
+      disk::check_qcow2(files[span.base].get(), disk::Expected{below, disk.virtual_size});
+  if (!wrong.empty()) throw at.fault(Remedy::other_device, base + " " + to_string(wrong), {});
+  disk::ChainMerge merge;
+  for (const auto& file : files) merge.files.push_back(file.get());
+  merge.base = span.base;
+  merge.top = span.top;
+  merge.bytes_per_second = at.order.bytes_per_second;
+  disk::merge_chain(merge, progress, std::move(stop));
+}
+
+void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
+  auto next = next_of(at, "merge");
+  for (const auto& span : spans) {
+    take_in(at, next, at.disk(span.target).chain[span.base], job);
+    for (auto& disk : next.disks)
+      if (disk.target == span.target) disk.chain.resize(span.base + 1);
+  }
+  drop_unnamed_objects(next);
+  job.meter->name("committing");
+  commit(at, std::move(next));
+}
+
+void commit_folded(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
+  auto next = next_of(at, "fold");
+  next.epoch += 1;
+  for (const auto& span : spans) {
+    const auto& chain = at.disk(span.target).chain;
+    take_in(at, next, chain[0], job);
+    const auto cow = format::cow_path(span.target, next.epoch);
+    disk::create_overlay(disk::NewOverlay{at.capsule.path_for_child(cow),
+                                          at.disk(span.target).virtual_size, file_name(chain[0])});
+    add_object(next, at.capsule.adopt_object(cow, {}, job.stop));
+    for (auto& disk : next.disks)
+      if (disk.target == span.target) disk.chain = {chain[0], cow};
+  }
+  drop_unnamed_objects(next);
+  job.meter->name("committing");
+  commit(at, std::move(next));
+}
+
+void keep_up(Tending& at, const std::string& what) {
+  if (auto& session = at.order.session) {
+    follow(*session, at.head());
+    at.parts.shelf.save(*session);
+  }
+  try {
+    at.capsule.sweep();
+    const auto& generation = at.head().generation;
+    at.capsule.append_log("generation " + std::to_string(generation.seq.value) + " by " +
+                          generation.host_name + ", " + what);
+  } catch (const Fault& failure) {
+    at.parts.log.warning(std::string(failure.what()) + "; it is tried again after the next commit");
+  }
+}
+
+void expect(const Tending& at, const std::vector<Span>& spans, Meter& meter) {
+  ByteCount sum;
+  for (const auto& span : spans) {
+    const auto& chain = at.disk(span.target).chain;
+    for (auto i = span.base + 1; i <= span.top; ++i)
+      sum = sum + at.object(chain[i]).size + at.object(chain[i]).size;
+    sum = sum + at.object(chain[span.base]).size;
+  }
+  meter.expect(sum);
+}
+
+}  // namespace satchel::tending

@@ -1,0 +1,71 @@
+// Inside jobs/tend only: what a merge or fold does to the device, step by step. All but the values
+// block: files lane. All throw Fault.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/fault.hpp"
+#include "base/progress.hpp"
+#include "format/capsule_directory.hpp"
+#include "runtime/jobs/tend.hpp"
+
+namespace satchel::tending {
+
+/// Files of a chain, by their places in it: those above `base` up to `top` go into `base`.
+struct Span {
+  std::string target;
+  std::size_t base;
+  std::size_t top;
+};
+
+/// Where the work stands between its steps.
+struct Tending {
+  Parts& parts;
+  TendOrder order;
+  format::CapsuleDirectory capsule;
+  format::SignedHead newest;
+  std::optional<format::SignedHead> previous;
+  std::string live_xml;  ///< of the session's guest; empty when it is off, or there is none
+
+  const format::Head& head() const { return newest.head; }
+  const format::Disk& disk(const std::string& target) const {
+    return *std::find_if(head().disks.begin(), head().disks.end(),
+                         [&](const auto& each) { return each.target == target; });
+  }
+  const format::Object& object(const std::string& path) const { return *head().find(path); }
+  std::string doing() const { return order.what == core::Upkeep::merge ? "merge" : "fold"; }
+  Fault fault(Remedy remedy, std::string why, std::string next) const {
+    return Fault(remedy, Fault::Text{doing(), "the disks of " + head().name, std::move(why),
+                                     std::move(next)});
+  }
+};
+
+/// Layers that are not merged yet.
+std::vector<Span> layers_of(const format::Head& head);
+/// COW files that hold something.
+std::vector<Span> cows_of(const format::Head& head);
+
+/// Reads the device, and refuses what must not be merged now.
+Tending open(Parts& parts, TendOrder order);
+/// Merging enlarges a file by no more than what is merged into it.
+void check_room(const Tending& at, const std::vector<Span>& spans);
+/// What is written is hidden by the files above. Sees to it that so it is for the generation in the
+/// other slot, with a commit that names the same files once more where need be.
+void hide_from_previous(Tending& at, const std::vector<Span>& spans);
+/// For disks that nobody has open.
+void merge_at_rest(const Tending& at, const Span& span, const ProgressSink& progress,
+                   std::stop_token stop);
+/// The shorter chains, once the changed files were read back and synced by a descriptor of ours.
+void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job);
+/// The same with new COW files, of the next epoch.
+void commit_folded(Tending& at, const std::vector<Span>& spans, const JobContext& job);
+/// The journal follows the head, and what no slot names any more goes.
+void keep_up(Tending& at, const std::string& what);
+/// How much there is to read and write.
+void expect(const Tending& at, const std::vector<Span>& spans, Meter& meter);
+
+}  // namespace satchel::tending

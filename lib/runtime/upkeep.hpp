@@ -1,0 +1,41 @@
+// When the disk files of a capsule are due to be merged or folded, by this host's settings. Pure
+// but for what says otherwise.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "config/config.hpp"
+#include "core/words.hpp"
+#include "format/head.hpp"
+#include "runtime/parts.hpp"
+
+namespace satchel {
+
+/// Of one generation's disks, in bytes on the device.
+struct DiskSizes {
+  ByteCount images;
+  ByteCount cows;
+  ByteCount layers;
+  std::size_t most_layers = 0;  ///< of any one disk
+};
+DiskSizes sizes_of(const format::Head& head);
+
+/// What the COW files may have together before they are folded; none: any size.
+std::optional<ByteCount> cow_limit(const Config& config, const format::Head& head);
+
+/// Whether this is the capsule's home host: the one named, else the one that packed it. Looks at
+/// the host's own notes: files lane.
+Home home_of(const Parts& parts, const format::Head& head);
+
+/// What is to be done, in this order.
+std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head, Home home);
+
+/// Whether the machine's files have to be synced into this host's folders before its COW file may
+/// be folded, because they were not since the newest generation was committed.
+bool sync_due(const Parts& parts, const format::Head& newest);
+
+/// Whether a COW file holds anything: a new one is shorter than the first write makes it.
+bool is_used(const format::Object& cow);
+
+}  // namespace satchel

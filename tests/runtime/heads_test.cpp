@@ -1,0 +1,110 @@
+// What history tells of sessions that began and did not end, and when work on the disks is due.
+#include "runtime/heads.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "runtime/upkeep.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+HostId host(std::uint8_t number) {
+  std::array<std::uint8_t, 16> bytes{};
+  bytes.back() = number;
+  return HostId(Uuid(bytes));
+}
+
+Author by(std::uint8_t number) {
+  return Author{host(number), "host-" + std::to_string(number), UnixMicros(1)};
+}
+
+format::Head packed_by(std::uint8_t number, const std::string& deed = "pack") {
+  return first_head(CapsuleId(Uuid::random()), "traveller", by(number), deed);
+}
+
+format::Head checked_out(const format::Head& head, std::uint8_t number) {
+  auto next = next_head(head, by(number), what::check_out);
+  next.checked_out = format::CheckedOut{host(number), by(number).host_name,
+                                        SessionId(Uuid::random()), UnixMicros(1)};
+  return next;
+}
+
+/// A head with one disk of these sizes, in MiB: image, COW file, layers.
+format::Head sized(std::vector<std::uint64_t> sizes) {
+  auto head = packed_by(1);
+  format::Disk disk{"vda", mebibytes(1000), {}};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto path = i == 0   ? std::string("vda/image.qcow2")
+                      : i == 1 ? std::string("vda/cow.qcow2")
+                               : "vda/layer-" + std::to_string(i) + ".qcow2";
+    add_object(head, {path, mebibytes(sizes[i]), {}});
+    disk.chain.push_back(path);
+  }
+  head.disks.push_back(std::move(disk));
+  return head;
+}
+
+using Due = std::vector<core::Upkeep>;
+
+}  // namespace
+
+TEST_CASE("a session that was taken over is told until it ends or its host begins another") {
+  auto head = checked_out(packed_by(1), 2);
+  CHECK(still_needed_by(head, host(1)).empty());  // held, not taken over
+  head = checked_out(head, 3);
+  CHECK(still_needed_by(head, host(1)) == "host-2");
+  CHECK(still_needed_by(head, host(2)).empty());
+  head = next_head(head, by(3), what::eject);
+  CHECK(still_needed_by(head, host(1)) == "host-2");
+  head = next_head(checked_out(head, 2), by(2), what::eject);
+  CHECK(still_needed_by(head, host(1)).empty());
+}
+
+TEST_CASE("a machine that was packed while it ran has a session there from the beginning") {
+  auto head = packed_by(1, std::string("pack") + what::checked_out);
+  head = next_head(checked_out(head, 2), by(2), what::eject);
+  CHECK(still_needed_by(head, host(2)) == "host-1");
+  CHECK(still_needed_by(head, host(3)) == "host-1");
+}
+
+TEST_CASE("history forgets neither who packed nor whose session is still somewhere") {
+  auto head = checked_out(checked_out(packed_by(1), 2), 3);
+  head = next_head(head, by(3), what::eject);
+  for (int i = 0; i < 50; ++i) head = next_head(checked_out(head, 3), by(3), what::eject);
+  CHECK(head.history.size() == 32);
+  CHECK(head.history.front().generation.seq == Sequence(1));
+  CHECK(still_needed_by(head, host(1)) == "host-2");
+  CHECK(std::is_sorted(head.history.begin(), head.history.end(), [](const auto& a, const auto& b) {
+    return a.generation.seq < b.generation.seq;
+  }));
+}
+
+TEST_CASE("a merge is due with more layers, or larger ones, than the settings allow") {
+  Config config;
+  config.fold.cow_limit.amount = 0;
+  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1}), Home::yes).empty());
+  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1, 1}), Home::yes) == Due{core::Upkeep::merge});
+  config.merge.size = mebibytes(50);
+  CHECK(upkeep_due(config, sized({100, 1, 51}), Home::yes) == Due{core::Upkeep::merge});
+  CHECK(upkeep_due(config, sized({100, 99}), Home::yes).empty());
+  config.merge = Config::Merge{0, {}, {}};
+  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1, 1, 1}), Home::yes).empty());
+}
+
+TEST_CASE("a fold is due at home, by a share or by a size, the capsule's own settings first") {
+  Config config;
+  const auto head = sized({100, 26});
+  CHECK(cow_limit(config, head) == mebibytes(25));
+  CHECK(upkeep_due(config, head, Home::yes) == Due{core::Upkeep::fold});
+  CHECK(upkeep_due(config, head, Home::no).empty());
+  CHECK(upkeep_due(config, sized({100, 25}), Home::yes).empty());
+  config.capsules[head.capsule].cow_limit = CowLimit{CowLimit::Of::bytes, mebibytes(30).value};
+  CHECK(upkeep_due(config, head, Home::yes).empty());
+  config.capsules[head.capsule].cow_limit = CowLimit{CowLimit::Of::images, 0};
+  CHECK_FALSE(cow_limit(config, head));
+  CHECK(upkeep_due(config, head, Home::yes).empty());
+}
+
+}  // namespace satchel::test

@@ -1,0 +1,161 @@
+#include "runtime/upkeep_world.hpp"
+
+#include <fcntl.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "disk/merge.hpp"
+
+namespace satchel::test {
+
+UpkeepWorld::UpkeepWorld(int layers, std::function<void(Config&)> adjust) {
+  for (auto* host : {&anvil, &bellows}) {
+    host->config.merge.layers = 0;
+    host->config.fold.cow_limit.amount = 0;
+    adjust(host->config);
+  }
+  // While the layers are made nothing is due.
+  const auto wanted = anvil.config;
+  anvil.config.merge.layers = 0;
+  anvil.config.fold.cow_limit.amount = 0;
+  anvil.start();
+  anvil.plug();
+  guest = anvil.machine("traveller");
+  anvil.run_machine(guest);
+  capsule = anvil.pack("traveller");
+  for (int i = 0; i < layers; ++i) {
+    if (i > 0) {
+      anvil.plug();
+      REQUIRE(launch(anvil) == "done");
+    }
+    // Each layer has a cluster of its own, and one that the next one writes over.
+    write(anvil, i, i + 1);
+    write(anvil, i + 1, 100 + i);
+    anvil.hypervisor.tick(guest);
+    REQUIRE(eject(anvil) == "done");
+    anvil.pull();
+    REQUIRE(anvil.reaches(capsule, "absent"));
+  }
+  anvil.stop();
+  anvil.config = wanted;
+}
+
+UpkeepWorld::~UpkeepWorld() {
+  CHECK(anvil.breaches == std::vector<std::string>{});
+  CHECK(bellows.breaches == std::vector<std::string>{});
+}
+
+std::string UpkeepWorld::launch(TestHost& host) {
+  LaunchRequest request;
+  request.capsule = capsule;
+  return host.result([&] { return host.host().launch(request); });
+}
+
+std::string UpkeepWorld::eject(TestHost& host, Commands::Layers layers) {
+  return host.result([&] { return host.host().eject(capsule, layers); });
+}
+
+std::string UpkeepWorld::merge(TestHost& host) {
+  return host.result([&] { return host.host().merge(capsule, Commands::WhenNeeded::refuse); });
+}
+
+std::string UpkeepWorld::fold(TestHost& host) {
+  return host.result([&] { return host.host().fold(capsule, Commands::WhenNeeded::refuse); });
+}
+
+void UpkeepWorld::run(const std::string& command) {
+  INFO(command);
+  REQUIRE(std::system((command + " >/dev/null").c_str()) == 0);
+}
+
+void UpkeepWorld::write(TestHost& host, int cluster, int pattern) {
+  const auto overlay = host.session_directory(capsule) / "vda.qcow2";
+  run("qemu-io -c 'write -P " + std::to_string(pattern) + " " + std::to_string(cluster * 64) +
+      "k 64k' 'json:{\"driver\":\"qcow2\",\"backing\":null,\"file\":{\"driver\":\"file\","
+      "\"filename\":\"" +
+      overlay.string() + "\"}}'");
+}
+
+std::string UpkeepWorld::read(const format::Head& head) const {
+  const auto& chain = head.disks.at(0).chain;
+  for (const auto& file : chain)
+    run("qemu-img check -q -f qcow2 " + (on_device(capsule) / file).string());
+  const auto raw = scratch.path() / "content.raw";
+  run("qemu-img convert -f qcow2 -O raw " + (on_device(capsule) / chain.back()).string() + " " +
+      raw.string());
+  std::ifstream in(raw, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string UpkeepWorld::content() const { return read(head(capsule)); }
+
+std::optional<std::string> UpkeepWorld::content_before() const {
+  const auto seen = examine(capsule);
+  if (!seen.previous) return std::nullopt;
+  return read(seen.previous->head);
+}
+
+bool UpkeepWorld::comes_to_no_layers(TestHost& host) const {
+  const bool come = host.until([&] {
+    const auto view = host.capsule(capsule);
+    return view && view->layers == 0 && !view->job;
+  });
+  host.wait_for_jobs();
+  return come;
+}
+
+void UpkeepWorld::copy(const LayerCommit& commit) const {
+  const auto name = [](const std::string& shown) { return shown.substr(shown.rfind('/') + 1); };
+  std::vector<UniqueFd> files;
+  disk::ChainMerge merge;
+  for (const auto& object : chain()) {
+    const auto path = on_device(capsule) / object;
+    files.emplace_back(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (path.filename() == name(commit.base)) merge.base = files.size() - 1;
+    if (path.filename() == name(commit.top)) merge.top = files.size() - 1;
+    merge.files.push_back(files.back().get());
+  }
+  disk::merge_chain(merge, {}, {});
+}
+
+std::vector<std::string> UpkeepWorld::chain_in_journal(TestHost& host) const {
+  std::ifstream in(host.session_directory(capsule) / "journal");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto session = read_journal(text);
+  REQUIRE(session);
+  return session->disks.at(0).chain;
+}
+
+RunningWorld::RunningWorld(std::function<void(Config&)> adjust)
+    : UpkeepWorld(3, std::move(adjust)), before(content()) {
+  anvil.hypervisor.on_commit = [this](const LayerCommit& commit) { copy(commit); };
+  anvil.start();
+  anvil.plug();
+  REQUIRE(anvil.reaches(capsule, "ready"));
+  REQUIRE(launch(anvil) == "done");
+}
+
+void RunningWorld::check_that_nothing_is_lost() {
+  INFO(anvil.log.all());
+  REQUIRE(anvil.reaches(capsule, "running"));
+  CHECK(anvil.guest(guest)->state == GuestState::running);
+  CHECK(anvil.counter(guest) == 3);
+  CHECK(content() == before);
+  CHECK(content_before().value_or(before) == before);
+}
+
+void RunningWorld::check_that_it_ejects() {
+  INFO(anvil.log.all());
+  write(anvil, 10, 77);
+  CHECK(eject(anvil) == "done");
+  CHECK(anvil.state(capsule) == "safe");
+  const auto after = content();
+  CHECK(after.substr(0, 640 << 10) == before.substr(0, 640 << 10));
+  CHECK(after.at(10 * (64 << 10)) == 77);
+  CHECK(head(capsule).hibernation);
+}
+
+}  // namespace satchel::test
