@@ -135,7 +135,7 @@ TEST_CASE("how large the changes are and what is due is shown") {
   desk.host().listener.changed();
   desk.start(show(desk.context, "debian"));
   REQUIRE(desk.ends());
-  CHECK(desk.out.str().find("5.00 MiB of at most 4.00 MiB") != std::string::npos);
+  CHECK(desk.out.str().find("5.0 MiB of at most 4.0 MiB") != std::string::npos);
   CHECK(desk.out.str().find("merge, fold") != std::string::npos);
   desk.context.output = Output::json;
   desk.out.str("");

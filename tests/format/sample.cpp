@@ -87,7 +87,10 @@ void fill(Head& head, std::vector<Object> objects) {
   Disk disk{"vda", ByteCount(1U << 30), {}};
   Hibernation memory{"zstd-blocks-1", {}, {}, ByteCount(4096), "tcg", "QEMU 7.2.22", false};
   for (const auto& each : objects) {
-    if (each.path.starts_with("vda/")) disk.chain.push_back(each.path);
+    if (each.path == "vda/image.qcow2")
+      disk.chain.insert(disk.chain.begin(), each.path);
+    else if (each.path.starts_with("vda/"))
+      disk.chain.push_back(each.path);
     if (each.path.ends_with(".pages")) memory.pages = each.path;
     if (each.path.ends_with(".map")) memory.map = each.path;
     if (each.path.ends_with(".nvram")) head.nvram = each.path;

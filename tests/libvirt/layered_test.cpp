@@ -70,7 +70,7 @@ TEST_CASE("a real guest's second merge is refused with what to do, and works aft
   world.run(hypervisor.save(id, image));
   is_sound(layered);
   layered.lend();
-  world.run(hypervisor.restore(id, image));
+  world.run(hypervisor.restore(id, image, {}));
   if (layered.chain() != "overlay cow image")
     world.run(layered.merging(layered.commit("cow", "layer-3")));
   CHECK(layered.content("cow") == before);
