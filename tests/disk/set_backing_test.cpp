@@ -53,8 +53,8 @@ TEST_CASE("names that do not fit, and files without a backing file, are refused"
   create_overlay({files.path("alone"), mebibytes(8), std::nullopt});
   files.write("noise", random_bytes(65536, 1));
   for (const auto& [file, name] :
-       {std::pair("small", std::string()),
-        std::pair("small", std::string(256, 'n')), std::pair("alone", std::string("cow.qcow2")),
+       {std::pair("small", std::string()), std::pair("small", std::string(256, 'n')),
+        std::pair("alone", std::string("cow.qcow2")),
         std::pair("noise", std::string("cow.qcow2"))}) {
     const auto before = files.read(file);
     CHECK_THROWS_AS(set_backing(writable(files, file).get(), name), Fault);

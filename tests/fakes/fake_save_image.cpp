@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 
@@ -65,8 +66,10 @@ UniqueFd open_writer(const std::string& path, int flags, const std::atomic<bool>
     UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | flags, 0600));
     if (fd) return fd;
     if (errno != ENXIO) throw save_fault(path, std::strerror(errno));
+    // A FIFO that nobody reads yet, or, as libvirt would be told at once, a path that is refused.
+    if (!std::filesystem::is_fifo(path)) throw save_fault(path, std::strerror(ENXIO));
     if (aborted) throw save_fault(path, "operation aborted: canceled by client");
-    ::poll(nullptr, 0, 2);  // a FIFO that nobody reads yet
+    ::poll(nullptr, 0, 2);
   }
 }
 

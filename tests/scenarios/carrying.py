@@ -152,7 +152,7 @@ def a_chain_that_was_moved():
     domain = os.path.join(moved, "domain.xml")
     with open(domain) as file:
         text = file.read()
-    equal("paths in the XML", set(re.findall(f"'({WORLD}/[^/']+)/", text)), {place})
+    equal("paths in the XML", set(re.findall(f"[\"']({WORLD}/[^/\"']+)/", text)), {place})
     with open(domain, "w") as file:
         file.write(text.replace(place, moved))
     stock.virsh("restore", os.path.join(moved, "guest.save"), "--xml", domain)
