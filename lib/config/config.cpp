@@ -113,6 +113,8 @@ void read(Section& top, Config& out) {
                number<unsigned>(0, 250));
   merge.scalar("size", out.merge.size, size, parse_size);
   merge.scalar("rate", out.merge.rate, size, parse_size);
+  merge.scalar("while_running", out.merge.while_running, "true or false",
+               words<WhileRunning>({{"true", WhileRunning::yes}, {"false", WhileRunning::no}}));
   merge.refuse_others();
 
   auto fold = top.in("fold");

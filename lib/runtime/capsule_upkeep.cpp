@@ -84,6 +84,8 @@ void CapsuleRunner::look_at_upkeep() {
   const auto& head = head_->head;
   const auto* running = std::get_if<core::Running>(&state_);
   if (running == nullptr && !std::holds_alternative<core::Ready>(state_)) return;
+  const bool rests = running == nullptr || running->session.guest == core::Guest::off;
+  if (!rests && around_.parts.config.merge.while_running == WhileRunning::no) return;
   // An eject that failed after its commit left another generation than the one that runs.
   if (running != nullptr && !(head.checked_out && head.checked_out->session == running->session.id))
     return;

@@ -43,6 +43,23 @@ TEST_CASE("layers beyond the limit are merged at rest by themselves, and go with
   CHECK_FALSE(std::filesystem::exists(layer));
 }
 
+TEST_CASE("while a machine runs nothing is merged by itself unless the configuration allows it") {
+  UpkeepWorld world(3, [](Config& config) {
+    config.merge.layers = 2;
+    config.merge.while_running = WhileRunning::no;
+    config.on_insert = OnInsert::resume;
+  });
+  auto& anvil = world.anvil;
+  anvil.start();
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(has_due(anvil, world.capsule, "merge"));
+  CHECK(world.chain().size() == merged.size() + 3);
+  // Once it has shut itself down the machine rests, and the merge comes.
+  anvil.hypervisor.guest_shuts_down(world.guest);
+  CHECK(world.comes_to_no_layers(anvil));
+}
+
 TEST_CASE("what a session wrote last is merged without a change to the generation before it") {
   UpkeepWorld world(3);
   const auto before = world.content();

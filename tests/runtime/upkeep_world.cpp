@@ -15,6 +15,7 @@ UpkeepWorld::UpkeepWorld(int layers, std::function<void(Config&)> adjust) {
   for (auto* host : {&anvil, &bellows}) {
     host->config.merge.layers = 0;
     host->config.fold.cow_limit.amount = 0;
+    host->config.merge.while_running = WhileRunning::yes;
     adjust(host->config);
   }
   // While the layers are made nothing is due.

@@ -54,9 +54,8 @@ def an_eject_never_waits_for_a_merge():
     machine.eject(b)
 
 
-def a_stick_pulled_during_a_merge_goes_on_when_it_is_back():
-    """Pulled in the middle of a merge the guest is kept on its host; back again it goes on, unbroken, and
-    the merge is done"""
+def a_stick_pulled_during_a_merge_is_whole():
+    """Pulled in the middle of a merge the stick is whole, and the guest is held in its host's memory, which is said"""
     stick, machine = five_layers(pullable=True)
     b = new_host("b", merge=SLOW)
     b.start()
@@ -65,79 +64,60 @@ def a_stick_pulled_during_a_merge_goes_on_when_it_is_back():
     machine.goes_on_at(b, ticks=1)
     pull(b, stick)
     machine.await_state(b, "stranded")
-    wait_for(lambda: not b.guests(), 60, "the guest is saved on its host")
+    # QEMU can't flush the COW file any more, so libvirt refuses the save: docs/decisions/0009-merge-and-fold.md.
+    wait_for(lambda: machine.here(b)["Job"] == "/" and "memory, paused" in machine.here(b)["Detail"], 60,
+             "it is said where the guest is kept")
+    equal("guests", list(b.guests()), ["traveller"])
     with stick.mount_ro() as look:
         sound(look, machine)
-    b.stop()
-    configure(b, merge={"rate": "0B"})
-    b.start()
-    stick.plug()
-    machine.await_state(b, "running", "merging")
-    machine.goes_on_at(b)
-    await_merged(b, machine)
-    machine.goes_on_at(b)
-    machine.eject(b)
 
 
 def killed_within_merges_and_folds_the_daemon_goes_on():
-    """Killed at several points of a merge and of a fold, the daemon finds its guest running and an eject works; in
-    the end all is in the image file, of a new epoch, and the guest resumes from the memory saved before"""
+    """Killed in the middle of a merge under a guest, the daemon finds it running and an eject works; killed at several
+    points of a fold at rest, the stick is whole, and in the end all is in the image file, of a new epoch, and the guest
+    resumes from the memory saved before"""
     stick, machine = five_layers()
-    b = new_host("b", merge=SLOW, capsules={machine.uuid: {"home": True, "cow_limit": "0B"}})
+    b = new_host("b", merge=SLOW)
     b.start()
     stick.plug()
     machine.await_state(b, "merging")
     machine.goes_on_at(b, ticks=1)
     qemu = b.guests()
-    place = stick.mounted_at()
-    seq = head_of(place, machine)["generation"]["seq"]
     b.kill()
     equal("what runs without a daemon", b.guests(), qemu)
-    sound(place, machine)
-    # Again, with the commit of the merge as the moment: its head, and its slot.
-    configure(b, merge={"rate": "0B"}, capsules={machine.uuid: {"home": True, "cow_limit": "0B"}})
-    moments = [lambda: max(generations(place, machine)) > seq,
-               lambda: os.path.exists(machine.path_on(place, f"heads/{seq + 1}.json"))]
-    for moment in moments if LONG else moments[:1]:
-        b.start()
-        wait_for(moment, 180, "the merge is committed", every=0.002)
-        b.kill()
-        equal("what runs", b.guests(), qemu)
-        machine.ticks.await_more(2)
-        machine.ticks.check_unbroken()
-        sound(place, machine)
+    sound(stick.mounted_at(), machine)
     b.start()
-    await_merged(b, machine)
-    equal("what runs with the last one", b.guests(), qemu)
+    machine.await_state(b, "running", "merging")
+    machine.goes_on_at(b)
+    equal("what runs with the next one", b.guests(), qemu)
     machine.eject(b)
     pull(b, stick)
     b.stop()
-    # Now folds, each killed when the head of its first commit is there: that of the merge before it, and its own.
-    configure(b, merge=NEVER, capsules={machine.uuid: {"home": True, "cow_limit": "0B"}})
+    # Killed when the head of a fold's next commit is there: that of the merge before it, and its own.
+    configure(b, on_insert="ask", merge=NEVER, capsules={machine.uuid: {"home": True, "cow_limit": "0B"}})
     b.start()
-    machine.insert(b, stick)
-    place = stick.mounted_at()
+    stick.plug()
+    machine.await_state(b, "ready")
     for _ in range(4 if LONG else 2):
+        place = stick.mounted_at()
         path = machine.path_on(place, f"heads/{max(generations(place, machine)) + 1}.json")
         with When(lambda path=path: os.path.exists(path), b.kill) as killed:
             b.ctl("fold", machine.name)
         if not killed.happened:
             break  # all is folded
-        machine.ticks.await_more(2)
         sound(place, machine)
         b.start()
-        machine.await_state(b, "running")
-        machine.goes_on_at(b)
+        machine.await_state(b, "ready", "folding")
+        wait_for(lambda: machine.here(b)["Job"] == "/", 60, "nothing is under way")
     b.must("fold", machine.name)
+    place = stick.mounted_at()
     epoch = head_of(place, machine)["epoch"]
     expect(f"the epoch is {epoch}", epoch >= 2)
     equal("the chain", chain(place, machine), ["vda/image.qcow2", f"vda/cow-{epoch}.qcow2"])
+    sound(place, machine)
+    b.must("launch", machine.name)
+    machine.await_state(b, "running")
     machine.goes_on_at(b)
-    machine.eject(b)
-    pull(b, stick)
-    with stick.mount_ro() as look:
-        sound(look, machine)
-    machine.insert(b, stick)
     machine.eject(b)
 
 
@@ -223,5 +203,5 @@ def files_needed_elsewhere_are_left_alone():
 
 if __name__ == "__main__":
     scenes("upkeep", the_sixth_session_merges_five_layers_while_the_guest_counts, an_eject_never_waits_for_a_merge,
-           a_stick_pulled_during_a_merge_goes_on_when_it_is_back, killed_within_merges_and_folds_the_daemon_goes_on,
-           folded_at_home_and_not_elsewhere, an_eject_can_merge_too, files_needed_elsewhere_are_left_alone)
+           a_stick_pulled_during_a_merge_is_whole, killed_within_merges_and_folds_the_daemon_goes_on,
+           an_eject_can_merge_too, files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere)
