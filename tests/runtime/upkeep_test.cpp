@@ -47,9 +47,9 @@ TEST_CASE("while a machine runs nothing is merged by itself unless the configura
   UpkeepWorld world(3, [](Config& config) {
     config.merge.layers = 2;
     config.merge.while_running = WhileRunning::no;
-    config.on_insert = OnInsert::resume;
   });
   auto& anvil = world.anvil;
+  anvil.config.on_insert = OnInsert::resume;
   anvil.start();
   anvil.plug();
   REQUIRE(anvil.reaches(world.capsule, "running"));
