@@ -202,6 +202,8 @@ def files_needed_elsewhere_are_left_alone():
 
 
 if __name__ == "__main__":
-    scenes("upkeep", the_sixth_session_merges_five_layers_while_the_guest_counts, an_eject_never_waits_for_a_merge,
+    # Its looks hold QEMU still, and a busy machine leaves the guest too little: in the long form (SATCHEL_LONG=1).
+    watched = [the_sixth_session_merges_five_layers_while_the_guest_counts] if LONG else []
+    scenes("upkeep", *watched, an_eject_never_waits_for_a_merge,
            a_stick_pulled_during_a_merge_is_whole, killed_within_merges_and_folds_the_daemon_goes_on,
            an_eject_can_merge_too, files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere)
