@@ -24,7 +24,7 @@ enum class Otherwise {
   link_down,  ///< a card with its cable pulled
 };
 enum class PowerOff { no, yes };
-/// Whether disks are merged and folded by themselves under a machine that runs.
+/// Whether disks are merged and folded by themselves beside a machine that runs.
 enum class WhileRunning { no, yes };
 /// Whether a capsule is at home on this host: where its COW file may be folded by itself.
 enum class Home { no, yes };
@@ -95,10 +95,7 @@ struct Config {
     ByteCount size;       ///< that all layers may have together; 0: any
     /// Bytes a second of a merge or fold that is done by itself; 0: as fast as the device takes it.
     ByteCount rate = mebibytes(16);
-    /// With `no` they wait until the machine rests (docs/decisions/0009-merge-and-fold.md): a
-    /// device that is pulled within a merge under a running machine leaves a guest that QEMU can't
-    /// save any more.
-    WhileRunning while_running = WhileRunning::no;
+    WhileRunning while_running = WhileRunning::yes;  ///< `no`: they wait until the machine rests
     bool operator==(const Merge&) const = default;
   } merge;
 

@@ -89,8 +89,7 @@ Step guest_stopped(const S& at) {
   if (!at.session || !is_alive(at.session->guest)) return std::nullopt;
   auto state = at;
   state.session->guest = Guest::off;
-  // Its part in the work has ended with it; what is left is done at rest.
-  return Transition{std::move(state), {Cancel{at.work.job}, Tell{Notice::guest_off}}};
+  return Transition{std::move(state), {Tell{Notice::guest_off}}};
 }
 
 }  // namespace

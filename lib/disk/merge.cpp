@@ -40,6 +40,7 @@ json node(const ChainMerge& merge, std::size_t index) {
   const bool is_base = index == merge.base;
   json file{{"driver", "file"},
             {"filename", "/proc/self/fd/" + std::to_string(first_file + static_cast<int>(index))}};
+  if (merge.readers == ChainMerge::Readers::guest) file["locking"] = "off";
   json out{{"driver", "qcow2"}, {"node-name", node_name(index)}, {"read-only", !is_base}};
   out["backing"] = index == 0 ? json(nullptr) : json(node_name(index - 1));
   if (is_base) {

@@ -1,6 +1,6 @@
-// The offline merge of a disk's chain: what the layers hold goes into the file below them, by a
-// qemu-storage-daemon of ours that is given nothing but descriptors. For chains that no guest has
-// open; a running guest's are merged by Hypervisor::commit_layers(). Blocking: the files lane.
+// The merge of a disk's chain: what the layers hold goes into the file below them, by a
+// qemu-storage-daemon of ours that is given nothing but descriptors. For chains at rest, and beside
+// a guest that reads them (docs/decisions/0009-merge-and-fold.md). Blocking: the files lane.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,9 @@ struct ChainMerge {
   std::size_t base = 0;  ///< index of the file that takes what is above it
   std::size_t top = 0;   ///< index of the topmost file that is merged; more than `base`
   std::uint64_t bytes_per_second = 0;  ///< 0: no limit
+  /// Whether a guest has the same files open, for reading only: QEMU's own locks would refuse to
+  /// write beside it. The caller sees to it that nobody else writes.
+  enum class Readers { none, guest } readers = Readers::none;
 };
 
 /// Merges all that the files above base up to top hold into base. Only base is written to, and only

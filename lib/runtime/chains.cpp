@@ -1,7 +1,6 @@
 #include "runtime/chains.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +8,6 @@
 
 #include "base/fault.hpp"
 #include "disk/qcow2.hpp"
-#include "format/text.hpp"
 
 namespace satchel {
 
@@ -31,22 +29,6 @@ UniqueFd open_overlay(const DiskOverlay& overlay, ByteCount virtual_size) {
   return fd;
 }
 
-/// A second descriptor of a file that a merge or fold may write to while the guest runs: the very
-/// file that was checked. None for a layer, which nothing ever changes.
-std::optional<UniqueFd> open_for_merging(const format::CapsuleDirectory& capsule,
-                                         const std::string& path, int checked) {
-  if (!format::is_merged_in_place(path)) return std::nullopt;
-  auto fd = capsule.open_object(path, format::CapsuleDirectory::Access::read_write);
-  struct stat first {};
-  struct stat second {};
-  if (::fstat(checked, &first) != 0 || ::fstat(fd.get(), &second) != 0)
-    throw fault_from_errno(errno, "examine", path);
-  if (first.st_dev != second.st_dev || first.st_ino != second.st_ino)
-    throw Fault(Remedy::replug,
-                Fault::Text{"open", path, "the device gave another file the second time", {}});
-  return fd;
-}
-
 const DiskOverlay& overlay_of(const std::vector<DiskOverlay>& overlays, const std::string& target) {
   const auto found = std::find_if(overlays.begin(), overlays.end(),
                                   [&](const auto& each) { return each.target == target; });
@@ -60,10 +42,6 @@ const DiskOverlay& overlay_of(const std::vector<DiskOverlay>& overlays, const st
 
 std::string file_name(const std::string& object_path) {
   return object_path.substr(object_path.rfind('/') + 1);
-}
-
-std::string shown_path(CapsuleId capsule, const std::string& object_path) {
-  return "/satchel/" + capsule.value.str() + "/" + object_path;
 }
 
 std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
@@ -101,6 +79,10 @@ void check_length(const format::Head& head) {
 
 namespace {
 
+std::string shown_path(CapsuleId capsule, const std::string& object_path) {
+  return "/satchel/" + capsule.value.str() + "/" + object_path;
+}
+
 /// Only read, so it has no overlay.
 void lend_medium(const format::CapsuleDirectory& capsule, const format::Head& head,
                  const format::Disk& disk, LentChains& out) {
@@ -135,10 +117,6 @@ LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::He
       shown.chain.push_back({group, path, "qcow2"});
       LentFiles lent{group, {}};
       lent.descriptors.push_back(std::move(files[i]));
-      if (i < below.chain.size())
-        if (auto writable =
-                open_for_merging(capsule, below.chain[i], lent.descriptors.front().get()))
-          lent.descriptors.push_back(std::move(*writable));
       out.files.push_back(std::move(lent));
     }
     out.disks.push_back(std::move(shown));

@@ -24,13 +24,8 @@ void check_length(const format::Head& head);
 /// "image.qcow2" of "vda/image.qcow2": what the file above names as its backing file.
 std::string file_name(const std::string& object_path);
 
-/// How the domain XML shows a file of the capsule's chains; for people, and to name it to libvirt.
-std::string shown_path(CapsuleId capsule, const std::string& object_path);
-
-/// The session's disks as the domain XML shows them, and the descriptors that stand for them. The
-/// paths are for people to read: nothing is there. Image and COW file are lent for writing too, for
-/// merges and folds while the guest runs (docs/decisions/0010-merge-engines.md); QEMU opens them
-/// for reading until it is told to commit into one.
+/// The session's disks as the domain XML shows them, and the descriptors that stand for them: for
+/// reading only on the device. The paths are for people to read: nothing is there.
 struct LentChains {
   std::vector<machine::SessionDisk> disks;
   std::vector<LentFiles> files;

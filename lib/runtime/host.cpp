@@ -151,14 +151,6 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
       auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
       co_await std::move(noting);
     }
-    if (is_alive(guest)) {
-      try {
-        auto aborting = parts_.hypervisor.abort_block_jobs(session.domain);
-        co_await std::move(aborting);
-      } catch (const Fault& failure) {
-        parts_.log.warning(std::string(failure.what()) + "; it is tried again before an eject");
-      }
-    }
     parts_.log.info(session.capsule_name + " has a session here" +
                     (is_alive(guest) ? ", and its guest runs" : ""));
     found.push_back(FoundSession{std::move(session), guest});

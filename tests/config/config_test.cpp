@@ -54,7 +54,7 @@ eject: {power_off: false, deadline: 90s}
 space: {keep_free_host: 2GiB, keep_free_device: 0B}
 compression: {level: 19, threads: 3}
 log: {level: debug}
-merge: {layers: 2, size: 1GiB, rate: 4MiB, while_running: true}
+merge: {layers: 2, size: 1GiB, rate: 4MiB, while_running: false}
 fold: {cow_limit: 10%}
 capsules:
   7d0a6f0c-58b4-4d3c-9c0e-1f3c5b6f2a10: {cow_limit: 2GiB, home: true}
@@ -82,7 +82,7 @@ capsules:
   CHECK(parsed->compression.level == 19);
   CHECK(parsed->compression.threads == 3);
   CHECK(parsed->log.level == LogLevel::debug);
-  CHECK(parsed->merge == Config::Merge{2, mebibytes(1024), mebibytes(4), WhileRunning::yes});
+  CHECK(parsed->merge == Config::Merge{2, mebibytes(1024), mebibytes(4), WhileRunning::no});
   CHECK(parsed->fold.cow_limit == CowLimit{CowLimit::Of::images, 10});
   const auto capsule = [&](const char* id) {
     return parsed->capsules.at(CapsuleId(*Uuid::parse(id)));

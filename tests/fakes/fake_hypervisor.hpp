@@ -63,8 +63,6 @@ class FakeHypervisor final : public Hypervisor {
   void let_commits_go();
   /// The next commit fails at half of the way; the chain is as it was.
   void fail_commit_midway(Remedy remedy) { fail_midway_ = remedy; }
-  /// Copies what a commit merges, where a test has disks.
-  std::function<void(const LayerCommit&)> on_commit;
   /// A block job of a daemon that is no more is at work on the guest's disk.
   void leave_block_job(DomainId id);
   HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed

@@ -1,12 +1,33 @@
 // Merging beside a guest that runs: whatever ends it, nothing that is read changes.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "runtime/upkeep_world.hpp"
 
 namespace satchel::test {
 
-using Call = FakeHypervisor::Call;
+namespace {
+
+/// The layers are due, and so slow that something can come between.
+void slowly(Config& config) {
+  two_layers_at_most(config);
+  config.merge.rate = ByteCount(32 << 10);
+}
+
+/// Runs the loop until the merge has something to be ended for; gives its job.
+JobId begun(RunningWorld& world) {
+  auto& anvil = world.anvil;
+  REQUIRE(anvil.until([&] {
+    const auto& jobs = anvil.host().view().running_jobs;
+    return !jobs.empty() && jobs.front().operation == "merge" && jobs.front().done.value > 0;
+  }));
+  CHECK(anvil.state(world.capsule) == "merging");
+  CHECK_FALSE(anvil.capsule(world.capsule)->can_unplug);
+  return anvil.host().view().running_jobs.front().id;
+}
+
+}  // namespace
 
 TEST_CASE("layers are merged beside a running guest, whose journal learns the shorter chain") {
   RunningWorld world(two_layers_at_most);
@@ -15,19 +36,17 @@ TEST_CASE("layers are merged beside a running guest, whose journal learns the sh
   CHECK(world.chain() == merged);
   world.check_that_nothing_is_lost();
   CHECK(world.chain_in_journal(world.anvil) == merged);
-  CHECK(world.anvil.hypervisor.chain(world.guest, "vda").size() == 3);
+  // The guest keeps the files that it began with; what is merged is hidden from it.
+  CHECK(world.anvil.hypervisor.chain(world.guest, "vda").size() == 6);
   CHECK(world.head(world.capsule).checked_out);
   CHECK(world.eject(world.anvil) == "done");
   CHECK(world.chain().size() == 3);
 }
 
 TEST_CASE("an eject or a cancel ends a merge, and the chain is as good as it was") {
-  RunningWorld world;
+  RunningWorld world(slowly);
   auto& anvil = world.anvil;
-  anvil.hypervisor.hold_commits();
-  const auto job = anvil.host().merge(world.capsule, Commands::WhenNeeded::refuse);
-  REQUIRE(anvil.until([&] { return anvil.hypervisor.has_block_job(world.guest); }));
-  CHECK(anvil.state(world.capsule) == "merging");
+  const auto job = begun(world);
   SECTION("by a cancel") {
     anvil.host().cancel(job);
     CHECK(anvil.end_of(job).result == "cancelled");
@@ -45,41 +64,33 @@ TEST_CASE("an eject or a cancel ends a merge, and the chain is as good as it was
 }
 
 TEST_CASE("a device pulled during a merge strands the guest, and back again all goes on") {
-  RunningWorld world;
+  RunningWorld world(slowly);
   auto& anvil = world.anvil;
-  anvil.hypervisor.hold_commits();
-  const auto job = anvil.host().merge(world.capsule, Commands::WhenNeeded::refuse);
-  REQUIRE(anvil.until([&] { return anvil.hypervisor.has_block_job(world.guest); }));
+  const auto job = begun(world);
   anvil.pull();
   CHECK(anvil.end_of(job).result != "done");
   REQUIRE(anvil.reaches(world.capsule, "stranded"));
   anvil.wait_for_jobs();
   CHECK(std::filesystem::exists(anvil.session_directory(world.capsule) / "guest.save"));
-  anvil.hypervisor.let_commits_go();
-  anvil.plug();
+  anvil.plug_only();
+  REQUIRE(world.comes_to_no_layers(anvil));
   world.check_that_nothing_is_lost();
   CHECK(anvil.hypervisor.chain(world.guest, "vda").size() == 6);
-  CHECK(world.merge(anvil) == "done");
   CHECK(world.chain() == merged);
   world.check_that_it_ejects();
 }
 
-TEST_CASE("a guest is not given files that the device may not have got all of") {
-  // The live chain is short already, and the device went before the commit.
+TEST_CASE("a stranded guest gets the chain that was committed, whatever its save image says") {
   RunningWorld world;
   auto& anvil = world.anvil;
-  const auto heads = world.on_device(world.capsule) / "heads" /
-                     (std::to_string(world.head(world.capsule).generation.seq.value + 1) + ".json");
-  std::filesystem::create_directories(heads / "in the way");
-  CHECK(world.merge(anvil) != "done");
-  std::filesystem::remove_all(heads);
-  CHECK(anvil.hypervisor.chain(world.guest, "vda").size() == 3);
+  CHECK(world.merge(anvil) == "done");
   anvil.pull();
   REQUIRE(anvil.reaches(world.capsule, "stranded"));
   anvil.wait_for_jobs();
   anvil.plug();
   world.check_that_nothing_is_lost();
-  CHECK(anvil.hypervisor.chain(world.guest, "vda").size() == 6);
+  CHECK(anvil.hypervisor.chain(world.guest, "vda").size() == 3);
+  world.check_that_it_ejects();
 }
 
 TEST_CASE("a merge that fails anywhere leaves the machine running, says why, and can be repeated") {
@@ -87,12 +98,14 @@ TEST_CASE("a merge that fails anywhere leaves the machine running, says why, and
   auto& anvil = world.anvil;
   const auto next = world.head(world.capsule).generation.seq.value + 1;
   const auto head = world.on_device(world.capsule) / "heads" / (std::to_string(next) + ".json");
-  SECTION("at the description") { anvil.hypervisor.fail(Call::describe); }
-  SECTION("at what an earlier daemon left") { anvil.hypervisor.fail(Call::abort_block_jobs); }
-  SECTION("at its beginning") { anvil.hypervisor.fail(Call::commit); }
-  SECTION("midway") { anvil.hypervisor.fail_commit_midway(Remedy::retry); }
+  const auto layer = world.on_device(world.capsule) / world.chain().back();
+  const auto kept = world.scratch.path() / "layer";
+  std::filesystem::copy_file(layer, kept);
+  SECTION("at the guest") { anvil.hypervisor.fail(FakeHypervisor::Call::find); }
+  SECTION("at a layer") { std::fstream(layer, std::ios::in | std::ios::out) << "not qcow2"; }
   SECTION("at the commit") { std::filesystem::create_directories(head / "in the way"); }
   CHECK(world.merge(anvil) != "done");
+  std::filesystem::copy_file(kept, layer, std::filesystem::copy_options::overwrite_existing);
   world.check_that_nothing_is_lost();
   CHECK(anvil.capsule(world.capsule)->detail.find("The machine runs on this computer.") !=
         std::string::npos);
@@ -101,18 +114,13 @@ TEST_CASE("a merge that fails anywhere leaves the machine running, says why, and
   CHECK(world.chain() == merged);
 }
 
-TEST_CASE("a guest that shuts down during a merge is merged at rest") {
-  RunningWorld world;
+TEST_CASE("a guest that shuts down during a merge does not end it") {
+  RunningWorld world([](Config& config) {
+    two_layers_at_most(config);
+    config.merge.rate = ByteCount(128 << 10);
+  });
   auto& anvil = world.anvil;
-  REQUIRE(world.eject(anvil) == "done");
-  anvil.pull();
-  anvil.stop();
-  two_layers_at_most(anvil.config);
-  anvil.hypervisor.hold_commits();
-  anvil.config.on_insert = OnInsert::resume;
-  anvil.start();
-  anvil.plug_only();
-  REQUIRE(anvil.until([&] { return anvil.hypervisor.has_block_job(world.guest); }));
+  begun(world);
   anvil.hypervisor.guest_shuts_down(world.guest);
   CHECK(world.comes_to_no_layers(anvil));
   INFO(anvil.log.all());
@@ -131,21 +139,9 @@ TEST_CASE("with its guest off a session's layers are merged at rest") {
   CHECK(world.chain() == merged);
   CHECK(world.content() == world.before);
   CHECK(world.chain_in_journal(anvil) == merged);
-  CHECK(anvil.hypervisor.count(Call::commit) == 0);
   world.write(anvil, 10, 77);
   CHECK(world.eject(anvil) == "done");
   CHECK(world.content().at(10 * (64 << 10)) == 77);
-}
-
-TEST_CASE("a daemon that finds a block job of its predecessor ends it, and an eject works") {
-  RunningWorld world;
-  world.anvil.stop();
-  world.anvil.hypervisor.leave_block_job(world.guest);
-  world.anvil.start();
-  world.check_that_nothing_is_lost();
-  CHECK_FALSE(world.anvil.hypervisor.has_block_job(world.guest));
-  world.anvil.hypervisor.leave_block_job(world.guest);
-  world.check_that_it_ejects();
 }
 
 TEST_CASE("a daemon killed between the commit of a merge and its journal goes on from the head") {

@@ -10,7 +10,6 @@ namespace satchel::test {
 
 namespace {
 
-using Call = FakeHypervisor::Call;
 using Chain = std::vector<std::string>;
 
 void small_cow(Config& config) { config.fold.cow_limit = {CowLimit::Of::bytes, 1}; }

@@ -1,13 +1,9 @@
 #include "runtime/upkeep_world.hpp"
 
-#include <fcntl.h>
-
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-
-#include "disk/merge.hpp"
 
 namespace satchel::test {
 
@@ -108,20 +104,6 @@ bool UpkeepWorld::comes_to_no_layers(TestHost& host) const {
   return come;
 }
 
-void UpkeepWorld::copy(const LayerCommit& commit) const {
-  const auto name = [](const std::string& shown) { return shown.substr(shown.rfind('/') + 1); };
-  std::vector<UniqueFd> files;
-  disk::ChainMerge merge;
-  for (const auto& object : chain()) {
-    const auto path = on_device(capsule) / object;
-    files.emplace_back(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (path.filename() == name(commit.base)) merge.base = files.size() - 1;
-    if (path.filename() == name(commit.top)) merge.top = files.size() - 1;
-    merge.files.push_back(files.back().get());
-  }
-  disk::merge_chain(merge, {}, {});
-}
-
 std::vector<std::string> UpkeepWorld::chain_in_journal(TestHost& host) const {
   std::ifstream in(host.session_directory(capsule) / "journal");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
@@ -132,7 +114,6 @@ std::vector<std::string> UpkeepWorld::chain_in_journal(TestHost& host) const {
 
 RunningWorld::RunningWorld(std::function<void(Config&)> adjust)
     : UpkeepWorld(3, std::move(adjust)), before(content()) {
-  anvil.hypervisor.on_commit = [this](const LayerCommit& commit) { copy(commit); };
   anvil.start();
   anvil.plug();
   REQUIRE(anvil.reaches(capsule, "ready"));

@@ -37,8 +37,6 @@ struct UpkeepWorld : HostWorld {
   std::optional<std::string> content_before() const;
   std::vector<std::string> chain() const { return head(capsule).disks.at(0).chain; }
   bool comes_to_no_layers(TestHost& host) const;
-  /// What QEMU does for a live commit: the fake's guests have no disks.
-  void copy(const LayerCommit& commit) const;
   std::vector<std::string> chain_in_journal(TestHost& host) const;
 
   static void run(const std::string& command);

@@ -1,4 +1,5 @@
 """What scenarios about merges share: sticks with layers on them, and looks at their files while QEMU works on them."""
+import contextlib
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ from travel import *
 
 LONG = "SATCHEL_LONG" in os.environ
 NEVER = {"layers": 0, "size": "0B"}
-SLOW = {"rate": "32KiB", "while_running": True}
+SLOW = {"rate": "32KiB"}
 
 
 def chain(place, machine):
@@ -46,9 +47,9 @@ def content(place, machine, seq=None):
     return digest(raw)
 
 
-def layered_stick(layers, **how):
+def layered_stick(layers, name="p", **how):
     """A stick with a machine of so many layers, and the host that packed it, stopped."""
-    host, stick, machine = new_host("p", merge=NEVER, fold={"cow_limit": "0%"}), new_stick(**how), Machine("traveller")
+    host, stick, machine = new_host(name, merge=NEVER, fold={"cow_limit": "0%"}), new_stick(**how), Machine("traveller")
     pack_here(host, stick, machine)
     for number in range(layers):
         if number > 0:
@@ -88,12 +89,18 @@ def await_merged(host, machine, seconds=180):
                     "the layers are merged")
 
 
-class Looking:
-    """Looks at the stick again and again, beside the scene, while QEMU is held still: every file is sound, and both
-    generations show what the newest one showed at first."""
+def writers():
+    """Process ids of those that merge."""
+    return [int(line.split()[0]) for line in run("ps", "-eo", "pid=,comm=").stdout.splitlines()
+            if "qemu-storage" in line]
 
-    def __init__(self, host, place, machine):
-        self.host, self.place, self.machine, self.looks, self.error, self._over = host, place, machine, 0, None, False
+
+class Looking:
+    """Looks at the stick again and again, beside the scene, while who merges is held still: every file is sound, and
+    both generations show what the newest one showed at first."""
+
+    def __init__(self, place, machine):
+        self.place, self.machine, self.looks, self.error, self._over = place, machine, 0, None, False
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self):
@@ -105,9 +112,10 @@ class Looking:
                 return
 
     def _look(self):
-        held = list(self.host.guests().values())
+        held = writers()
         for pid in held:
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         try:
             before = generations(self.place, self.machine)
             sound(self.place, self.machine)
@@ -119,7 +127,8 @@ class Looking:
             return
         finally:
             for pid in held:
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
         if before == generations(self.place, self.machine):
             equal("what the generations show", shown, {self.first} if self.looks else {*shown})
             self.first = shown.pop()

@@ -256,11 +256,6 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   auto finding = parts.hypervisor.find(session.domain);
   const auto guest = co_await std::move(finding);
   const bool with_memory = is_alive(guest);
-  // A merge that an earlier daemon began would keep libvirt from saving it.
-  if (with_memory) {
-    auto aborting = parts.hypervisor.abort_block_jobs(session.domain);
-    co_await std::move(aborting);
-  }
 
   job.meter->name("checking the device");
   auto preparing =

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "disk/merge.hpp"
 #include "disk/qcow2.hpp"
 #include "disk/qemu_img.hpp"
 #include "format/text.hpp"
@@ -123,8 +122,7 @@ void hide_from_previous(Tending& at, const std::vector<Span>& spans) {
   if (!hidden) commit(at, next_of(at, at.doing() + " begun"));
 }
 
-void merge_at_rest(const Tending& at, const Span& span, const ProgressSink& progress,
-                   std::stop_token stop) {
+void merge_span(const Tending& at, const Span& span, const JobContext& job) {
   const auto& disk = at.disk(span.target);
   auto files = open_chain(at.capsule, at.head(), disk);
   const auto& base = disk.chain[span.base];
@@ -140,7 +138,10 @@ void merge_at_rest(const Tending& at, const Span& span, const ProgressSink& prog
   merge.base = span.base;
   merge.top = span.top;
   merge.bytes_per_second = at.order.bytes_per_second;
-  disk::merge_chain(merge, progress, std::move(stop));
+  merge.readers = at.readers;
+  disk::merge_chain(
+      merge, job.meter->begin((span.base == 0 ? "folding disk " : "merging disk ") + span.target),
+      job.stop);
 }
 
 void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/fault.hpp"
-#include "base/progress.hpp"
+#include "disk/merge.hpp"
 #include "format/capsule_directory.hpp"
 #include "runtime/jobs/tend.hpp"
 
@@ -29,7 +29,7 @@ struct Tending {
   format::CapsuleDirectory capsule;
   format::SignedHead newest;
   std::optional<format::SignedHead> previous;
-  std::string live_xml;  ///< of the session's guest; empty when it is off, or there is none
+  disk::ChainMerge::Readers readers = disk::ChainMerge::Readers::none;
 
   const format::Head& head() const { return newest.head; }
   const format::Disk& disk(const std::string& target) const {
@@ -56,9 +56,9 @@ void check_room(const Tending& at, const std::vector<Span>& spans);
 /// What is written is hidden by the files above. Sees to it that so it is for the generation in the
 /// other slot, with a commit that names the same files once more where need be.
 void hide_from_previous(Tending& at, const std::vector<Span>& spans);
-/// For disks that nobody has open.
-void merge_at_rest(const Tending& at, const Span& span, const ProgressSink& progress,
-                   std::stop_token stop);
+/// Also while the session's guest reads the files: it keeps the chain that it was started with, in
+/// which the layers hide all that is written.
+void merge_span(const Tending& at, const Span& span, const JobContext& job);
 /// The shorter chains, once the changed files were read back and synced by a descriptor of ours.
 void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job);
 /// The same with new COW files, of the next epoch.
