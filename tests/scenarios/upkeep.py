@@ -132,6 +132,38 @@ def killed_within_merges_and_folds_the_daemon_goes_on():
     machine.eject(b)
 
 
+def killed_within_folds_beside_a_guest_the_daemon_goes_on():
+    """Killed when the head of a fold's next commit is there, time and again, the daemon finds its guest running; in
+    the end all is in the image file and the guest has counted on"""
+    stick, machine = five_layers()
+    b = new_host("b", merge=NEVER)
+    b.start()
+    machine.insert(b, stick)
+    qemu = b.guests()
+    place = stick.mounted_at()
+    for _ in range(4 if LONG else 2):
+        path = machine.path_on(place, f"heads/{max(generations(place, machine)) + 1}.json")
+        with When(lambda path=path: os.path.exists(path), b.kill) as killed:
+            b.ctl("fold", machine.name)
+        if not killed.happened:
+            break  # all is folded
+        machine.ticks.await_more(2)
+        sound(place, machine)
+        b.start()
+        machine.await_state(b, "running")
+        equal("what runs", b.guests(), qemu)
+    b.must("fold", machine.name)
+    equal("the chain", [os.path.basename(file) for file in chain(place, machine)], ["image.qcow2", "cow-2.qcow2"])
+    machine.goes_on_at(b)
+    sound(place, machine)
+    machine.eject(b)
+    pull(b, stick)
+    with stick.mount_ro() as look:
+        sound(look, machine)
+    machine.insert(b, stick)
+    machine.eject(b)
+
+
 def folded_at_home_and_not_elsewhere():
     """A COW file beyond its limit is folded by itself where the machine was packed and nowhere else; the memory
     saved before the fold is resumed after it"""
@@ -213,9 +245,7 @@ def files_needed_elsewhere_are_left_alone():
 
 
 if __name__ == "__main__":
-    # Its looks hold QEMU still, and a busy machine leaves the guest too little: in the long form (SATCHEL_LONG=1).
-    watched = [the_sixth_session_merges_five_layers_while_the_guest_counts] if LONG else []
-    scenes("upkeep", *watched, an_eject_never_waits_for_a_merge,
-           a_stick_pulled_during_a_merge_goes_on_when_it_is_back,
-           killed_within_merges_and_folds_the_daemon_goes_on,
-           an_eject_can_merge_too, files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere)
+    scenes("upkeep", the_sixth_session_merges_five_layers_while_the_guest_counts, an_eject_never_waits_for_a_merge,
+           a_stick_pulled_during_a_merge_goes_on_when_it_is_back, killed_within_merges_and_folds_the_daemon_goes_on,
+           killed_within_folds_beside_a_guest_the_daemon_goes_on, an_eject_can_merge_too,
+           files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere)
