@@ -58,7 +58,7 @@ Service::Service(Places places, Config config, Log& log)
                                            [this](std::string what) { log_.warning(what); }}),
       authority_(bus_),
       volumes_(bus_),
-      plugs_(io_.get_executor()),
+      plugs_(io_.get_executor(), mebibytes(16), take_udev_socket()),
       hypervisor_(libvirt_uri(config, places_), io_.get_executor(), lanes_),
       parts_{io_.get_executor(),
              lanes_,

@@ -1,5 +1,6 @@
 #include "service_manager.hpp"
 
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
 #include <boost/asio/awaitable.hpp>
@@ -9,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace satchel {
 
@@ -30,6 +32,16 @@ asio::awaitable<void> feed(asio::any_io_executor loop, std::chrono::microseconds
 void notify_ready() { sd_notify(0, "READY=1"); }
 void notify_status(const std::string& status) { sd_notify(0, ("STATUS=" + status).c_str()); }
 void notify_stopping() { sd_notify(0, "STOPPING=1"); }
+
+UniqueFd take_udev_socket() {
+  UniqueFd out;
+  const int count = sd_listen_fds(1);
+  for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
+    UniqueFd given(fd);
+    if (sd_is_socket(fd, AF_NETLINK, SOCK_RAW, -1) > 0) out = std::move(given);
+  }
+  return out;
+}
 
 void feed_watchdog(asio::any_io_executor loop) {
   std::uint64_t period = 0;

@@ -1,5 +1,6 @@
 #include "udev/plugs.hpp"
 
+#include <fcntl.h>
 #include <libudev.h>
 #include <unistd.h>
 
@@ -97,30 +98,39 @@ Fault cannot_listen(int error) {
 void UdevPlugs::Unref::operator()(udev* context) const { udev_unref(context); }
 void UdevPlugs::Unref::operator()(udev_monitor* monitor) const { udev_monitor_unref(monitor); }
 
-UdevPlugs::UdevPlugs(boost::asio::any_io_executor loop, ByteCount receive_buffer)
-    : readable_(std::move(loop)), receive_buffer_(receive_buffer) {}
+UdevPlugs::UdevPlugs(boost::asio::any_io_executor loop, ByteCount receive_buffer, UniqueFd socket)
+    : readable_(std::move(loop)), receive_buffer_(receive_buffer), socket_(std::move(socket)) {}
 
 void UdevPlugs::start(Listener listener) {
   told_.set_listener(std::move(listener));
   udev_.reset(udev_new());
   if (!udev_) throw cannot_listen(errno);
-  // "udev": events that udevd has finished with. "kernel" would come before the label is known.
-  monitor_.reset(udev_monitor_new_from_netlink(udev_.get(), "udev"));
-  if (!monitor_) throw cannot_listen(errno);
-  // Not by tag: the event that ends a device's being ours has no tag any more.
-  int failed = udev_monitor_filter_add_match_subsystem_devtype(monitor_.get(), "block", nullptr);
-  if (failed < 0) throw cannot_listen(-failed);
-  const auto most = std::min<std::uint64_t>(receive_buffer_.value, 1U << 30);
-  // Allowed to fail: without CAP_NET_ADMIN the buffer is as large as the system's limit.
-  udev_monitor_set_receive_buffer_size(monitor_.get(), static_cast<int>(most));
-  failed = udev_monitor_enable_receiving(monitor_.get());
-  if (failed < 0) throw cannot_listen(-failed);
-
+  listen();
   UniqueFd own(dup(udev_monitor_get_fd(monitor_.get())));
   if (!own) throw cannot_listen(errno);
   readable_.assign(own.release());
   enumerate();
   wait();
+}
+
+void UdevPlugs::listen() {
+  // "udev": events that udevd has finished with. "kernel" would come before the label is known.
+  monitor_.reset(udev_monitor_new_from_netlink(udev_.get(), "udev"));
+  if (!monitor_) throw cannot_listen(errno);
+  const auto most = std::min<std::uint64_t>(receive_buffer_.value, 1U << 30);
+  // Allowed to fail: without CAP_NET_ADMIN the buffer is as large as the system's limit.
+  udev_monitor_set_receive_buffer_size(monitor_.get(), static_cast<int>(most));
+  int failed = udev_monitor_enable_receiving(monitor_.get());
+  if (failed < 0) throw cannot_listen(-failed);
+  // The library can't be given a socket, but it reads whatever is behind its descriptor: the one
+  // that it bound is exchanged, before the filter is attached to it.
+  if (socket_ && ::dup3(socket_.get(), udev_monitor_get_fd(monitor_.get()), O_CLOEXEC) < 0)
+    throw cannot_listen(errno);
+  socket_.reset();
+  // Not by tag: the event that ends a device's being ours has no tag any more.
+  failed = udev_monitor_filter_add_match_subsystem_devtype(monitor_.get(), "block", nullptr);
+  if (failed >= 0) failed = udev_monitor_filter_update(monitor_.get());
+  if (failed < 0) throw cannot_listen(-failed);
 }
 
 void UdevPlugs::wait() {

@@ -1,10 +1,16 @@
 // UdevPlugs against the kernel's events and a real udevd with our rule: loop devices in the private
 // world (tests/world/enter).
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <sys/socket.h>
+
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "udev/loop_stick.hpp"
 #include "udev/plugs.hpp"
@@ -17,8 +23,8 @@ namespace {
 
 class KernelStage : public tests::PlugStage {
  public:
-  explicit KernelStage(ByteCount receive_buffer = mebibytes(16))
-      : plugs_(loop_.get_executor(), receive_buffer) {}
+  explicit KernelStage(ByteCount receive_buffer = mebibytes(16), UniqueFd socket = UniqueFd())
+      : plugs_(loop_.get_executor(), receive_buffer, std::move(socket)) {}
 
   Plugs& plugs() override { return plugs_; }
   std::string insert(const std::string& label) override {
@@ -48,10 +54,45 @@ class KernelStage : public tests::PlugStage {
   std::map<std::string, std::unique_ptr<LoopStick>> sticks_;
 };
 
+/// What systemd makes of satcheld-udev.socket.
+UniqueFd udev_socket() {
+  UniqueFd out(
+      ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
+  sockaddr_nl address = {};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = 2;
+  REQUIRE(::bind(out.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const int on = 1;
+  REQUIRE(::setsockopt(out.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0);
+  return out;
+}
+
+/// This thread in a network namespace of its own, until the end.
+class OwnNetwork {
+ public:
+  OwnNetwork() : before_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+    REQUIRE(before_);
+    REQUIRE(::unshare(CLONE_NEWNET) == 0);
+  }
+  ~OwnNetwork() { ::setns(before_.get(), CLONE_NEWNET); }
+  OwnNetwork(const OwnNetwork&) = delete;
+  OwnNetwork& operator=(const OwnNetwork&) = delete;
+
+ private:
+  UniqueFd before_;
+};
+
 }  // namespace
 
 TEST_CASE("the kernel and udevd keep the promises of Plugs") {
   KernelStage stage;
+  tests::check_plugs_contract(stage);
+}
+
+TEST_CASE("a socket handed over brings udev's events into another network namespace") {
+  UniqueFd socket = udev_socket();
+  OwnNetwork network;
+  KernelStage stage(mebibytes(16), std::move(socket));
   tests::check_plugs_contract(stage);
 }
 
