@@ -1,6 +1,6 @@
 // One capsule's directory on a device: what is there, and how a generation is committed to it.
-// Opens everything beneath the directory and follows no link (openat2, RESOLVE_BENEATH and
-// RESOLVE_NO_SYMLINKS). Blocking: use it on the files lane; one thread at a time. Throws Fault;
+// Opens everything beneath the directory and follows no link (base/beneath.hpp). Blocking: use it
+// on the files lane; one thread at a time. Throws Fault;
 // after a Fault from a write the object is of no further use: open the capsule again (an fsync is
 // never tried twice).
 #pragma once

@@ -1,0 +1,46 @@
+"""Scene 1: from computer to computer."""
+from checks import wait_for
+from scenes import equal, expect
+
+
+def carry(stage):
+    """Packed and ejected on A, the machine goes on on B by plugging the stick in alone, with satcheld not running before, and
+    comes back to A"""
+    a, b = stage.a, stage.b
+    b.run("systemctl", "stop", "satcheld.service")
+    stick, machine = stage.packed()
+    a.shows()
+    stage.timed("eject on a", lambda: machine.eject(a))
+    stick.pull()
+    expect("satcheld runs on b already", not b.running())
+    stick.plug(b)
+    stage.timed("from plugging it into b to the daemon's start", lambda: wait_for(b.running, 60, "udev starts satcheld", every=0.2))
+    stage.timed("until the machine runs on b", lambda: b.await_state("running"))
+    machine.goes_on_at(b)
+    b.shows()
+    as_a_witness_sees_it(b, stick, machine)
+    stage.timed("eject on b", lambda: machine.eject(b))
+    b.shows()
+    stick.pull()
+    stick.plug(a)
+    stage.timed("until the machine runs on a", lambda: a.await_state("running"))
+    machine.goes_on_at(a)
+    machine.eject(a)
+
+
+def as_a_witness_sees_it(host, stick, machine):
+    """QEMU is libvirt's user, confined, and the capsule's directory is root's alone."""
+    (node, (place, kind, options)), = host.mounts().items()
+    equal("the node", node, stick.node())
+    for word in ("nosuid", "nodev", "noexec"):
+        expect(f"{word} is not among {options}", word in options)
+    folder = f"{place}/satchel/{machine.uuid}"
+    equal("who may enter the capsule", host.run("stat", "-c", "%u:%g %a", folder).out.strip(), "0:0 700")
+    pid = host.run("pgrep", "-f", f"guest={machine.name}").out.split()[0]
+    equal("QEMU's user", host.run("stat", "-c", "%U", f"/proc/{pid}").out.strip(), "libvirt-qemu")
+    label = host.run("cat", f"/proc/{pid}/attr/current").out.strip("\0\n ")
+    expect(f"QEMU's AppArmor profile is {label}", label.startswith("libvirt-") and label.endswith("(enforce)"))
+    equal("AppArmor's refusals", [line for line in host.denials() if "libvirt-" in line], [])
+
+
+SCENES = (carry,)

@@ -1,0 +1,54 @@
+"""Scene 2: 'safely remove' as file managers do it."""
+from checks import wait_for
+from scenes import equal, expect
+
+
+def safely_removed_by_udisks(stage):
+    """Unmounted as a file manager does by UDisks2, tried every two seconds while it is busy, the removal succeeds by itself once
+    the machine is on the stick; then the port is powered off"""
+    a, b = stage.a, stage.b
+    stick, machine = stage.travelling()
+    stick.plug(b)
+    machine.goes_on_at(b)
+    node = stick.node()
+    first = as_ann(b, "udisksctl", "unmount", "--no-user-interaction", "-b", node)
+    expect(f"the first try is not refused as busy: {first.out}{first.err}", first.status != 0 and "busy" in first.err)
+    stage.timed("until the retry succeeds", lambda: retried(b, node))
+    machine.is_safe(b)
+    b.shows()
+    off = as_ann(b, "udisksctl", "power-off", "--no-user-interaction", "-b", node)
+    expect(f"the port can't be powered off: {off.err}", off.status == 0)
+    wait_for(lambda: not b.devices(), 30, "b no longer shows the stick", every=0.3)
+    stick.pull()
+    stick.plug(a)
+    machine.goes_on_at(a)
+    machine.eject(a)
+
+
+def retried(host, node):
+    def again():
+        tried = as_ann(host, "udisksctl", "unmount", "--no-user-interaction", "-b", node)
+        expect(f"it fails otherwise: {tried.err}", tried.status == 0 or "busy" in tried.err)
+        return tried.status == 0
+    wait_for(again, 180, "the unmount succeeds, tried every two seconds", every=2)
+
+
+def safely_removed_by_gvfs(stage):
+    """Ejected by gio in the session of the person at the computer, the real gvfs retries until it is done"""
+    b = stage.b
+    stick, machine = stage.travelling()
+    stick.plug(b)
+    machine.goes_on_at(b)
+    (place, _, _), = b.mounts().values()
+    done = stage.timed("gio mount -e", lambda: as_ann(b, "timeout", "200", "gio", "mount", "-e", place))
+    expect(f"gio: {done.out}{done.err}", done.status == 0)
+    machine.is_safe(b)
+    equal("what is mounted", b.mounts(), {})
+
+
+def as_ann(host, *command):
+    """In the user manager of the person who sits at the computer."""
+    return host.run("systemd-run", "-q", "--machine=ann@", "--user", "--pipe", "--wait", "--collect", *command, check=False, timeout=240)
+
+
+SCENES = (safely_removed_by_udisks, safely_removed_by_gvfs)

@@ -1,0 +1,58 @@
+"""What scenes share."""
+import time
+
+from checks import Failure, say
+from counter import Counter
+from usb_stick import UsbStick
+
+
+class Stage:
+    """Two computers as after the installation, and what a scene puts between them. Each scene gets a new one."""
+
+    def __init__(self, a, b, work):
+        self.a, self.b, self.work, self.sticks = a, b, work, []
+        self.began = time.monotonic()
+
+    def hosts(self):
+        return (self.a, self.b)
+
+    def stick(self, *arguments, **how):
+        made = UsbStick(self.work, *arguments, **how)
+        self.sticks.append(made)
+        return made
+
+    def packed(self, **how):
+        """(stick, machine): a running machine of host a, packed, running there."""
+        stick, machine = self.stick(**how), Counter()
+        machine.start(self.a)
+        stick.plug(self.a)
+        machine.pack(self.a, stick)
+        return stick, machine
+
+    def travelling(self, **how):
+        """The same, ejected at a: the stick is in nobody's port."""
+        stick, machine = self.packed(**how)
+        machine.eject(self.a)
+        stick.pull()
+        return stick, machine
+
+    def clear(self):
+        for stick in self.sticks:
+            stick.remove()
+        self.sticks.clear()
+
+    def timed(self, what, act):
+        began = time.monotonic()
+        result = act()
+        say(f"    {what}: {time.monotonic() - began:.1f} s")
+        return result
+
+
+def expect(what, holds):
+    if not holds:
+        raise Failure(what)
+
+
+def equal(what, found, expected):
+    if found != expected:
+        raise Failure(f"{what}: found {found!r}, expected {expected!r}")
