@@ -53,6 +53,7 @@ void Devices::present(const Plug& plug) {
   entry.view.fs_type = plug.fs_type;
   entry.view.fs_uuid = plug.fs_uuid;
   entry.view.encrypted = plug.fs_type == "crypto_LUKS";
+  entry.view.can_unplug = false;  // it is about to be mounted
   entries_.emplace(insertion, std::move(entry));
   parts_.log.info(plug.node + " is there (" + plug.label + ", " + plug.fs_type + ")");
   entries_.at(insertion).arriving.emplace(parts_.loop, arrive(insertion));
@@ -77,6 +78,21 @@ void Devices::removal_requested(const RemovalRequest& request) {
 }
 
 Task<void> Devices::arrive(core::Insertion insertion) {
+  auto looking = look(insertion);
+  co_await std::move(looking);
+  if (auto* entry = find(insertion)) entry->view.can_unplug = true;
+  hooks_.changed();
+}
+
+Task<void> Devices::looked_at(core::Insertion insertion) {
+  const auto* entry = find(insertion);
+  if (entry == nullptr) co_return;
+  auto arriving = *entry->arriving;
+  auto waiting = arriving.settled();
+  co_await std::move(waiting);
+}
+
+Task<void> Devices::look(core::Insertion insertion) {
   const auto* told = find(insertion);
   // It may have gone again before this began.
   if (told == nullptr) co_return;
@@ -120,15 +136,11 @@ Task<void> Devices::arrive(core::Insertion insertion) {
       parts_.log.warning(std::string(failure.what()) + "; it is left alone. " +
                          failure.next_step());
   }
-  hooks_.changed();
 }
 
 Task<std::shared_ptr<Stick>> Devices::mounted_stick(core::Insertion insertion) {
-  if (const auto* entry = find(insertion)) {
-    auto arriving = *entry->arriving;
-    auto waiting = arriving.settled();
-    co_await std::move(waiting);
-  }
+  auto looking = looked_at(insertion);
+  co_await std::move(looking);
   const auto found = stick(insertion);
   if (!found) throw Fault(Remedy::replug, Fault::Text{"use", "the device", "it is gone", {}});
   if (!found->is_open()) {

@@ -49,6 +49,8 @@ class Devices {
   void start();
 
   std::shared_ptr<Stick> stick(core::Insertion insertion) const;
+  /// Returns when a device that was just plugged in has been looked at, or could not be.
+  Task<void> looked_at(core::Insertion insertion);
   /// The stick, mounted (again): for a launch after an eject. Throws Fault when it is gone.
   Task<std::shared_ptr<Stick>> mounted_stick(core::Insertion insertion);
   /// The insertion that a session of an earlier run of the daemon has open, if it is still in.
@@ -81,6 +83,7 @@ class Devices {
   void absent(const std::string& node);
   void removal_requested(const RemovalRequest& request);
   Task<void> arrive(core::Insertion insertion);
+  Task<void> look(core::Insertion insertion);
   Task<void> measure_space(core::Insertion insertion);
   Task<void> unmount(std::string node, LettingGo::Unmount how);
   Entry* find(core::Insertion insertion);

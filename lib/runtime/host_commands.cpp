@@ -193,6 +193,9 @@ JobId Host::eject_device(DeviceNumber device) {
 
 Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Requester by) {
   const auto insertion = insertion_of(device);
+  // One that was just plugged in is being mounted: it is let go of after that, not before.
+  auto looking = devices_.looked_at(insertion);
+  co_await std::move(looking);
   std::vector<JobId> ejects;
   for (const auto& capsule : capsules_on(insertion))
     if (!core::can_unplug(capsule->state())) ejects.push_back(capsule->ask(core::EjectAsked{by}));

@@ -39,6 +39,19 @@ TEST_CASE("a removal asked for on the desktop checks in and lets go") {
   CHECK(anvil.host().view().devices.at(0).mount_point.empty());
 }
 
+TEST_CASE("a device that is ejected while it arrives is let go of after that") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.start();
+  anvil.plug_only();
+  REQUIRE(anvil.until([&] { return !anvil.host().view().devices.empty(); }));
+  const auto device = anvil.host().view().devices.at(0);
+  CHECK_FALSE(device.can_unplug);
+  CHECK(anvil.result([&] { return anvil.host().eject_device(device.number); }) == "done");
+  CHECK(anvil.volumes.done().back() == "unmount /dev/fake1");
+  CHECK(anvil.until([&] { return anvil.host().view().devices.at(0).can_unplug; }));
+}
+
 TEST_CASE(
     "a device that something else keeps busy is told, and the capsule is checked in all the same") {
   DeviceWorld world;
