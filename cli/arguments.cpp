@@ -86,6 +86,16 @@ void add_upkeep(CLI::App& app, Invocation& invocation, const std::string& name,
   bind(command, invocation, options, perform);
 }
 
+void add_sync(CLI::App& app, Invocation& invocation) {
+  auto options = std::make_shared<SyncOptions>();
+  auto* command =
+      app.add_subcommand("sync", "Merge its folders into this computer's, as satchel.yaml says");
+  command->add_option("CAPSULE", options->capsule)->required();
+  command->add_flag("--dry-run", options->dry_run, "Only show what would be done");
+  command->add_flag("--emptied", options->emptied, "A folder that has become empty is meant to be");
+  bind(command, invocation, options, sync);
+}
+
 void add_moving(CLI::App& app, Invocation& invocation) {
   auto packing = std::make_shared<PackOptions>();
   auto* pack_command = app.add_subcommand("pack", "Make a capsule of a libvirt machine");
@@ -125,6 +135,7 @@ void add_moving(CLI::App& app, Invocation& invocation) {
 
   add_upkeep(app, invocation, "merge", "Merge the layers on the device into the COW files", merge);
   add_upkeep(app, invocation, "fold", "Merge all changes on the device into the image files", fold);
+  add_sync(app, invocation);
 
   auto formatting = std::make_shared<FormatOptions>();
   auto* format_command = app.add_subcommand("format", "Make a filesystem; destroys what is there");

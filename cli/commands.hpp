@@ -82,6 +82,13 @@ struct UpkeepOptions {
 };
 Task<ExitCode> merge(Context& context, UpkeepOptions options);
 Task<ExitCode> fold(Context& context, UpkeepOptions options);
+// sync.cpp
+struct SyncOptions {
+  std::string capsule;
+  bool dry_run = false;
+  bool emptied = false;
+};
+Task<ExitCode> sync(Context& context, SyncOptions options);
 // format.cpp
 struct FormatOptions {
   std::string node, fs_type = "ext4", label = "SATCHEL";

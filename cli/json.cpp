@@ -61,6 +61,10 @@ Json json(const HostView& host, const CapsuleView& capsule) {
                   {"layers", capsule.layers},
                   {"cow_limit", capsule.cow_limit.value},
                   {"due", capsule.due},
+                  {"last_sync",
+                   {{"time", capsule.last_sync.time.value},
+                    {"generation", capsule.last_sync.generation.value},
+                    {"message", capsule.last_sync.message}}},
                   {"history", Json::array()}};
   if (const auto* device = device_of(host, capsule.device)) out["device"] = device->node;
   if (capsule.job) out["job"] = capsule.job->value;

@@ -166,6 +166,9 @@ std::string describe(const HostView& host, const CapsuleView& capsule, const Scr
                       ? std::to_string(capsule.layers) + ", " + to_string(capsule.layers_size)
                       : std::string()},
        {"Due", due(capsule)},
+       {"Last sync", capsule.last_sync.time.value ? local_time(capsule.last_sync.time) + ", " +
+                                                        printable(capsule.last_sync.message)
+                                                  : std::string()},
        {"Can be unplugged", capsule.can_unplug ? "yes" : "no"}},
       screen);
   if (capsule.history.empty()) return out;

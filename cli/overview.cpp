@@ -109,6 +109,10 @@ CapsuleView read_capsule(CapsuleId id, const Dictionary& from) {
   capsule.layers = value<std::uint32_t>(from, "Layers");
   capsule.cow_limit = bytes(from, "CowLimit");
   capsule.due = value<std::vector<std::string>>(from, "Due");
+  if (const auto synced = value<Structure>(from, "LastSync"); synced.fields.size() == 3)
+    capsule.last_sync = {UnixMicros(synced.fields[0].as<std::uint64_t>().value_or(0)),
+                         Sequence(synced.fields[1].as<std::uint64_t>().value_or(0)),
+                         synced.fields[2].as<std::string>().value_or("")};
   for (const auto& line : value<std::vector<Structure>>(from, "History"))
     capsule.history.push_back(read_generation(line));
   return capsule;

@@ -12,6 +12,7 @@
 
 #include "base/fault.hpp"
 #include "service_manager.hpp"
+#include "sync_command.hpp"
 
 namespace satchel {
 
@@ -74,7 +75,13 @@ Service::Service(Places places, Config config, Log& log)
              places_.state,
              places_.runtime,
              [] { return now(); }},
-      host_(parts_, SATCHEL_VERSION) {}
+      host_(parts_, SATCHEL_VERSION) {
+  parts_.sync_program = worker_program();
+  parts_.sync_command = [init = init_here(), worker = worker_program()](
+                            const std::string& owner, const std::vector<std::string>& folders) {
+    return sync_command(init, worker, owner, folders);
+  };
+}
 
 int Service::run() {
   // libvirt's embedded driver and our FIFOs write to pipes whose readers may be gone.

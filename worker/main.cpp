@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "base/fault.hpp"
 #include "channel.hpp"
@@ -13,7 +15,12 @@
 
 using namespace satchel;
 
-int main() {
+int main(int argc, char** argv) {
+  // Whoever can say this has libguestfs.
+  if (argc == 2 && std::string_view(argv[1]) == "--version") {
+    std::printf("satchel-sync %s\n", SATCHEL_VERSION);
+    return 0;
+  }
   // Its children, QEMU and what libguestfs needs beside it, can be ended together with it.
   ::setpgid(0, 0);
   ::signal(SIGPIPE, SIG_IGN);

@@ -22,11 +22,11 @@ _satchelctl_candidates() {
     return
   fi
   case $1 in
-    "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint merge fold \
-      format export import ;;
+    "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint sync merge \
+      fold format export import ;;
     list) printf '%s\n' capsules devices jobs ;;
     show | eject) _satchelctl_names capsules; _satchelctl_names devices ;;
-    launch | checkpoint | merge | fold | export) _satchelctl_names capsules ;;
+    launch | checkpoint | sync | merge | fold | export) _satchelctl_names capsules ;;
     import) if (($2 == 0)); then compgen -d -- "$3"; else _satchelctl_names devices; fi ;;
     pack) if (($2 == 0)); then _satchelctl_machines; else _satchelctl_names devices; fi ;;
     format) lsblk --noheadings --list --paths --output NAME 2>/dev/null ;;
@@ -58,6 +58,7 @@ _satchelctl_options() {
       ;;
     launch) options+=(--take-over --start-fresh) ;;
     eject) options+=(--all --merge) ;;
+    sync) options+=(--dry-run --emptied) ;;
     merge | fold) options+=(--although-needed) ;;
     format) options+=(--fs --label --yes) ;;
     export) options+=(--to --flat --chain --no-memory --generation) ;;

@@ -25,7 +25,6 @@ struct Plain {
   const char* what;
 };
 constexpr Plain checkpoint{&Commands::checkpoint, Action::eject, "checkpoint the machine"};
-constexpr Plain sync_files{&Commands::sync, Action::manage, "sync the machine's files"};
 constexpr Plain remove_capsule{&Commands::remove, Action::manage, "remove the machine"};
 
 Task<ObjectPath> act(Requests& requests, Caller caller, CapsuleId capsule, Plain plain) {
@@ -69,6 +68,29 @@ Task<ObjectPath> act_without(const char* method, Requests& requests, Caller call
   co_return co_await act(requests, caller, capsule, plain);
 }
 
+Task<ObjectPath> sync_files(Requests& requests, Caller caller, CapsuleId capsule,
+                            Dictionary given) {
+  Options options("Sync", std::move(given));
+  SyncRequest request;
+  request.capsule = capsule;
+  if (options.take("dry_run", false)) request.extent = sync::Extent::dry_run;
+  if (options.take("emptied", false)) request.emptiness = sync::Emptiness::meant;
+  options.finish();
+  co_await requests.authorise(caller, Action::manage, "sync the machine's files");
+  co_return requests.started(requests.commands().sync(request));
+}
+
+Task<std::string> sync_report(Requests& requests, Caller caller, CapsuleId capsule,
+                              Dictionary given) {
+  Options options("SyncReport", std::move(given));
+  const bool dry_run = options.take("dry_run", false);
+  options.finish();
+  // It names files of people.
+  co_await requests.authorise(caller, Action::manage, "see what was synced");
+  co_return requests.commands().sync_report(capsule,
+                                            dry_run ? sync::Extent::dry_run : sync::Extent::whole);
+}
+
 Task<ObjectPath> resolve(Requests& requests, Caller caller, CapsuleId capsule, std::string choice) {
   co_await requests.authorise(caller, Action::manage, "choose how the machine goes on");
   co_return requests.started(requests.commands().resolve(capsule, choice));
@@ -104,6 +126,7 @@ void describe_properties(Shown<CapsuleView>& shown) {
       .property("Layers", &CapsuleView::layers)
       .property("CowLimit", &CapsuleView::cow_limit)
       .property("Due", &CapsuleView::due)
+      .property("LastSync", &CapsuleView::last_sync)
       .property("History", &CapsuleView::history);
 }
 
@@ -129,7 +152,6 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
               [&requests, capsule](Caller caller, std::string choice) {
                 return resolve(requests, std::move(caller), capsule, std::move(choice));
               })
-      .method("Sync", {}, {"job"}, plain(sync_files))
       .method("Merge", {"options"}, {"job"},
               [&requests, capsule](Caller caller, Dictionary options) {
                 return change(requests, std::move(caller), capsule, merge, std::move(options));
@@ -137,6 +159,14 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
       .method("Fold", {"options"}, {"job"},
               [&requests, capsule](Caller caller, Dictionary options) {
                 return change(requests, std::move(caller), capsule, fold, std::move(options));
+              })
+      .method("Sync", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return sync_files(requests, std::move(caller), capsule, std::move(options));
+              })
+      .method("SyncReport", {"options"}, {"report"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return sync_report(requests, std::move(caller), capsule, std::move(options));
               })
       .method("Rollback", {"generation"}, {"job"},
               [&requests, capsule](Caller caller, std::uint64_t generation) {

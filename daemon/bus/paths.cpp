@@ -44,6 +44,10 @@ std::optional<CapsuleId> parse_capsule(const ObjectPath& path) {
   return CapsuleId(*id);
 }
 
+SyncLine as_bus(const SyncView& synced) {
+  return {synced.time.value, synced.generation.value, synced.message};
+}
+
 std::vector<HistoryLine> as_bus(const std::vector<GenerationView>& history) {
   std::vector<HistoryLine> out;
   for (const auto& each : history)

@@ -43,6 +43,10 @@ inline double as_bus(double number) { return number; }
 inline std::vector<std::string> as_bus(const std::vector<std::string>& words) { return words; }
 inline std::vector<ObjectPath> as_bus(const std::vector<ObjectPath>& paths) { return paths; }
 
+/// When, of which generation, what came of it: signature (tts).
+using SyncLine = std::tuple<std::uint64_t, std::uint64_t, std::string>;
+SyncLine as_bus(const SyncView& synced);
+
 /// One generation: signature (tssts).
 using HistoryLine = std::tuple<std::uint64_t, std::string, std::string, std::uint64_t, std::string>;
 std::vector<HistoryLine> as_bus(const std::vector<GenerationView>& history);

@@ -39,12 +39,19 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// The libvirt domain of the open session, where there is one.
   std::optional<DomainId> domain() const;
   CapsuleView view() const;
+  /// The newest generation's head as last seen; null before.
+  const format::Head* newest() const { return head_ ? &head_->head : nullptr; }
+  /// Whether this is its home host, as of the newest generation.
+  Home home() const { return home_; }
 
   /// A fact. Ignored when it means nothing now.
   void deliver(core::Event event);
   /// Something asked for: gives the job that it began, or that it waits for. Throws Fault when the
   /// answer is "not now".
   JobId ask(core::Event event);
+
+  /// Begins the merge or fold that is due, at most once for a generation.
+  void look_at_upkeep();
 
   /// Returns when what dropped sessions left to do has been done.
   Task<void> chores_done();
@@ -83,8 +90,6 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<core::Event> save_stranded(JobContext job);
   Task<core::Event> reattach(JobContext job);
   Task<core::Event> tend(JobContext job, core::StartUpkeep how);
-  /// Begins what is due, at most once for a generation.
-  void look_at_upkeep();
   /// A job that ends as the one does that comes when this one has ended.
   JobId wait_behind(JobId first, std::string operation);
   Task<void> come_next(JobContext job, JobId first, std::string operation);

@@ -12,6 +12,7 @@
 #include "base/ids.hpp"
 #include "machine/building.hpp"
 #include "runtime/view.hpp"
+#include "sync/sync.hpp"
 
 namespace satchel {
 
@@ -62,6 +63,12 @@ struct ImportRequest {
   enum class Memory { with, without } memory = Memory::with;
 };
 
+struct SyncRequest {
+  CapsuleId capsule;
+  sync::Extent extent = sync::Extent::whole;
+  sync::Emptiness emptiness = sync::Emptiness::refused;
+};
+
 /// One thing that `doctor` looked at.
 struct Finding {
   enum class Verdict { good, warning, bad, unknown };
@@ -90,7 +97,9 @@ class Commands {
   virtual JobId checkpoint(CapsuleId capsule) = 0;
   virtual JobId unlock(DeviceNumber device, UniqueFd passphrase) = 0;
   virtual JobId resolve(CapsuleId capsule, std::string choice) = 0;
-  virtual JobId sync(CapsuleId capsule) = 0;
+  virtual JobId sync(SyncRequest request) = 0;
+  /// Of the last sync, or dry run, as JSON.
+  virtual std::string sync_report(CapsuleId capsule, sync::Extent extent) const = 0;
   /// What to do when a session of another host, taken over, may still need the files as they are.
   enum class WhenNeeded { refuse, go_on };
   virtual JobId merge(CapsuleId capsule, WhenNeeded when_needed) = 0;

@@ -170,6 +170,9 @@ Task<void> Devices::unmount(std::string node, LettingGo::Unmount how) {
 
 Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<CapsuleId> asking,
                                        LettingGo how) {
+  // What only reads it gives way.
+  auto ending = parts_.syncs->end_on(insertion);
+  co_await std::move(ending);
   const auto held = stick(insertion);
   if (!held || !held->is_open()) co_return core::DeviceUse::released;
   if (hooks_.in_use(insertion, asking)) co_return core::DeviceUse::kept;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <vector>
 
+#include "async/process.hpp"
 #include "base/fault.hpp"
 #include "base/handle.hpp"
 #include "runtime/host.hpp"
@@ -116,6 +117,25 @@ Task<Finding> polkit(Authority& authority) {
   co_return absent;
 }
 
+/// The worker links libguestfs, which a computer may lack.
+Finding sync_worker(const Parts& parts) {
+  std::string why = "this build has none";
+  if (!parts.sync_program.empty()) {
+    try {
+      ProcessRun run;
+      run.arguments = {parts.sync_program.string(), "--version"};
+      const auto end = run_process(run);
+      if (end.exit_status == 0)
+        return {"sync", Verdict::good, "Files can be synced: satchel-sync starts.", {}};
+      why = end.errors;
+    } catch (const Fault& failure) {
+      why = failure.what();
+    }
+  }
+  return {"sync", Verdict::warning, "satchel-sync does not start: " + why,
+          "Install libguestfs0 where files are to be synced; everything else works without."};
+}
+
 Finding host_space(const Parts& parts) {
   ByteCount free;
   try {
@@ -168,6 +188,9 @@ Task<std::vector<Finding>> Host::look_around(Measure measure) {
   auto looking = offload(parts_.lanes.files, [this] { return host_space(parts_); });
   auto looking_found = co_await std::move(looking);
   findings.push_back(std::move(looking_found));
+  auto trying = offload(parts_.lanes.files, [this] { return sync_worker(parts_); });
+  auto trying_found = co_await std::move(trying);
+  findings.push_back(std::move(trying_found));
   if (measure == Measure::no) co_return findings;
 
   for (const auto& device : devices_.views()) {

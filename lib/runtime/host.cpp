@@ -40,6 +40,7 @@ Host::Host(Parts& parts, std::string version)
                             runner(capsule)->deliver(core::DeviceAppeared{insertion});
                           },
                           [this](core::Insertion insertion) {
+                            parts_.syncs->stop_on(insertion);
                             for (const auto& each : capsules_on(insertion))
                               each->deliver(core::DeviceGone{insertion});
                           },
@@ -72,6 +73,10 @@ Host::Host(Parts& parts, std::string version)
 Task<void> Host::start() {
   parts_.hypervisor.listen([this](const GuestEvent& event) { guest_changed(event); });
   parts_.hypervisor.listen_connection([this](bool up) { connection_changed(up); });
+  auto loading =
+      offload(parts_.lanes.files, [this] { return SyncBook::load(parts_.state_directory); });
+  auto synced = co_await std::move(loading);
+  for (auto& record : synced) parts_.syncs->note(std::move(record));
   auto taking_up = take_up_sessions();
   auto sessions = co_await std::move(taking_up);
   // Between these two nothing else runs: a device is known before its session is, and nothing was
@@ -185,17 +190,6 @@ std::vector<std::shared_ptr<CapsuleRunner>> Host::capsules_on(core::Insertion in
   return out;
 }
 
-Task<void> Host::end_upkeep(core::Insertion insertion, CapsuleId asking) {
-  std::vector<JobId> jobs;
-  for (const auto& capsule : capsules_on(insertion))
-    if (capsule->id() != asking && core::is_upkeep(capsule->state()) && !capsule->domain())
-      jobs.push_back(capsule->ask(core::CancelAsked{}));
-  for (const auto& job : jobs) {
-    auto waiting = board_.wait(job);
-    co_await std::move(waiting);
-  }
-}
-
 bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const {
   for (const auto& capsule : capsules_on(insertion))
     if (capsule->id() != asking && !core::can_unplug(capsule->state())) return true;
@@ -262,6 +256,8 @@ void Host::refresh() {
     // One that is neither here nor has anything of ours is nobody's concern.
     if (std::holds_alternative<core::Absent>(capsule->state())) continue;
     view_.capsules.push_back(capsule->view());
+    if (const auto* synced = parts_.syncs->last(id))
+      view_.capsules.back().last_sync = {synced->time, synced->generation, synced->message};
     if (!capsule->domain()) continue;
     ++view_.sessions;
     if (room_.shortage().empty()) continue;
@@ -284,6 +280,7 @@ void Host::refresh() {
     status_ = std::move(now);
     status_listener_(status_);
   }
+  sync_by_itself();
 }
 
 void Host::tell_status(std::function<void(const std::string&)> listener) {

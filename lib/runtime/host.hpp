@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/capsule_runner.hpp"
@@ -49,9 +50,10 @@ class Host : public Commands {
   JobId checkpoint(CapsuleId capsule) override;
   JobId unlock(DeviceNumber device, UniqueFd passphrase) override;
   JobId resolve(CapsuleId capsule, std::string choice) override;
-  JobId sync(CapsuleId capsule) override;
   JobId merge(CapsuleId capsule, WhenNeeded when_needed) override;
   JobId fold(CapsuleId capsule, WhenNeeded when_needed) override;
+  JobId sync(SyncRequest request) override;
+  std::string sync_report(CapsuleId capsule, sync::Extent extent) const override;
   JobId rollback(CapsuleId capsule, Sequence generation) override;
   JobId remove(CapsuleId capsule) override;
   JobId export_to(ExportRequest request) override;
@@ -97,6 +99,15 @@ class Host : public Commands {
   /// Unmounts the device if nothing uses it; a failure is a warning.
   Task<void> let_go_quietly(core::Insertion insertion);
 
+  Task<void> sync_job(JobContext job, SyncRequest request, core::Insertion insertion,
+                      std::shared_ptr<SyncBook::Ticket> ticket);
+  /// Begins a sync that the settings want, one at a time.
+  void sync_by_itself();
+  /// Has the merges and folds on the device begin that waited for a sync to end.
+  void look_at_upkeep(core::Insertion insertion);
+  /// Throws Fault while a sync reads the capsule's device.
+  void check_unread(CapsuleId capsule, const std::string& what) const;
+
   void changed();
   void refresh();
 
@@ -112,6 +123,8 @@ class Host : public Commands {
   HostRoom room_;
   std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;
   std::multiset<core::Insertion> held_;  ///< devices that a job of the host reads or fills
+  std::map<CapsuleId, std::pair<core::Insertion, GenerationId>>
+      sync_tried_;  ///< by itself, on what
 };
 
 }  // namespace satchel

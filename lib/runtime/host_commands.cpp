@@ -160,32 +160,15 @@ JobId Host::launch(LaunchRequest request) {
 }
 
 JobId Host::eject(CapsuleId capsule, Layers layers) {
+  if (const auto insertion = core::device_of(known(capsule)->state()))
+    parts_.syncs->stop_on(*insertion);
   core::EjectAsked event;
   if (layers == Layers::merge) event.merge = core::MergeToo::yes;
   return known(capsule)->ask(event);
 }
 
-namespace {
-
-core::UpkeepAsked upkeep(core::Upkeep what, Commands::WhenNeeded when_needed) {
-  core::UpkeepAsked event;
-  event.what = what;
-  if (when_needed == Commands::WhenNeeded::go_on) event.although = core::Although::go_on;
-  return event;
-}
-
-}  // namespace
-
-JobId Host::merge(CapsuleId capsule, WhenNeeded when_needed) {
-  return known(capsule)->ask(upkeep(core::Upkeep::merge, when_needed));
-}
-
-JobId Host::fold(CapsuleId capsule, WhenNeeded when_needed) {
-  return known(capsule)->ask(upkeep(core::Upkeep::fold, when_needed));
-}
-
 JobId Host::eject_device(DeviceNumber device) {
-  insertion_of(device);
+  parts_.syncs->stop_on(insertion_of(device));
   return begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
     return eject_device_job(std::move(job), device, core::Requester::person);
   });
@@ -219,7 +202,10 @@ Task<void> Host::settle() {
   parts_.config.on_insert = OnInsert::ask;
   parts_.config.merge = Config::Merge{0, {}, {}};
   parts_.config.fold.cow_limit.amount = 0;
-  for (auto& [id, settings] : parts_.config.capsules) settings.cow_limit.reset();
+  for (auto& [id, settings] : parts_.config.capsules) {
+    settings.cow_limit.reset();
+    settings.on_return = OnReturn::nothing;
+  }
   while (board_.size() > 0) {
     std::vector<JobId> jobs;
     for (const auto& job : board_.views()) jobs.push_back(job.id);
@@ -256,7 +242,6 @@ JobId Host::resolve(CapsuleId capsule, std::string choice) {
                             "Choices: continue-device, keep-both, export-ours, discard-ours."});
   return known(capsule)->ask(core::ChoiceMade{chosen->second});
 }
-JobId Host::sync(CapsuleId capsule) { throw not_yet("sync", known(capsule)->view().name); }
 JobId Host::rollback(CapsuleId capsule, Sequence) {
   throw not_yet("roll back", known(capsule)->view().name);
 }

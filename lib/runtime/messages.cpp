@@ -20,6 +20,8 @@ constexpr std::string_view stranded_id = "81dc0fdcdb7b45a4a4c4f7f865f145c6";
 constexpr std::string_view save_failed_id = "9badaa22b0ba408b8d4c8b5bb84b8e46";
 constexpr std::string_view diverged_id = "77f064443bc34eee9fb7c6c1ae0e2c64";
 
+constexpr std::string_view synced_id = "0cb75703ee4141479cef5d20ad9f60b8";
+
 std::string_view id_of(core::Notice notice) {
   switch (notice) {
     case core::Notice::running:
@@ -93,6 +95,22 @@ LogLine notice_line(CapsuleId id, const std::string& name, core::Notice notice,
   line.message_id = id_of(notice);
   line.fields = fields_of(id, name);
   line.fields.emplace_back("SATCHEL_NOTICE", std::string(core::name(notice)));
+  return line;
+}
+
+LogLine sync_line(CapsuleId id, const std::string& name, LogLevel level, const std::string& text,
+                  const std::optional<sync::Counts>& counts) {
+  LogLine line;
+  line.level = level;
+  line.text = name + ": " + text;
+  line.fields = fields_of(id, name);
+  if (!counts) return line;
+  line.message_id = synced_id;
+  line.fields.emplace_back("SATCHEL_SYNC_ADDED", std::to_string(counts->added));
+  line.fields.emplace_back("SATCHEL_SYNC_UPDATED", std::to_string(counts->updated));
+  line.fields.emplace_back("SATCHEL_SYNC_TRASHED", std::to_string(counts->trashed));
+  line.fields.emplace_back("SATCHEL_SYNC_CONFLICTS", std::to_string(counts->conflicts));
+  line.fields.emplace_back("SATCHEL_SYNC_SKIPPED", std::to_string(counts->skipped));
   return line;
 }
 

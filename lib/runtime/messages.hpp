@@ -2,6 +2,7 @@
 // notices, each notable kind with its MESSAGE_ID (docs/JOURNAL.md). Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "core/effect.hpp"
 #include "core/event.hpp"
 #include "core/state.hpp"
+#include "sync/report.hpp"
 
 namespace satchel {
 
@@ -19,6 +21,10 @@ LogLine transition_line(CapsuleId id, const std::string& name, std::string_view 
 LogLine failure_line(CapsuleId id, const std::string& name, const Fault& fault);
 LogLine notice_line(CapsuleId id, const std::string& name, core::Notice notice,
                     const core::State& state);
+
+/// With counts: the line that sums one folder's sync up.
+LogLine sync_line(CapsuleId id, const std::string& name, LogLevel level, const std::string& text,
+                  const std::optional<sync::Counts>& counts);
 
 /// "eject": what an asked event asks for, as in "could not eject vm1".
 std::string asked_for(const core::Event& event);

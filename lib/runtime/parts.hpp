@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "async/lanes.hpp"
 #include "base/ids.hpp"
@@ -22,6 +23,7 @@
 #include "ports/volumes.hpp"
 #include "runtime/memory_ledger.hpp"
 #include "runtime/meter.hpp"
+#include "runtime/sync_book.hpp"
 #include "session/session_shelf.hpp"
 
 namespace satchel {
@@ -42,6 +44,12 @@ struct Parts {
   std::filesystem::path runtime_directory;  ///< FIFOs only
   std::function<UnixMicros()> now;
   std::shared_ptr<MemoryLedger> memory = std::make_shared<MemoryLedger>();
+  /// The command that starts satchel-sync as this user, with write access to these folders.
+  std::function<std::vector<std::string>(const std::string& owner,
+                                         const std::vector<std::string>& folders)>
+      sync_command{};
+  std::filesystem::path sync_program{};  ///< satchel-sync itself
+  std::shared_ptr<SyncBook> syncs = std::make_shared<SyncBook>();
 };
 
 /// Threads that compress or decompress at once.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/heads.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -71,7 +72,26 @@ std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& h
   return due;
 }
 
-bool sync_due(const Parts&, const format::Head&) { return false; }
+bool sync_due(const Parts& parts, const format::Head& newest) {
+  const auto* own = settings_of(parts.config, newest.capsule);
+  if (own == nullptr || own->sync.empty()) return false;
+  const auto* last = parts.syncs->last(newest.capsule);
+  if (last == nullptr || last->outcome != SyncRecord::Outcome::complete) return true;
+  if (last->generation_id == newest.generation.id) return false;
+  // What came since may change nothing that a guest has: a mark, a merge, a fold.
+  const auto changes_nothing = [](const std::string& done) {
+    return done == what::check_out || done == what::launch_undone || done == "merge" ||
+           done == "fold";
+  };
+  bool known = false;
+  for (const auto& past : newest.history) {
+    if (past.generation.id == last->generation_id)
+      known = true;
+    else if (known && !changes_nothing(past.what))
+      return true;
+  }
+  return !known;
+}
 
 bool is_used(const format::Object& cow) { return cow.size.value > (4U << 16); }
 

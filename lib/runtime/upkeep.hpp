@@ -31,8 +31,8 @@ Home home_of(const Parts& parts, const format::Head& head);
 /// What is to be done, in this order.
 std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head, Home home);
 
-/// Whether the machine's files have to be synced into this host's folders before its COW file may
-/// be folded, because they were not since the newest generation was committed.
+/// Whether the settings name folders of the machine, and the newest generation may hold something
+/// that the last complete sync has not read. A COW file is not folded before. Loop thread.
 bool sync_due(const Parts& parts, const format::Head& newest);
 
 /// Whether a COW file holds anything: a new one is shorter than the first write makes it.

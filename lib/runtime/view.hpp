@@ -43,6 +43,14 @@ struct GenerationView {
   bool operator==(const GenerationView&) const = default;
 };
 
+/// How the last sync ended.
+struct SyncView {
+  UnixMicros time;  ///< 0: there was none
+  Sequence generation;
+  std::string message;
+  bool operator==(const SyncView&) const = default;
+};
+
 struct CapsuleView {
   CapsuleId id;
   std::string name;
@@ -65,15 +73,16 @@ struct CapsuleView {
   ByteCount cow_size;          ///< of all disks' COW files
   ByteCount layers_size;
   std::uint32_t layers = 0;
-  ByteCount cow_limit;                  ///< 0 while there is none
-  std::vector<std::string> due;         ///< "merge", "fold"
+  ByteCount cow_limit;           ///< 0 while there is none
+  std::vector<std::string> due;  ///< "merge", "fold"
+  SyncView last_sync;
   std::vector<GenerationView> history;  ///< newest last
   bool operator==(const CapsuleView&) const = default;
 };
 
 struct JobView {
   JobId id;
-  std::string operation;  ///< "pack", "launch", "eject", "merge", "fold", "format"
+  std::string operation;  ///< "pack", "launch", "eject", "merge", "fold", "sync", "format"
   std::string step;       ///< gerund: "writing memory"
   std::optional<CapsuleId> capsule;
   std::optional<DeviceNumber> device;

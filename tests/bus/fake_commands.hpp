@@ -83,13 +83,16 @@ class FakeCommands : public Commands {
   JobId resolve(CapsuleId capsule, std::string choice) override {
     return plain("resolve " + choice, capsule);
   }
-  JobId sync(CapsuleId capsule) override { return plain("sync", capsule); }
   JobId merge(CapsuleId capsule, WhenNeeded when_needed) override {
     return plain(when_needed == WhenNeeded::go_on ? "merge although-needed" : "merge", capsule);
   }
   JobId fold(CapsuleId capsule, WhenNeeded when_needed) override {
     return plain(when_needed == WhenNeeded::go_on ? "fold although-needed" : "fold", capsule);
   }
+  JobId sync(SyncRequest request) override {
+    return plain(request.extent == sync::Extent::dry_run ? "dry sync" : "sync", request.capsule);
+  }
+  std::string sync_report(CapsuleId, sync::Extent) const override { return "{}"; }
   JobId rollback(CapsuleId capsule, Sequence generation) override {
     return plain("rollback " + std::to_string(generation.value), capsule);
   }

@@ -153,6 +153,7 @@ class TestHost {
   fakes::FakeVolumes volumes;
   fakes::FakePlugs plugs;
   Config config;
+  std::vector<std::string> sync_worker;  ///< the command; none: there is no worker
   KeptLog& log = log_;
 
  private:

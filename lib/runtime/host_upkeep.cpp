@@ -1,0 +1,58 @@
+// Merges and folds beside the host's other work: asked for, ended for an eject, begun after a sync.
+#include <boost/asio/post.hpp>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/host.hpp"
+
+namespace satchel {
+
+namespace {
+
+core::UpkeepAsked upkeep(core::Upkeep what, Commands::WhenNeeded when_needed) {
+  core::UpkeepAsked event;
+  event.what = what;
+  if (when_needed == Commands::WhenNeeded::go_on) event.although = core::Although::go_on;
+  return event;
+}
+
+}  // namespace
+
+JobId Host::merge(CapsuleId capsule, WhenNeeded when_needed) {
+  check_unread(capsule, "merge");
+  return known(capsule)->ask(upkeep(core::Upkeep::merge, when_needed));
+}
+
+JobId Host::fold(CapsuleId capsule, WhenNeeded when_needed) {
+  check_unread(capsule, "fold");
+  return known(capsule)->ask(upkeep(core::Upkeep::fold, when_needed));
+}
+
+void Host::check_unread(CapsuleId capsule, const std::string& what) const {
+  const auto runner = known(capsule);
+  const auto insertion = core::device_of(runner->state());
+  if (!insertion || !parts_.syncs->reads(*insertion)) return;
+  throw Fault(Remedy::retry,
+              Fault::Text{what, runner->view().name, "a sync reads the device's files now",
+                          "Wait for its end, or cancel it: satchelctl list jobs"});
+}
+
+Task<void> Host::end_upkeep(core::Insertion insertion, CapsuleId asking) {
+  std::vector<JobId> jobs;
+  for (const auto& capsule : capsules_on(insertion))
+    if (capsule->id() != asking && core::is_upkeep(capsule->state()) && !capsule->domain())
+      jobs.push_back(capsule->ask(core::CancelAsked{}));
+  for (const auto& job : jobs) {
+    auto waiting = board_.wait(job);
+    co_await std::move(waiting);
+  }
+}
+
+void Host::look_at_upkeep(core::Insertion insertion) {
+  boost::asio::post(parts_.loop, [this, insertion] {
+    for (const auto& capsule : capsules_on(insertion)) capsule->look_at_upkeep();
+    changed();
+  });
+}
+
+}  // namespace satchel
