@@ -49,7 +49,8 @@ void print(std::ostream& out, const Json& report) {
     print_lines(out, rule.value("lines", Json::array()));
     if (const auto more = rule.value("lines_left_out", std::uint64_t{0}); more > 0)
       out << "  … and " << more << " more\n";
-    out << "  " << printable(rule.value("summary", std::string())) << '\n';
+    out << "  " << printable(rule.value("summary", std::string())) << " (in "
+        << printable(rule.value("took", std::string())) << ")\n";
   }
 }
 

@@ -10,8 +10,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/fault.hpp"
+#include "base/watch.hpp"
 #include "crypto/digest.hpp"
 #include "guestfs/appliance.hpp"
 #include "owner.hpp"
@@ -80,7 +82,9 @@ class Work {
     const char* cache = ::getenv("CACHE_DIRECTORY");
     wanted.cache = cache == nullptr ? "/var/tmp" : cache;
     wanted.step = [this](std::string step) { channel_.tell(Progress{std::move(step), {}, {}}); };
+    Watch watch;
     guestfs::Appliance appliance(std::move(wanted));
+    starting_ = watch.lap();
     const std::stop_callback cancel(stop_, [&] { appliance.cancel(); });
     for (const auto& rule : order_.rules) {
       if (stop_.stop_requested())
@@ -103,7 +107,9 @@ class Work {
       throw Fault(Remedy::fix_config,
                   Fault::Text{"find", rule.guest, to_string(place.error()), {}});
     channel_.tell(Progress{"finding " + rule.guest, {}, {}});
+    Watch watch;
     const auto tree = appliance.open(*place);
+    const auto finding = watch.lap();
     const auto target = target_of(rule);
     // A dry run writes nothing that lasts: not even a first state.
     const bool dry = order_.extent == sync::Extent::dry_run;
@@ -128,7 +134,10 @@ class Work {
     wanted.extent = order_.extent;
     wanted.emptiness = order_.emptiness;
     const auto progress = [this](const Progress& far) { tell_progress(far); };
-    return sync::synchronise(wanted, *tree, progress, stop_);
+    auto report = sync::synchronise(wanted, *tree, progress, stop_);
+    report.durations.starting = std::exchange(starting_, 0);
+    report.durations.finding = finding;
+    return report;
   }
 
   UniqueFd target_of(const sync::WorkRule& rule) {
@@ -150,6 +159,7 @@ class Work {
   Channel& channel_;
   std::stop_token stop_;
   fs::path scratch_;
+  double starting_ = 0;  ///< not yet told
   std::string told_;
   std::chrono::steady_clock::time_point told_at_;
 };

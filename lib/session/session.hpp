@@ -31,7 +31,7 @@ enum class DefinedBy { us, user };
 struct DiskOverlay {
   std::string target;  ///< "vda"
   std::string path;    ///< of the overlay, absolute
-  /// The files below it, from the topmost down, relative to the capsule's directory.
+  /// The files below it, from the image up, relative to the capsule's directory.
   std::vector<std::string> chain;
   bool operator==(const DiskOverlay&) const = default;
 };

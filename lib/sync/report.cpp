@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdio>
 
 namespace satchel::sync {
 namespace {
@@ -32,6 +33,13 @@ bool is_control(std::string_view character) {
             (at(2) == 0x8e || at(2) == 0x8f || (at(2) >= 0xa8 && at(2) <= 0xae))) ||
            (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9);
   return false;
+}
+
+/// "12.3"
+std::string fixed(double seconds) {
+  std::array<char, 32> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%.1f", seconds);
+  return std::string(text.data(), static_cast<std::size_t>(length));
 }
 
 }  // namespace
@@ -74,6 +82,27 @@ std::string summary(const Report& report) {
     if (part.count > 0)
       out += (out.empty() ? "" : ", ") + std::to_string(part.count) + " " + part.text;
   return out;
+}
+
+std::string summary(const Durations& durations) {
+  struct Part {
+    double seconds;
+    const char* text;
+  };
+  const std::array parts{Part{durations.starting, "starting the reader"},
+                         Part{durations.finding, "finding the folder"},
+                         Part{durations.listing_guest, "listing the guest's"},
+                         Part{durations.scanning_host, "listing the host's"},
+                         Part{durations.planning, "comparing"},
+                         Part{durations.applying, "writing"}};
+  double sum = 0;
+  std::string out;
+  for (const Part& part : parts) {
+    sum += part.seconds;
+    if (part.seconds >= 0.05) out += ", " + fixed(part.seconds) + " " + part.text;
+  }
+  if (!out.empty()) out.replace(0, 1, ":");
+  return fixed(sum) + " s" + out;
 }
 
 std::string shown(std::string_view path) {

@@ -46,6 +46,8 @@ struct Counts {
 
 /// How long each part took, in seconds.
 struct Durations {
+  double starting = 0;  ///< the appliance that reads guests, once for all folders of a run
+  double finding = 0;   ///< the folder: its filesystem found and mounted in the appliance
   double listing_guest = 0;
   double scanning_host = 0;
   double planning = 0;  ///< reading and comparing contents where it had to be
@@ -62,6 +64,9 @@ struct Report {
 
 /// "3 added, 1 updated, 1 in conflict, 2 not carried", or "nothing to do".
 std::string summary(const Report& report);
+
+/// "31.2 s: 18.0 starting the reader, …", without what took no time to speak of.
+std::string summary(const Durations& durations);
 
 /// A path as people and terminals can take it: control characters and what is no UTF-8 as \x0a.
 std::string shown(std::string_view path);

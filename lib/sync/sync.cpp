@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include "base/fault.hpp"
+#include "base/watch.hpp"
 #include "sync/apply.hpp"
 #include "sync/digests.hpp"
 #include "sync/host_scan.hpp"
@@ -17,18 +17,6 @@ namespace satchel::sync {
 namespace {
 
 constexpr std::uint64_t kept_free = 16U << 20;
-
-/// Seconds since it was made or last asked.
-class Watch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double>(now - std::exchange(since_, now)).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
-};
 
 /// A side with nothing at all where there was something is more often not mounted than emptied.
 void check_not_emptied(const Order& order, const Listing& listing,

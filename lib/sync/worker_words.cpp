@@ -58,6 +58,16 @@ Fault fault_of(const json& from) {
   return Fault(remedy, Fault::Text{text("doing"), text("object"), text("why"), text("next")});
 }
 
+template <typename Took, typename Call>
+void each_duration(Took& took, Call call) {
+  call("starting", took.starting);
+  call("finding", took.finding);
+  call("listing_guest", took.listing_guest);
+  call("scanning_host", took.scanning_host);
+  call("planning", took.planning);
+  call("applying", took.applying);
+}
+
 json json_of(const RuleEnd& end) {
   json out{{"guest", end.guest}, {"to", end.to}};
   if (end.fault) {
@@ -73,15 +83,15 @@ json json_of(const RuleEnd& end) {
                      {"path", cut(shown(line.path))},
                      {"text", cut(shown(line.text))}});
   }
-  const auto& took = end.report.durations;
+  json seconds = json::object();
+  each_duration(end.report.durations,
+                [&](const char* name, double value) { seconds[name] = value; });
   out["counts"] = std::move(counts);
   out["lines_left_out"] = end.lines_left_out + end.report.lines.size() - lines.size();
   out["lines"] = std::move(lines);
-  out["seconds"] = {{"listing_guest", took.listing_guest},
-                    {"scanning_host", took.scanning_host},
-                    {"planning", took.planning},
-                    {"applying", took.applying}};
+  out["seconds"] = std::move(seconds);
   out["summary"] = summary(end.report);
+  out["took"] = summary(end.report.durations);
   return out;
 }
 
@@ -109,10 +119,9 @@ RuleEnd rule_of(const json& from) {
                                     cut(shown(line.at("path").get<std::string>())),
                                     cut(shown(line.at("text").get<std::string>()))});
   }
-  const auto& took = from.at("seconds");
-  out.report.durations =
-      Durations{took.at("listing_guest").get<double>(), took.at("scanning_host").get<double>(),
-                took.at("planning").get<double>(), took.at("applying").get<double>()};
+  each_duration(out.report.durations, [&](const char* name, double& value) {
+    value = from.at("seconds").at(name).get<double>();
+  });
   return out;
 }
 

@@ -154,8 +154,7 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
     Action action;
   };
   const std::vector<Row> rows{{device_path, "Device", "Eject", Action::eject},
-                              {capsule_path, "Capsule", "Checkpoint", Action::eject},
-                              {capsule_path, "Capsule", "Sync", Action::manage}};
+                              {capsule_path, "Capsule", "Checkpoint", Action::eject}};
   FacesWorld world;
   world.authority.answer = false;
   for (const auto& row : rows) {
@@ -167,7 +166,7 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   CHECK(world.authority.asked.back() == Action::launch);
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Eject", Dictionary()), BusError);
   CHECK(world.authority.asked.back() == Action::eject);
-  for (const auto* method : {"Remove", "Merge", "Fold"}) {
+  for (const auto* method : {"Remove", "Merge", "Fold", "Sync"}) {
     CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", method, Dictionary()), BusError);
     CHECK(world.authority.asked.back() == Action::manage);
   }

@@ -228,10 +228,12 @@ bool TestHost::reaches(CapsuleId id, const std::string& wanted) {
 }
 
 void TestHost::wait_for_jobs() {
-  REQUIRE(until([&] {
+  const bool ended = until([&] {
     loop_.settle();
     return host_->view().running_jobs.empty();
-  }));
+  });
+  INFO(log_.all());
+  REQUIRE(ended);
 }
 
 std::optional<CapsuleView> TestHost::capsule(CapsuleId id) const {

@@ -25,3 +25,12 @@ TEST_CASE("a report says in one line what was done") {
   CHECK_FALSE(report.nothing_to_do());
   CHECK(summary(report) == "3 added, 1 in conflict");
 }
+
+TEST_CASE("how long a sync took is told part by part, without those that took nothing") {
+  Durations took;
+  CHECK(summary(took) == "0.0 s");
+  took.starting = 18;
+  took.listing_guest = 1.26;
+  took.planning = 0.01;
+  CHECK(summary(took) == "19.3 s: 18.0 starting the reader, 1.3 listing the guest's");
+}
