@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
@@ -139,6 +140,40 @@ class ProgressReader {
   std::string text_;
 };
 
+/// Reads qemu-img's map as it comes, an extent a line: it may have millions.
+class MapReader {
+ public:
+  void take(std::string_view piece) {
+    for (const char c : piece) {
+      if (c == '\n')
+        look_at_line();
+      else
+        line_ += c;
+    }
+  }
+
+  /// Where the last content is over, in bytes of the file.
+  std::uint64_t data_end() {
+    look_at_line();
+    return data_end_;
+  }
+
+ private:
+  void look_at_line() {
+    const auto begin = line_.find('{'), end = line_.rfind('}');
+    if (begin != line_.npos && end != line_.npos) {
+      const auto extent = json::parse(line_.substr(begin, end - begin + 1), nullptr, false);
+      if (extent.is_object() && extent.value("data", false) && extent.contains("offset"))
+        data_end_ = std::max(data_end_, extent.value("offset", std::uint64_t{0}) +
+                                            extent.value("length", std::uint64_t{0}));
+    }
+    line_.clear();
+  }
+
+  std::string line_;
+  std::uint64_t data_end_ = 0;
+};
+
 }  // namespace
 
 void flatten(const std::vector<SourceFile>& source, const std::string& target,
@@ -203,6 +238,20 @@ void check(const SourceFile& file) {
   if (end.exit_status == leaks_only || end.exit_status == nothing_to_check) return;
   if (end.exit_status == 2) throw failed(deed, "its structure is damaged", Remedy::choose);
   demand_success(end, deed);
+}
+
+void check_whole(const SourceFile& file) {
+  const Deed deed{"read", file.path};
+  MapReader map;
+  ProcessRun run;
+  run.arguments = {"qemu-img", "map", "-U", "--output=json", file_name({file}, deed)};
+  run.on_output = [&map](std::string_view piece) { map.take(piece); };
+  demand_success(run_process(run), deed);
+  struct stat found {};
+  if (::stat(file.path.c_str(), &found) != 0)
+    throw fault_from_errno(errno, deed.doing, deed.object);
+  if (map.data_end() > static_cast<std::uint64_t>(found.st_size))
+    throw failed(deed, "it is cut off: some of its content is beyond its end");
 }
 
 }  // namespace satchel::disk

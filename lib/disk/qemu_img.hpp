@@ -49,4 +49,8 @@ void merge_into(const SourceFile& below, const std::string& overlay);
 /// damage.
 void check(const SourceFile& file);
 
+/// Throws when the file's own map names data beyond its end: a download or copy that was cut off,
+/// of which qemu-img shows zeros instead. What is compressed is found when it is read.
+void check_whole(const SourceFile& file);
+
 }  // namespace satchel::disk

@@ -155,3 +155,16 @@ TEST_CASE("a damaged file is found, and one without structure is not judged") {
   files.patch("disk", 2 * 65536, std::string(64, '\x7f'));  // the first reference counts
   CHECK_THROWS_WITH(check({files.path("disk"), "qcow2"}), Catch::Contains("damaged"));
 }
+
+TEST_CASE("a file whose content reaches beyond its end is not whole") {
+  const Files files;
+  files.run("head -c 4M /dev/urandom > disk");
+  for (const std::string format : {"qcow2", "vmdk", "vdi"}) {
+    files.run("qemu-img convert -f raw -O " + format + " disk whole");
+    check_whole({files.path("whole"), format});
+    files.run("truncate -s -1M whole");
+    CHECK_THROWS_WITH(check_whole({files.path("whole"), format}), Catch::Contains("cut off"));
+  }
+  create_overlay({files.path("empty"), mebibytes(30), std::nullopt});
+  check_whole({files.path("empty"), "qcow2"});
+}

@@ -198,6 +198,14 @@ TEST_CASE("what can't become a disk is refused and leaves nothing on the device"
     request.disk = world.open("bad.vdi");
     words = "cut off";
   }
+  for (const std::string format : {"qcow2", "vmdk"})
+    SECTION("a " + format + " that is cut off behind its tables") {
+      const auto bad = "bad." + format;
+      world.run("head -c 8M /dev/urandom > full.raw && qemu-img convert -f raw -O " + format +
+                " full.raw " + bad + " && truncate -s -3M " + bad);
+      request.disk = world.open(bad);
+      words = "cut off";
+    }
   SECTION("another format than was said") {
     request.disk = world.open("disk.raw");
     request.format = "vhdx";

@@ -45,6 +45,7 @@ struct Image {
 /// qemu-img's questions, with the person's word for the file.
 Image measured(const CreateOrder& order, disk::SourceFile file, const std::string& what) {
   try {
+    if (file.format != "raw") disk::check_whole(file);
     const auto size = disk::virtual_size(file);
     const auto flat = disk::size_when_flat({file});
     return {std::move(file), size, flat};

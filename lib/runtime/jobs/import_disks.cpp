@@ -83,6 +83,7 @@ ImportedDisk open_imported_disk(const disk::GivenDirectory& from,
     if (!file) throw unfit(from.shown(*path), "it is missing");
     const auto below = check(file->get(), format, from.shown(*path));
     out.source.push_back({disk::path_of(file->get()), format});
+    if (format != "raw") disk::check_whole(out.source.back());
     out.files.push_back(std::move(*file));
     if (!below) break;
     auto next = find_below(from, *path, below->name);
