@@ -10,7 +10,7 @@ GUEST = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LINE = re.compile(r"^(boot|tick) (\d+) mem=([0-9a-f]{16}) disk=([0-9a-f]{16}) ok$")
 
 
-def _load(name):
+def load(name):
     """A script of tests/guest as a module."""
     path = os.path.join(GUEST, name)
     loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), path)
@@ -19,7 +19,7 @@ def _load(name):
     return module
 
 
-domain_xml = _load("make-domain").domain_xml
+domain_xml = load("make-domain").domain_xml
 
 
 def make_disk(path, append="", format="qcow2", empty=None):
