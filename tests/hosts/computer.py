@@ -76,6 +76,10 @@ class Computer:
 
     def back_to(self, snapshot):
         """As it was then, with nothing plugged in."""
+        if not self.process or self.process.poll() is not None:
+            self.end()
+            self.start(snapshot)
+            return
         for stick in list(self.plugged):
             stick.pull()
         self.hand.forget()

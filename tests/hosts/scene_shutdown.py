@@ -12,14 +12,13 @@ def shut_down(stage):
     stick, machine = stage.travelling()
     stick.plug(b)
     machine.goes_on_at(b)
-    machine.heard.fetch()
     b.begin("systemctl", "poweroff")
     stage.timed("b's shutdown", b.await_off)
+    b.start()  # what the machine said there to the end is in a file there
     stick.plug(a)
     machine.goes_on_at(a)
     a.shows()
     machine.eject(a)
-    b.start()
     told = b.run("journalctl", "-q", "--no-pager", "-o", "cat", "-b", "-1", "-u", "satcheld", "-u", "satchel-eject").out
     for line in told.splitlines()[-12:]:
         say(f"    b's journal: {line}")
@@ -33,7 +32,6 @@ def reboot(stage):
     stick, machine = stage.travelling()
     stick.plug(b)
     machine.goes_on_at(b)
-    machine.heard.fetch()
     before = b.run("cat", "/proc/sys/kernel/random/boot_id").out
     b.begin("systemctl", "reboot")
     stage.timed("b's reboot", lambda: b.await_reboot(before))
