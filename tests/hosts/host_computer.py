@@ -37,6 +37,10 @@ class Host(Computer):
         """satchelctl by root, or by somebody else."""
         return self.run(*(by(user) if user else []), "satchelctl", *arguments, check=check, timeout=timeout)
 
+    def in_session(self, user, *command):
+        """A program of somebody's user manager, as a click starts one: ann's belongs to the session at the computer, bob's to none."""
+        return self.run("systemd-run", "-q", f"--machine={user}@", "--user", "--pipe", "--wait", "--collect", *command, check=False, timeout=240)
+
     def objects(self):
         """All that is on the bus, as busctl tells an unprivileged person: {path: {interface: {property: value}}}."""
         said = self.run(*by("bob"), "busctl", "--system", "--json=short", "call", SERVICE, "/org/satchel/Satchel1",

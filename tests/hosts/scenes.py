@@ -1,4 +1,5 @@
 """What scenes share."""
+import copy
 import time
 
 from checks import Failure, say
@@ -6,8 +7,13 @@ from counter import Counter
 from usb_stick import UsbStick
 
 
+TRAVELLED = "travelled"
+
+
 class Stage:
     """Two computers as after the installation, and what a scene puts between them. Each scene gets a new one."""
+
+    travelled = None
 
     def __init__(self, a, b, work):
         self.a, self.b, self.work, self.sticks = a, b, work, []
@@ -29,12 +35,21 @@ class Stage:
         machine.pack(self.a, stick)
         return stick, machine
 
-    def travelling(self, **how):
-        """The same, ejected at a: the stick is in nobody's port."""
-        stick, machine = self.packed(**how)
-        machine.eject(self.a)
-        stick.pull()
-        return stick, machine
+    def travelling(self):
+        """The same, ejected at a, in nobody's port. It is done once a run: later scenes have a copy of the stick, and a as it was then."""
+        if not Stage.travelled:
+            stick, machine = self.packed()
+            machine.eject(self.a)
+            stick.pull()
+            machine.heard.fetch()
+            self.a.save(TRAVELLED)
+            self.sticks.remove(stick)
+            Stage.travelled = stick, machine
+        else:
+            self.a.back_to(TRAVELLED)
+        kept, machine = Stage.travelled
+        self.sticks.append(kept.copy())
+        return self.sticks[-1], copy.deepcopy(machine)
 
     def clear(self):
         for stick in self.sticks:

@@ -5,22 +5,44 @@ from checks import Failure, run, wait_for
 
 
 class UsbStick:
-    """size as truncate(1) has it. fs: ext4, vfat, exfat or None, made on this machine where it can be, else by format_in()."""
+    """size as truncate(1) has it, of the whole or of the one filesystem. fs: ext4, vfat, exfat or None, which leaves it blank.
+    parts: instead, a partition table of these (fs, label, MiB)."""
 
     count = 0
 
-    def __init__(self, work, size="256M", fs="ext4", label="SATCHEL"):
+    def __init__(self, work, size="256M", fs="ext4", label="SATCHEL", parts=()):
         UsbStick.count += 1
         self.serial = f"stick{UsbStick.count}"
         self.image = os.path.join(work, self.serial + ".img")
         self.computer, self.port = None, None
         run("truncate", "-s", size, self.image)
-        if fs == "ext4":
-            run("mke2fs", "-q", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-L", label, self.image)
-        elif fs == "vfat":
-            run("mkfs.vfat", "-n", label, self.image)
-        elif fs:
-            raise Failure(f"a stick with {fs} is made in a computer, by format_in()")
+        if parts:
+            self._divide(parts)
+        else:
+            make_filesystem(self.image, fs, label)
+
+    def _divide(self, parts):
+        """A GPT; partitions begin at 1 MiB, the one behind the other."""
+        run("truncate", "-s", f"{sum(size for _, _, size in parts) + 2}M", self.image)
+        table = "label: gpt\n" + "".join(f"size={size}MiB\n" for _, _, size in parts)
+        run("sfdisk", "-q", self.image, input=table, stdin=None)
+        at, part = 1, self.image + ".part"
+        for fs, label, size in parts:
+            run("truncate", "-s", f"{size}M", part)
+            make_filesystem(part, fs, label)
+            run("dd", f"if={part}", f"of={self.image}", "bs=1M", f"seek={at}", "conv=notrunc,sparse", "status=none")
+            os.unlink(part)
+            at += size
+
+    def copy(self):
+        """Another with the same on it. It is in nobody's port."""
+        other = UsbStick(os.path.dirname(self.image), size="0", fs=None)
+        run("cp", "--sparse=always", self.image, other.image)
+        return other
+
+    def content(self):
+        """A hash of all that is on it."""
+        return run("sha256sum", self.image).stdout.split()[0]
 
     def plug(self, computer, port=1, rate=None):
         """Into a port; rate: bytes a second that it takes and gives."""
@@ -71,3 +93,14 @@ class UsbStick:
             self.pull()
         if os.path.exists(self.image):
             os.unlink(self.image)
+
+
+def make_filesystem(path, fs, label):
+    if fs == "ext4":
+        run("mke2fs", "-q", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-L", label, path)
+    elif fs == "vfat":
+        run("mkfs.vfat", "-n", label, path)
+    elif fs == "exfat":
+        run("mkfs.exfat", "-L", label, path)
+    elif fs:
+        raise Failure(f"no test makes {fs}")
