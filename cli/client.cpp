@@ -17,19 +17,23 @@ std::uint64_t number_of(const std::string& job) { return read_job(job, {}).id.va
 
 }  // namespace
 
-Client::Client(boost::asio::io_context& loop)
+Client::Client(boost::asio::io_context& loop) try
     : interrupt_(loop),
       timer_(loop),
       bus_(loop.get_executor(), BusListener{[this](std::string) { lost_ = true, wake(); }, {}}) {
   subscribe();
+} catch (const BusError& error) {
+  throw no_bus(error);
 }
 
-Client::Client(boost::asio::io_context& loop, const std::string& address)
+Client::Client(boost::asio::io_context& loop, const std::string& address) try
     : interrupt_(loop),
       timer_(loop),
       bus_(loop.get_executor(), address,
            BusListener{[this](std::string) { lost_ = true, wake(); }, {}}) {
   subscribe();
+} catch (const BusError& error) {
+  throw no_bus(error);
 }
 
 void Client::subscribe() {

@@ -58,6 +58,13 @@ Refusal no_daemon() {
                  "stopped.");
 }
 
+Refusal no_bus(const BusError& error) {
+  return Refusal(
+      ExitCode::no_daemon, "The system bus can't be reached: " + error.message() + ".",
+      "satchelctl asks satcheld over it. 'systemctl status dbus' tells what is wrong; in "
+      "a container or chroot there may be none.");
+}
+
 Refusal::Refusal(ExitCode code, std::string reason, std::string next)
     : code_(code), reason_(std::move(reason)), next_(std::move(next)) {}
 

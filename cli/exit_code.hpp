@@ -54,5 +54,7 @@ class Refusal : public std::exception {
 
 /// There is no daemon to ask.
 Refusal no_daemon();
+/// Nor the bus over which to ask it.
+Refusal no_bus(const BusError& error);
 
 }  // namespace satchel::cli

@@ -282,6 +282,18 @@ TEST_CASE("a lost bus ends what waits for a job") {
   CHECK(desk.code == ExitCode::no_daemon);
 }
 
+TEST_CASE("where there is no bus the refusal says so") {
+  boost::asio::io_context io;
+  try {
+    const Client client(io, "unix:path=/nonexistent/bus");
+    FAIL("it connected");
+  } catch (const Refusal& refusal) {
+    CHECK(refusal.code() == ExitCode::no_daemon);
+    CHECK(refusal.reason() == "The system bus can't be reached: No such file or directory.");
+    CHECK(refusal.next().find("systemctl status dbus") != std::string::npos);
+  }
+}
+
 TEST_CASE("doctor fails when something is bad, and names the remedy") {
   Desk desk;
   desk.start(doctor(desk.context, Measuring::yes));
