@@ -59,13 +59,17 @@ class Counter:
         image = f"/var/lib/libvirt/images/{self.name}.qcow2"
         host.put(f"/root/{self.name}.raw", disk())
         host.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", f"/root/{self.name}.raw", image)
-        serial = f"/var/log/libvirt/qemu/{self.name}-serial.log"
+        serial = self.serial()
         text = domain_xml(self.name, [image], serial=serial, machine="pc", memory=MEMORY)
         host.put(f"/root/{self.name}.xml", text.encode())
         host.run("virsh", "-q", "define", f"/root/{self.name}.xml")
         host.run("virsh", "-q", "start", self.name, timeout=TICKS_SECONDS)
         self.heard.at(host, serial)
         self.heard.await_count(2, TICKS_SECONDS)
+
+    def serial(self):
+        """Where it is heard before it is packed."""
+        return f"/var/log/libvirt/qemu/{self.name}-serial.log"
 
     def pack(self, host, stick, part=0):
         host.ctl("pack", self.name, stick.node(part), timeout=600)

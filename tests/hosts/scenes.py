@@ -7,13 +7,13 @@ from counter import Counter
 from usb_stick import UsbStick
 
 
-TRAVELLED = "travelled"
+STARTED, TRAVELLED = "started", "travelled"
 
 
 class Stage:
     """Two computers as after the installation, and what a scene puts between them. Each scene gets a new one."""
 
-    travelled = None
+    starts, travelled = False, None
 
     def __init__(self, a, b, work):
         self.a, self.b, self.work, self.sticks = a, b, work, []
@@ -27,12 +27,23 @@ class Stage:
         self.sticks.append(made)
         return made
 
-    def packed(self, **how):
+    def started(self):
+        """A machine that runs on a, not yet packed. It is started once a run; nothing may be plugged into a."""
+        machine = Counter()
+        if not Stage.starts:
+            machine.start(self.a)
+            self.a.save(STARTED)
+            Stage.starts = True
+        else:
+            self.a.back_to(STARTED)
+            machine.heard.at(self.a, machine.serial())
+        return machine
+
+    def packed(self, part=0, **how):
         """(stick, machine): a running machine of host a, packed, running there."""
-        stick, machine = self.stick(**how), Counter()
-        machine.start(self.a)
+        machine, stick = self.started(), self.stick(**how)
         stick.plug(self.a)
-        machine.pack(self.a, stick)
+        machine.pack(self.a, stick, part)
         return stick, machine
 
     def travelling(self):

@@ -1,0 +1,56 @@
+"""Scene 6: sticks as people have them."""
+from checks import wait_for
+from scenes import equal, expect
+
+
+def travels(stage, stick, machine, kind, part=0):
+    """Packed at A already: to B, with what a person sees and QEMU's confinement there."""
+    a, b = stage.a, stage.b
+    machine.eject(a)
+    stick.pull()
+    stick.plug(b)
+    stage.timed("until it runs on b", lambda: machine.goes_on_at(b))
+    (node, (_, mounted, _)), = b.mounts().items()
+    equal("what is mounted", (node, mounted), (stick.node(part), kind))
+    equal("AppArmor's refusals", [line for line in b.denials() if "libvirt-" in line], [])
+    b.shows()
+    stage.timed("eject on b", lambda: machine.eject(b))
+
+
+def on_vfat(stage):
+    """A machine travels on a vfat stick, which has no owners and modes"""
+    stick, machine = stage.packed(fs="vfat")
+    travels(stage, stick, machine, "vfat")
+
+
+def on_exfat(stage):
+    """A machine travels on an exFAT stick"""
+    stick, machine = stage.packed(fs="exfat")
+    travels(stage, stick, machine, "exfat")
+
+
+def in_a_partition(stage):
+    """A machine travels in the second of three partitions; the others are left alone"""
+    stick, machine = stage.packed(part=2, parts=(("vfat", "FOTOS", 32), ("ext4", "SATCHEL", 160), (None, "", 8)))
+    travels(stage, stick, machine, "ext4", part=2)
+
+
+def formatted(stage):
+    """satchelctl makes a blank stick one that a machine travels on; of a stick with somebody's files it asks first"""
+    a = stage.a
+    machine = stage.started()
+    other = stage.stick(fs="vfat", label="FOTOS").plug(a, port=2)
+    before = other.content()
+    refused = a.ctl("format", other.node(), check=False)
+    expect(f"it is not refused without consent: {refused.out}{refused.err}", refused.status == 2 and "--yes" in refused.err)
+    other.pull()
+    equal("what is on the stick with files", other.content(), before)
+    stick = stage.stick(fs=None).plug(a)
+    done = stage.timed("format", lambda: a.ctl("format", stick.node(), "--fs", "exfat", "--yes"))
+    expect(f"it does not say what to do next: {done.out}", "satchelctl pack" in done.out)
+    wait_for(lambda: len(a.devices()) == 1, 30, "a shows the stick", every=0.3)
+    machine.pack(a, stick)
+    travels(stage, stick, machine, "exfat")
+
+
+SCENES = (on_vfat, on_exfat, in_a_partition, formatted)
