@@ -14,7 +14,8 @@ Task<ObjectPath> launch(Requests& requests, Caller caller, CapsuleId capsule, Di
     request.when_checked_out = LaunchRequest::CheckedOut::take_over;
   if (options.take("start_fresh", false)) request.memory = LaunchRequest::Memory::start_fresh;
   options.finish();
-  co_await requests.authorise(caller, Action::launch, "launch the machine");
+  co_await requests.authorise(caller, Action::launch, "launch the machine",
+                              requests.about(capsule));
   co_return requests.started(requests.commands().launch(request));
 }
 
@@ -28,7 +29,7 @@ constexpr Plain checkpoint{&Commands::checkpoint, Action::eject, "checkpoint the
 constexpr Plain remove_capsule{&Commands::remove, Action::manage, "remove the machine"};
 
 Task<ObjectPath> act(Requests& requests, Caller caller, CapsuleId capsule, Plain plain) {
-  co_await requests.authorise(caller, plain.action, plain.what);
+  co_await requests.authorise(caller, plain.action, plain.what, requests.about(capsule));
   co_return requests.started((requests.commands().*plain.command)(capsule));
 }
 
@@ -37,7 +38,7 @@ Task<ObjectPath> eject(Requests& requests, Caller caller, CapsuleId capsule, Dic
   const auto layers =
       options.take("merge", false) ? Commands::Layers::merge : Commands::Layers::leave;
   options.finish();
-  co_await requests.authorise(caller, Action::eject, "eject the machine");
+  co_await requests.authorise(caller, Action::eject, "eject the machine", requests.about(capsule));
   co_return requests.started(requests.commands().eject(capsule, layers));
 }
 
@@ -56,7 +57,7 @@ Task<ObjectPath> change(Requests& requests, Caller caller, CapsuleId capsule, Me
   const auto needed = options.take("although_needed", false) ? Commands::WhenNeeded::go_on
                                                              : Commands::WhenNeeded::refuse;
   options.finish();
-  co_await requests.authorise(caller, Action::manage, what.what);
+  co_await requests.authorise(caller, Action::manage, what.what, requests.about(capsule));
   co_return requests.started((requests.commands().*what.command)(capsule, needed));
 }
 
@@ -76,7 +77,8 @@ Task<ObjectPath> sync_files(Requests& requests, Caller caller, CapsuleId capsule
   if (options.take("dry_run", false)) request.extent = sync::Extent::dry_run;
   if (options.take("emptied", false)) request.emptiness = sync::Emptiness::meant;
   options.finish();
-  co_await requests.authorise(caller, Action::manage, "sync the machine's files");
+  co_await requests.authorise(caller, Action::manage, "sync the machine's files",
+                              requests.about(capsule));
   co_return requests.started(requests.commands().sync(request));
 }
 
@@ -86,19 +88,22 @@ Task<std::string> sync_report(Requests& requests, Caller caller, CapsuleId capsu
   const bool dry_run = options.take("dry_run", false);
   options.finish();
   // It names files of people.
-  co_await requests.authorise(caller, Action::manage, "see what was synced");
+  co_await requests.authorise(caller, Action::manage, "see what was synced",
+                              requests.about(capsule));
   co_return requests.commands().sync_report(capsule,
                                             dry_run ? sync::Extent::dry_run : sync::Extent::whole);
 }
 
 Task<ObjectPath> resolve(Requests& requests, Caller caller, CapsuleId capsule, std::string choice) {
-  co_await requests.authorise(caller, Action::manage, "choose how the machine goes on");
+  co_await requests.authorise(caller, Action::manage, "choose how the machine goes on",
+                              requests.about(capsule));
   co_return requests.started(requests.commands().resolve(capsule, choice));
 }
 
 Task<ObjectPath> rollback(Requests& requests, Caller caller, CapsuleId capsule,
                           Sequence generation) {
-  co_await requests.authorise(caller, Action::manage, "roll the machine back");
+  co_await requests.authorise(caller, Action::manage, "roll the machine back",
+                              requests.about(capsule));
   co_return requests.started(requests.commands().rollback(capsule, generation));
 }
 

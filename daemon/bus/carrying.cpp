@@ -51,7 +51,8 @@ Task<ObjectPath> export_capsule(Requests& requests, Caller caller, ObjectPath ca
   if (generation != 0) request.generation = Sequence(generation);
   options.finish();
   request.layout = layout_named(layout);
-  co_await requests.authorise(caller, Action::manage, "export the machine");
+  co_await requests.authorise(caller, Action::manage, "export the machine",
+                              requests.about(request.capsule));
   co_return requests.started(requests.commands().export_to(std::move(request)));
 }
 
@@ -67,7 +68,8 @@ Task<ObjectPath> import_capsule(Requests& requests, Caller caller, UniqueFd dire
   if (!options.take("memory", true)) request.memory = ImportRequest::Memory::without;
   options.finish();
   request.capsule = identity(capsule);
-  co_await requests.authorise(caller, Action::manage, "import the machine");
+  co_await requests.authorise(caller, Action::manage, "import the machine",
+                              requests.about(request.device, request.name));
   co_return requests.started(requests.commands().import_from(std::move(request)));
 }
 

@@ -6,12 +6,12 @@ namespace {
 
 Task<ObjectPath> unlock(Requests& requests, Caller caller, DeviceNumber device,
                         UniqueFd passphrase) {
-  co_await requests.authorise(caller, Action::launch, "unlock the device");
+  co_await requests.authorise(caller, Action::launch, "unlock the device", requests.about(device));
   co_return requests.started(requests.commands().unlock(device, std::move(passphrase)));
 }
 
 Task<ObjectPath> eject(Requests& requests, Caller caller, DeviceNumber device) {
-  co_await requests.authorise(caller, Action::eject, "eject the device");
+  co_await requests.authorise(caller, Action::eject, "eject the device", requests.about(device));
   co_return requests.started(requests.commands().eject_device(device));
 }
 

@@ -10,8 +10,14 @@ Action right_for(const std::string& operation) {
   return Action::manage;
 }
 
-Task<void> cancel(Requests& requests, Caller caller, JobId job, std::string operation) {
-  co_await requests.authorise(caller, right_for(operation), "cancel the job");
+Requests::Subject about(const Requests& requests, const JobView& job) {
+  if (job.capsule) return requests.about(*job.capsule);
+  return job.device ? requests.about(*job.device) : Requests::Subject();
+}
+
+Task<void> cancel(Requests& requests, Caller caller, JobId job, std::string operation,
+                  Requests::Subject subject) {
+  co_await requests.authorise(caller, right_for(operation), "cancel the job", std::move(subject));
   requests.commands().cancel(job);
 }
 
@@ -27,8 +33,8 @@ Interface& describe(Shown<JobView>& shown, Requests& requests) {
       .property("Remaining", &JobView::remaining_us);
   const auto job = shown.view().id;
   const auto operation = shown.view().operation;
-  return shown.face().method("Cancel", {}, {}, [&requests, job, operation](Caller caller) {
-    return cancel(requests, std::move(caller), job, operation);
+  return shown.face().method("Cancel", {}, {}, [&shown, &requests, job, operation](Caller caller) {
+    return cancel(requests, std::move(caller), job, operation, about(requests, shown.view()));
   });
 }
 

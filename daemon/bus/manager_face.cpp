@@ -24,7 +24,8 @@ Task<ObjectPath> pack(Requests& requests, Caller caller, std::string domain, Obj
   request.device = device_at(device);
   request.name = options.take("name", std::string());
   options.finish();
-  co_await requests.authorise(caller, Action::manage, "pack the machine");
+  co_await requests.authorise(caller, Action::manage, "pack the machine",
+                              requests.about(request.device, request.domain));
   co_return requests.started(requests.commands().pack(request));
 }
 
@@ -32,7 +33,8 @@ Task<ObjectPath> create(Requests& requests, Caller caller, std::string name, Obj
                         Files files, Dictionary given) {
   auto request = read_creation(std::move(name), std::move(files), std::move(given));
   request.device = device_at(device);
-  co_await requests.authorise(caller, Action::manage, "create the capsule");
+  co_await requests.authorise(caller, Action::manage, "create the capsule",
+                              requests.about(request.device, request.wish.name));
   co_return requests.started(requests.commands().create(std::move(request)));
 }
 
@@ -43,7 +45,8 @@ Task<ObjectPath> format(Requests& requests, Caller caller, std::string node, Dic
   request.fs_type = options.take("fs", request.fs_type);
   request.label = options.take("label", request.label);
   options.finish();
-  co_await requests.authorise(caller, Action::manage, "format the device");
+  co_await requests.authorise(caller, Action::manage, "format the device",
+                              Requests::Subject({}, request.node));
   co_return requests.started(requests.commands().format(request));
 }
 
@@ -67,7 +70,8 @@ Task<std::vector<FindingLine>> diagnose(Requests& requests, Caller caller, Dicti
   Options options("Diagnose", std::move(given));
   const bool measures = options.take("measure", false);
   options.finish();
-  if (measures) co_await requests.authorise(caller, Action::manage, "measure the devices");
+  if (measures)
+    co_await requests.authorise(caller, Action::manage, "measure the devices", Requests::Subject());
   const auto measure = measures ? Commands::Measure::devices : Commands::Measure::no;
   const auto findings = co_await requests.commands().diagnose(measure);
   std::vector<FindingLine> out;

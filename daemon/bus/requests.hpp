@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "bus/object.hpp"
 #include "ports/authority.hpp"
@@ -19,9 +20,21 @@ class Requests {
 
   Commands& commands() { return commands_; }
 
+  /// What a request is about, by the names that people know.
+  class Subject {
+   public:
+    Subject() = default;
+    Subject(std::string of_machine, std::string on_device)
+        : machine(std::move(of_machine)), device(std::move(on_device)) {}
+    std::string machine;
+    std::string device;
+  };
+  Subject about(CapsuleId capsule) const;
+  Subject about(DeviceNumber device, std::string machine = {}) const;
+
   /// Returns when the caller may; throws Fault (ask_admin) when he may not.
-  /// `what`, "eject the machine", is for the error.
-  Task<void> authorise(Caller caller, Action action, std::string what);
+  /// `what`, "eject the machine", is for whoever is asked for a password, and for the error.
+  Task<void> authorise(Caller caller, Action action, std::string what, Subject subject);
 
   /// The answer to a request that started a job: its path, once the object is there to be seen.
   ObjectPath started(JobId job);

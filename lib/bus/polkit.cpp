@@ -1,6 +1,7 @@
 #include "bus/polkit.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace satchel {
 
@@ -14,6 +15,23 @@ constexpr auto polkit_interface = "org.freedesktop.PolicyKit1.Authority";
 constexpr std::uint32_t allow_user_interaction = 1;  // CheckAuthorizationFlags
 
 using Details = std::map<std::string, std::string>;
+
+constexpr std::size_t longest_name = 80;
+
+/// Agents show it to people, some as markup.
+std::string one_line(std::string text) {
+  if (text.size() > longest_name) {
+    auto end = longest_name;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    text.resize(end);  // no character is cut in two
+    text += "…";
+  }
+  for (auto& each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (byte < 0x20 || byte == 0x7F || each == '<' || each == '>' || each == '&') each = '?';
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -31,10 +49,28 @@ std::string polkit_action(Action action) {
   return {};
 }
 
-Task<bool> PolkitAuthority::allows(std::string client, Action action, Interaction interaction) {
+std::map<std::string, std::string> polkit_details(const Undertaking& wanted) {
+  // $(…) are filled in by polkit, after a translation if there ever is one.
+  std::string message = "Authentication is required to " + wanted.doing;
+  Details out;
+  if (!wanted.machine.empty()) {
+    out["machine"] = one_line(wanted.machine);
+    message += ": $(machine)";
+  }
+  if (!wanted.device.empty()) {
+    out["device"] = one_line(wanted.device);
+    message += wanted.machine.empty() ? ": $(device)" : ", on $(device)";
+  }
+  out["polkit.message"] = message;
+  return out;
+}
+
+Task<bool> PolkitAuthority::allows(std::string client, Undertaking wanted,
+                                   Interaction interaction) {
   if (co_await is_root(client)) co_return true;
   try {
-    co_return co_await polkit_allows(client, action, interaction);
+    auto asking = polkit_allows(client, std::move(wanted), interaction);
+    co_return co_await std::move(asking);
   } catch (const BusError& error) {
     if (!error.is_absent()) throw;
   }
@@ -55,7 +91,7 @@ Task<bool> PolkitAuthority::is_root(std::string client) {
   co_return reply.read<std::uint32_t>() == 0;
 }
 
-Task<bool> PolkitAuthority::polkit_allows(std::string client, Action action,
+Task<bool> PolkitAuthority::polkit_allows(std::string client, Undertaking wanted,
                                           Interaction interaction) {
   // The subject by its unique name: polkit asks the bus itself whose process that is.
   const std::tuple<std::string, Dictionary> subject{"system-bus-name",
@@ -63,7 +99,8 @@ Task<bool> PolkitAuthority::polkit_allows(std::string client, Action action,
   BusCall check(polkit_service, polkit_path, polkit_interface, "CheckAuthorization");
   check.timeout = BusCall::no_timeout;
   const std::uint32_t flags = interaction == Interaction::allowed ? allow_user_interaction : 0;
-  auto asked = bus_.call(check, subject, polkit_action(action), Details(), flags, std::string());
+  auto asked = bus_.call(check, subject, polkit_action(wanted.action), polkit_details(wanted),
+                         flags, std::string());
   auto reply = co_await std::move(asked);
   const auto result = reply.read<std::tuple<bool, bool, Details>>();
   co_return std::get<0>(result);

@@ -164,6 +164,9 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   }
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Launch", Dictionary()), BusError);
   CHECK(world.authority.asked.back() == Action::launch);
+  CHECK(world.authority.last.doing == "launch the machine");
+  CHECK(world.authority.last.machine == "debian");
+  CHECK(world.authority.last.device == "/dev/sdb1 (SATCHEL)");
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Eject", Dictionary()), BusError);
   CHECK(world.authority.asked.back() == Action::eject);
   for (const auto* method : {"Remove", "Merge", "Fold", "Sync"}) {
@@ -173,6 +176,7 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   CHECK_THROWS_AS(world.ask(root, "Manager", "Format", std::string("/dev/sdb1"), Dictionary()),
                   BusError);
   CHECK(world.authority.asked.back() == Action::manage);
+  CHECK(world.authority.last.device == "/dev/sdb1");
   CHECK(world.commands.asked.empty());
 }
 

@@ -24,6 +24,7 @@ inline HostView small_host() {
   DeviceView device;
   device.number = DeviceNumber(1);
   device.node = "/dev/sdb1";
+  device.label = "SATCHEL";
   device.size = mebibytes(64);
   host.devices.push_back(device);
   CapsuleView capsule;

@@ -130,9 +130,11 @@ class FakeAuthority : public Authority {
  public:
   bool answer = true;
   std::vector<Action> asked;
+  Undertaking last;
 
-  Task<bool> allows(std::string, Action action, Interaction) override {
-    asked.push_back(action);
+  Task<bool> allows(std::string, Undertaking wanted, Interaction) override {
+    asked.push_back(wanted.action);
+    last = std::move(wanted);
     co_return answer;
   }
   Task<bool> is_there() override { co_return true; }

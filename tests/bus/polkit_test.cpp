@@ -23,6 +23,7 @@ using Verdict = std::tuple<bool, bool, Details>;
 
 /// What a client asked polkit, and what polkit answers.
 struct Asked {
+  Details details;
   std::string kind;
   std::string name;
   std::string action;
@@ -49,10 +50,11 @@ class FakePolkit {
     Interface out("org.freedesktop.PolicyKit1.Authority");
     out.method("CheckAuthorization", {"subject", "action", "details", "flags", "cancellation"},
                {"result"},
-               [this, allowed](Caller, Subject subject, std::string action, Details,
+               [this, allowed](Caller, Subject subject, std::string action, Details details,
                                std::uint32_t flags, std::string) {
                  const auto name = find<std::string>(std::get<1>(subject), "name");
-                 asked.push_back({std::get<0>(subject), name.value_or(""), action, flags});
+                 asked.push_back(
+                     {std::move(details), std::get<0>(subject), name.value_or(""), action, flags});
                  return answer(allowed);
                });
     return out;
@@ -117,11 +119,12 @@ struct World {
     return ask("org.example.OtherUser", action, interaction);
   }
   bool ask(std::string client, Action action, Interaction interaction) {
+    Undertaking wanted{action, "eject the machine", "debian", "/dev/sdb1 (SATCHEL)"};
     bool out = false;
     auto wait = [](Task<bool> question, bool& into) -> Task<void> {
       into = co_await std::move(question);
     };
-    run(io, wait(authority.allows(std::move(client), action, interaction), out));
+    run(io, wait(authority.allows(std::move(client), std::move(wanted), interaction), out));
     return out;
   }
 };
@@ -141,6 +144,25 @@ TEST_CASE("polkit decides for a user, and hears the action and whether it may as
   CHECK(polkit.asked[0].flags == 1);
   CHECK(polkit.asked[1].action == "org.satchel.manage");
   CHECK(polkit.asked[1].flags == 0);
+  CHECK(polkit.asked[0].details ==
+        Details{{"polkit.message",
+                 "Authentication is required to eject the machine: $(machine), on $(device)"},
+                {"machine", "debian"},
+                {"device", "/dev/sdb1 (SATCHEL)"}});
+}
+
+TEST_CASE("what polkit is told names what is known, on one short line without markup") {
+  CHECK(polkit_details({Action::manage, "measure the devices", {}, {}}) ==
+        Details{{"polkit.message", "Authentication is required to measure the devices"}});
+  auto details = polkit_details({Action::manage, "format the device", {}, "/dev/sdb\n<b>x</b>"});
+  CHECK(details["polkit.message"] == "Authentication is required to format the device: $(device)");
+  CHECK(details["device"] == "/dev/sdb??b?x?/b?");
+  std::string long_name;
+  for (int i = 0; i < 100; ++i) long_name += "é";
+  details = polkit_details({Action::eject, "eject the machine", long_name, {}});
+  CHECK(details["machine"] == long_name.substr(0, 80) + "…");
+  details = polkit_details({Action::eject, "eject the machine", "x" + long_name, {}});
+  CHECK(details["machine"] == "x" + long_name.substr(0, 78) + "…");
 }
 
 TEST_CASE("what polkit denies is denied") {

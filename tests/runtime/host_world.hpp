@@ -62,7 +62,7 @@ class KeptLog : public Log {
 
 class OpenAuthority : public Authority {
  public:
-  Task<bool> allows(std::string, Action, Interaction) override { co_return true; }
+  Task<bool> allows(std::string, Undertaking, Interaction) override { co_return true; }
   Task<bool> is_there() override { co_return true; }
 };
 
