@@ -75,7 +75,9 @@ Service::Service(Places places, Config config, Log& log)
              places_.state,
              places_.runtime,
              [] { return now(); }},
-      host_(parts_, SATCHEL_VERSION) {
+      host_(parts_, SATCHEL_VERSION),
+      sleep_(bus_, log_,
+             {[this] { sleep_begins(); }, [this] { log_.info("the computer is awake again"); }}) {
   parts_.sync_program = worker_program();
   parts_.sync_command = [init = init_here(), worker = worker_program()](
                             const std::string& owner, const std::vector<std::string>& folders) {
@@ -114,7 +116,16 @@ Task<void> Service::start() {
   log_.info("satcheld " SATCHEL_VERSION " serves as " + parts_.host_name + " (" +
             host_.view().fingerprint + ")");
   notify_ready();
+  host_.tell_saving([this](const std::string& reason) { sleep_.hold_off(reason); });
   host_.tell_status([](const std::string& status) { notify_status(status); });
+}
+
+void Service::sleep_begins() {
+  std::string sessions;
+  for (const auto& capsule : host_.view().capsules)
+    if (!capsule.domain.empty()) sessions += (sessions.empty() ? "" : ", ") + capsule.name;
+  log_.info("the computer goes to sleep" +
+            (sessions.empty() ? std::string() : " with " + sessions + " not ejected"));
 }
 
 Task<void> Service::stop() {

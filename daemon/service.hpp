@@ -9,6 +9,7 @@
 #include "bus/bus.hpp"
 #include "bus/bus_faces.hpp"
 #include "bus/polkit.hpp"
+#include "bus/sleep.hpp"
 #include "config/config.hpp"
 #include "crypto/host_key.hpp"
 #include "libvirt/hypervisor.hpp"
@@ -35,6 +36,7 @@ class Service {
   Task<void> stop();
   Task<void> give_up();
   void end(int status);
+  void sleep_begins();
 
   Places places_;
   Log& log_;
@@ -51,6 +53,7 @@ class Service {
   LibvirtHypervisor hypervisor_;
   Parts parts_;
   Host host_;
+  Sleep sleep_;
   std::optional<BusFaces> faces_;
 };
 

@@ -8,30 +8,12 @@
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
+#include "runtime/sentences.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
 
 namespace asio = boost::asio;
-
-namespace {
-
-/// "1 device. traveller: ejecting (writing memory)."
-std::string status_sentence(const HostView& view) {
-  const auto devices = view.devices.size();
-  std::string out = devices == 0   ? "No device."
-                    : devices == 1 ? "1 device."
-                                   : std::to_string(devices) + " devices.";
-  for (const auto& capsule : view.capsules) {
-    out += " " + capsule.name + ": " + capsule.state;
-    for (const auto& job : view.running_jobs)
-      if (job.id == capsule.job && !job.step.empty()) out += " (" + job.step + ")";
-    out += ".";
-  }
-  return out;
-}
-
-}  // namespace
 
 Host::Host(Parts& parts, std::string version)
     : parts_(parts),
@@ -276,11 +258,21 @@ void Host::refresh() {
       if (capsule.device == device.number && !device.can_unplug) capsule.can_unplug = false;
   }
   if (listener_.changed) listener_.changed();
+  if (auto now = saving_sentence(view_); now != saving_ && saving_listener_) {
+    saving_ = std::move(now);
+    saving_listener_(saving_);
+  }
   if (auto now = status_sentence(view_); now != status_ && status_listener_) {
     status_ = std::move(now);
     status_listener_(status_);
   }
   sync_by_itself();
+}
+
+void Host::tell_saving(std::function<void(const std::string&)> listener) {
+  saving_listener_ = std::move(listener);
+  saving_.clear();
+  changed();
 }
 
 void Host::tell_status(std::function<void(const std::string&)> listener) {

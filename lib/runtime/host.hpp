@@ -36,6 +36,9 @@ class Host : public Commands {
 
   /// Told what is going on, one sentence, whenever that changes; for systemctl status.
   void tell_status(std::function<void(const std::string&)> listener);
+  /// Told why the computer must stay awake, a sentence, and with nothing when it may sleep: while
+  /// a machine is being saved. It is told only changes.
+  void tell_saving(std::function<void(const std::string&)> listener);
 
   const HostView& view() const override { return view_; }
   void listen(ViewListener listener) override { listener_ = std::move(listener); }
@@ -116,6 +119,8 @@ class Host : public Commands {
   ViewListener listener_;
   std::function<void(const std::string&)> status_listener_;
   std::string status_;
+  std::function<void(const std::string&)> saving_listener_;
+  std::string saving_;
   bool refresh_due_ = false;
   bool diagnosing_ = false;
   Devices devices_;

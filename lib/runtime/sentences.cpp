@@ -1,0 +1,33 @@
+#include "runtime/sentences.hpp"
+
+namespace satchel {
+
+std::string status_sentence(const HostView& view) {
+  const auto devices = view.devices.size();
+  std::string out = devices == 0   ? "No device."
+                    : devices == 1 ? "1 device."
+                                   : std::to_string(devices) + " devices.";
+  for (const auto& capsule : view.capsules) {
+    out += " " + capsule.name + ": " + capsule.state;
+    for (const auto& job : view.running_jobs)
+      if (job.id == capsule.job && !job.step.empty()) out += " (" + job.step + ")";
+    out += ".";
+  }
+  return out;
+}
+
+std::string saving_sentence(const HostView& view) {
+  std::string names;
+  bool saves = false;
+  for (const auto& job : view.running_jobs) {
+    if (job.operation != "eject" && job.operation != "checkpoint" && job.operation != "pack")
+      continue;
+    saves = true;
+    for (const auto& capsule : view.capsules)
+      if (job.capsule == capsule.id) names += (names.empty() ? "" : ", ") + capsule.name;
+  }
+  if (!saves) return {};
+  return "Saving " + (names.empty() ? "a machine" : names) + " to its device.";
+}
+
+}  // namespace satchel

@@ -1,0 +1,15 @@
+// What a whole host is at, in a sentence for people. Pure.
+#pragma once
+
+#include <string>
+
+#include "runtime/view.hpp"
+
+namespace satchel {
+
+/// "1 device. traveller: ejecting (writing memory)."
+std::string status_sentence(const HostView& view);
+/// "Saving traveller to its device.", while somebody waits to take a machine along; else empty.
+std::string saving_sentence(const HostView& view);
+
+}  // namespace satchel
