@@ -23,12 +23,6 @@ def on_vfat(stage):
     travels(stage, stick, machine, "vfat")
 
 
-def on_exfat(stage):
-    """A machine travels on an exFAT stick"""
-    stick, machine = stage.packed(fs="exfat")
-    travels(stage, stick, machine, "exfat")
-
-
 def in_a_partition(stage):
     """A machine travels in the second of three partitions; the others are left alone"""
     stick, machine = stage.packed(part=2, parts=(("vfat", "FOTOS", 32), ("ext4", "SATCHEL", 160), (None, "", 8)))
@@ -36,7 +30,7 @@ def in_a_partition(stage):
 
 
 def formatted(stage):
-    """satchelctl makes a blank stick one that a machine travels on; of a stick with somebody's files it asks first"""
+    """satchelctl makes a blank stick an exFAT one that a machine travels on; of a stick with somebody's files it asks first"""
     a = stage.a
     machine = stage.started()
     other = stage.stick(fs="vfat", label="FOTOS").plug(a, port=2)
@@ -53,4 +47,4 @@ def formatted(stage):
     travels(stage, stick, machine, "exfat")
 
 
-SCENES = (on_vfat, on_exfat, in_a_partition, formatted)
+SCENES = (on_vfat, in_a_partition, formatted)
