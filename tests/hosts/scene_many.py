@@ -97,4 +97,4 @@ def wait_for_no_more(host, before):
     return wait_for(same, 30, "nothing is left behind", every=1)
 
 
-SCENES = (twenty_times,)
+SCENES = (two_sticks, twenty_times)
