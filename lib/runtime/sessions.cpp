@@ -181,6 +181,10 @@ Fault no_tpm_yet(std::string doing, std::string name) {
                            "need it."});
 }
 
+std::filesystem::path saved_guest(const Parts& parts, CapsuleId capsule) {
+  return parts.shelf.directory(capsule) / "guest.save";
+}
+
 Task<void> end_if_alive(Parts& parts, DomainId domain) {
   auto finding = parts.hypervisor.find(domain);
   const auto guest = co_await std::move(finding);

@@ -52,6 +52,9 @@ bool was_packed_here(const Parts& parts, CapsuleId capsule);
 /// worse than none.
 Fault no_tpm_yet(std::string doing, std::string name);
 
+/// Where the save image of a stranded session is.
+std::filesystem::path saved_guest(const Parts& parts, CapsuleId capsule);
+
 /// Ends the guest if it is there.
 Task<void> end_if_alive(Parts& parts, DomainId domain);
 

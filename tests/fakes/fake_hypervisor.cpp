@@ -282,9 +282,10 @@ Task<void> FakeHypervisor::save(DomainId id, std::string path) {
   if (before == GuestState::running) tell(id, What::paused, "paused for a save");
   FakeSaveImage image{machine.live, machine.counter, before == GuestState::running, stream_bytes};
   const auto after = std::exchange(after_stream_, AfterStream::finish);
-  auto writing = offload(lanes_.slow, [path, image = std::move(image), after, aborted] {
-    write_fake_save(path, image, after, *aborted);
-  });
+  auto writing = offload(
+      lanes_.slow, [path, image = std::move(image), after, aborted, between = at_streams_end] {
+        write_fake_save(path, image, after, *aborted, between);
+      });
   std::exception_ptr failed;
   try {
     co_await std::move(writing);

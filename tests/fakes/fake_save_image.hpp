@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace satchel::test {
@@ -23,9 +24,9 @@ enum class AfterStream {
 };
 
 /// Opens the path, writes all with an unfinished header, closes; opens it again and writes the
-/// finished header. Throws Fault; `aborted` ends the first part.
+/// finished header. Throws Fault; `aborted` ends the first part. `between` is called after it.
 void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
-                     const std::atomic<bool>& aborted);
+                     const std::atomic<bool>& aborted, const std::function<void()>& between);
 
 /// Reads the path to its end. Throws Fault for anything but a finished image.
 FakeSaveImage read_fake_save(const std::string& path);

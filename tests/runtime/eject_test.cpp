@@ -1,8 +1,10 @@
 // Checking a session in: the guest is let go of only after the device holds it.
 #include <sys/stat.h>
 
+#include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <future>
 
 #include "runtime/host_world.hpp"
 
@@ -249,6 +251,37 @@ TEST_CASE("the device pulled during an eject strands the guest on this computer"
   CHECK(world.head(world.capsule).generation.seq == Sequence(1));
   CHECK(std::filesystem::exists(anvil.session_directory(world.capsule) / "guest.save"));
   CHECK(anvil.counter(world.guest) == 2);
+}
+
+TEST_CASE(
+    "the device pulled after all memory has left the guest: it goes on from the second copy") {
+  EjectWorld world;
+  auto& anvil = world.anvil;
+  const auto saves = anvil.hypervisor.count(Call::save);
+  anvil.hypervisor.at_streams_end = [&] {
+    std::promise<void> pulled;
+    boost::asio::post(world.loop.io, [&] {
+      anvil.pull();
+      pulled.set_value();
+    });
+    pulled.get_future().wait();
+  };
+  const auto job = anvil.host().eject(world.capsule);
+  CHECK(anvil.end_of(job).result != "done");
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  // QEMU gives its memory away once only.
+  CHECK(anvil.hypervisor.count(Call::save) == saves + 1);
+  CHECK(anvil.guest(world.guest)->state == GuestState::shut_off);
+  CHECK(std::filesystem::exists(anvil.session_directory(world.capsule) / "guest.save"));
+  anvil.hypervisor.at_streams_end = {};
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  world.check_that_it_goes_on();
+  CHECK_FALSE(std::filesystem::exists(anvil.session_directory(world.capsule) / "guest.save"));
+  world.check_that_it_ejects(Sequence(2));
 }
 
 TEST_CASE("a second eject asked for during the first waits for the same job") {

@@ -16,7 +16,9 @@
 #include "machine/reading.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
-#include "runtime/jobs/preflight.hpp"
+#include "runtime/host_room.hpp"
+#include "runtime/jobs/machine_now.hpp"
+#include "runtime/jobs/rescue.hpp"
 #include "runtime/jobs/suspension.hpp"
 #include "runtime/sessions.hpp"
 
@@ -147,27 +149,6 @@ ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool 
   return sum;
 }
 
-/// The device has the machine; libvirt must let go of it, and if it won't, the guest is ended: two
-/// copies that both go on would be two histories.
-Task<void> end_guest(Parts& parts, const Session& session, Suspension& suspension) {
-  std::string why;
-  try {
-    co_await suspension.let_go();
-    co_return;
-  } catch (const std::exception& failure) {
-    why = failure.what();
-  }
-  parts.log.warning(session.capsule_name + " is on its device, but libvirt did not let go of it (" +
-                    why + "); ended it here");
-  try {
-    auto ending = end_if_alive(parts, session.domain);
-    co_await std::move(ending);
-  } catch (const std::exception& failure) {
-    parts.log.warning("could not end the guest of " + session.capsule_name + ": " + failure.what() +
-                      "; it is tried again when the session is cleared away");
-  }
-}
-
 /// What makes the device tidy after a commit. The commit stands whatever becomes of it.
 void tidy(Parts& parts, Shipment& shipment, const CheckedIn& result) {
   try {
@@ -180,57 +161,6 @@ void tidy(Parts& parts, Shipment& shipment, const CheckedIn& result) {
   } catch (const Fault& failure) {
     parts.log.warning(std::string(failure.what()) + "; it is tried again after the next eject");
   }
-}
-
-/// What the memory is made under.
-struct Maker {
-  Accelerator accelerator{};
-  std::string emulator;
-};
-
-/// The machine as it runs now, which may have other devices than when it was packed. What names
-/// other hosts' things stays as it was: this host's names are hints to nobody.
-machine::Reading describe_now(const std::string& live_xml, const std::string& before_json) {
-  auto now = machine::read_domain(live_xml, machine::Moment::running);
-  if (!now)
-    throw Fault(Remedy::fix_config,
-                Fault::Text{"check in", "the machine as it runs now", to_string(now.error()),
-                            "Detach what can't travel (virsh detach-device) and eject again."});
-  machine::measure_firmware(*now);
-  if (const auto before = machine::read_json(before_json)) {
-    now->machine.name = before->name;
-    for (auto& card : now->machine.devices.interfaces)
-      for (const auto& old : before->devices.interfaces)
-        if (old.mac == card.mac) card.network = old.network;
-  }
-  return std::move(*now);
-}
-
-/// A medium that is not in its drive any more stays behind: it goes with the objects that the head
-/// does not name.
-void leave_media(format::Head& next, const std::vector<std::string>& in_drives) {
-  std::erase_if(next.disks, [&](const format::Disk& disk) {
-    return disk.is_medium() && std::ranges::find(in_drives, disk.target) == in_drives.end();
-  });
-}
-
-/// Asked before the suspension: libvirt answers nothing about a domain that waits at the gate.
-Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& next) {
-  auto describing = parts.hypervisor.describe(session.domain.value.str());
-  const auto domain = co_await std::move(describing);
-  if (!domain || domain->live.empty())
-    throw Fault(Remedy::retry,
-                Fault::Text{"check in", session.capsule_name, "its guest has ended just now", {}});
-  auto reading =
-      offload(parts.lanes.files, [&] { return describe_now(domain->live, next.machine_json); });
-  const auto now = co_await std::move(reading);
-  const auto& machine = now.machine;
-  next.machine_json = machine::write_json(machine);
-  leave_media(next, now.media);
-  auto asking = parts.hypervisor.ability(machine.accelerator);
-  const auto host = co_await std::move(asking);
-  Maker maker{machine.accelerator, emulator_name(host)};
-  co_return maker;
 }
 
 Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment, Maker maker,
@@ -246,6 +176,49 @@ Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& sh
                     shipped.encoded.stream_size, maker.accelerator,
                     std::move(maker.emulator),   before};
   co_return saved;
+}
+
+bool is_lost(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Fault& fault) {
+    return fault.remedy() == Remedy::replug;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// A copy of the memory on this computer, as far as its disk has room.
+std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
+                                     const Session& session) {
+  const auto directory = parts.shelf.directory(session.capsule);
+  const auto free = free_space(directory).value;
+  const auto kept = parts.config.space.keep_free_host.value;
+  return std::make_shared<Rescue>(stick, directory, ByteCount(free > kept ? free - kept : 0));
+}
+
+/// The guest that can't go on without its device, from its second copy into the session's
+/// directory. False when there is no such need or copy: it is to be kept as it is.
+Task<bool> save_here(Parts& parts, const CheckInOrder& order, Session& session,
+                     Suspension& suspension, const Rescue& rescue, std::exception_ptr failure) {
+  if (!rescue.is_whole() || !(is_lost(failure) || !order.stick->is_open())) co_return false;
+  const auto image = saved_guest(parts, session.capsule);
+  try {
+    auto saving = offload(parts.lanes.files, [&] {
+      rescue.make_save_image(image, worker_threads(parts.config));
+      session.save_image = image.string();
+      session.phase = Phase::stranded;
+      parts.shelf.save(session);
+    });
+    co_await std::move(saving);
+  } catch (const Fault& fault) {
+    session.save_image.reset();
+    parts.log.warning(std::string(fault.what()) + "; trying to keep the guest in memory");
+    co_return false;
+  }
+  auto ending = suspension.end_guest(session.capsule_name, "saved on this computer");
+  co_await std::move(ending);
+  co_return true;
 }
 
 }  // namespace
@@ -271,6 +244,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   auto noting = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
   co_await std::move(noting);
 
+  std::shared_ptr<Rescue> rescue;
   std::optional<Suspension> suspension;
   std::optional<format::SignedHead> committed;
   std::exception_ptr failure;
@@ -278,11 +252,18 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
     if (with_memory) {
       auto noting_machine = note_machine(parts, session, shipment.next);
       auto maker = co_await std::move(noting_machine);
-      suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop);
+      auto copying =
+          offload(parts.lanes.files, [&] { return begin_rescue(parts, order.stick, session); });
+      rescue = co_await std::move(copying);
+      suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop,
+                         rescue);
       auto shipping = ship_memory(parts, *suspension, shipment, std::move(maker), guest->state,
                                   job.meter->begin("writing memory"));
       auto memory = co_await std::move(shipping);
       set_hibernation(shipment.next, std::move(memory));
+      if (!rescue->is_kept())
+        parts.log.warning(session.capsule_name + " has no second copy here while it is written (" +
+                          rescue->trouble() + "): don't pull the device");
     }
     auto committing = offload(parts.lanes.files, [&] {
       return ship_rest_and_commit(shipment, session, parts.key, *job.meter, job.stop);
@@ -292,7 +273,12 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
     failure = std::current_exception();
   }
   if (!committed) {
+    bool saved = false;
     if (suspension) {
+      auto saving = save_here(parts, order, session, *suspension, *rescue, failure);
+      saved = co_await std::move(saving);
+    }
+    if (suspension && !saved) {
       auto keeping = suspension->keep_guest();
       co_await std::move(keeping);
       // It runs on: what the device may hold all the same is not the whole of it any more.
@@ -304,7 +290,10 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   }
 
   job.meter->name("letting the machine go");
-  if (suspension) co_await end_guest(parts, session, *suspension);
+  if (suspension) {
+    auto ending = suspension->end_guest(session.capsule_name, "on its device");
+    co_await std::move(ending);
+  }
   CheckedIn result{std::move(*committed), {}, {}};
   result.written = new_bytes(result.head.head, shipment.newest.head);
   result.took = std::chrono::duration_cast<std::chrono::milliseconds>(

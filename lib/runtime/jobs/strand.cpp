@@ -38,7 +38,7 @@ Task<void> save(Parts& parts, const Session& session) {
 
 /// Saves the guest into the session's directory; it is gone afterwards.
 Task<void> save_guest(Parts& parts, Session& session) {
-  const auto image = parts.shelf.directory(session.capsule) / "guest.save";
+  const auto image = saved_guest(parts, session.capsule);
   auto saving = parts.hypervisor.save(session.domain, image.string());
   co_await std::move(saving);
   session.save_image = image.string();

@@ -1,23 +1,35 @@
 #include "runtime/jobs/suspension.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "hibernation/save_image.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel {
 
 namespace {
 
 constexpr auto refusal_interval = std::chrono::milliseconds(100);
+/// A stream that gives nothing for so long has come to a halt.
+constexpr auto patience = std::chrono::seconds(5);
 
 /// Takes libvirt's container off the front of what the gate gives.
 class QemuStream {
  public:
   QemuStream(hibernation::SaveGate& gate, std::stop_token stop) : gate_(gate), stop_(stop) {}
 
-  void skip_container() {
+  /// What libvirt says of the guest.
+  struct Container {
+    std::string xml;
+    hibernation::SavedAs as;
+  };
+  Container take_container() {
     std::vector<std::byte> header(hibernation::save_header_size);
     fill(header);
     const auto read = hibernation::read_save_header(header);
@@ -28,8 +40,12 @@ class QemuStream {
                               "Set save_image_format = \"raw\" in libvirt's qemu.conf."});
     if (read->data_length > hibernation::largest_save_xml)
       throw unusable("its description is larger than 4 MiB");
-    std::vector<std::byte> description(read->data_length);
-    fill(description);
+    std::string description(read->data_length, '\0');
+    fill(std::as_writable_bytes(std::span(description)));
+    // A cookie may follow: what libvirt knew of the processor, which the description says as well.
+    description.resize(std::min(description.find('\0'), description.size()));
+    return {std::move(description),
+            read->was_running ? hibernation::SavedAs::running : hibernation::SavedAs::paused};
   }
 
   std::size_t read(std::span<std::byte> buffer, std::stop_token stop) {
@@ -54,13 +70,86 @@ class QemuStream {
   std::stop_token stop_;
 };
 
+/// Where the encoded stream goes. A device that is lost is written to no more when there is a
+/// rescue: what counts then is the rest of the stream.
+class Destination {
+ public:
+  Destination(format::CapsuleDirectory& capsule, std::string object, Rescue* rescue)
+      : rescue_(rescue) {
+    on_device([&] { pages_.emplace(capsule.create_object(std::move(object))); });
+  }
+
+  void write(std::span<const std::byte> bytes) {
+    if (rescue_) rescue_->write(bytes);
+    on_device([&] { pages_->write(bytes); });
+  }
+
+  format::Object finish(const std::string& map) {
+    if (rescue_) rescue_->finish(map);
+    std::optional<format::Object> object;
+    on_device([&] { object = pages_->finish(); });
+    if (lost_) std::rethrow_exception(lost_);
+    return std::move(*object);
+  }
+
+ private:
+  template <class Act>
+  void on_device(Act act) {
+    if (lost_) return;
+    try {
+      act();
+    } catch (const Fault& fault) {
+      if (!rescue_ || !rescue_->is_kept() || fault.remedy() != Remedy::replug) throw;
+      lost_ = std::current_exception();
+    }
+  }
+
+  Rescue* rescue_;
+  std::optional<format::ObjectWriter> pages_;  ///< none: the device was lost before it was made
+  std::exception_ptr lost_;
+};
+
 }  // namespace
 
+class Suspension::Patience : public std::enable_shared_from_this<Patience> {
+ public:
+  Patience(const boost::asio::any_io_executor& loop, std::stop_source reading)
+      : timer_(loop), reading_(std::move(reading)) {}
+
+  void note_read(std::size_t bytes) { read_ += bytes; }
+  /// Loop thread.
+  void begin() {
+    timer_.expires_after(patience);
+    timer_.async_wait([self = shared_from_this(), seen = read_.load()](auto cancelled) {
+      if (cancelled) return;
+      if (self->read_ == seen)
+        self->reading_.request_stop();
+      else
+        self->begin();
+    });
+  }
+  void end() { timer_.cancel(); }
+
+ private:
+  boost::asio::steady_timer timer_;
+  std::stop_source reading_;
+  std::atomic<std::uint64_t> read_ = 0;
+};
+
 Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
-                       std::stop_token stop)
+                       std::stop_token stop, std::shared_ptr<Rescue> rescue)
     : parts_(parts),
+      domain_(domain),
       gate_(std::make_shared<hibernation::SaveGate>(directory)),
-      job_stopped_(stop, [source = reading_]() mutable { source.request_stop(); }),
+      rescue_(std::move(rescue)),
+      patience_(std::make_shared<Patience>(parts.loop, reading_)),
+      job_stopped_(stop,
+                   [source = reading_, kept = rescue_, waiting = patience_]() mutable {
+                     if (kept && kept->is_wanted())
+                       waiting->begin();
+                     else
+                       source.request_stop();
+                   }),
       save_(parts.loop, parts.hypervisor.save(domain, gate_->path().string()),
             [reading = reading_, over = over_]() mutable {
               reading.request_stop();
@@ -71,24 +160,32 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, st
                                            ProgressSink progress) {
   auto work = [this, &capsule, object = std::move(object), progress = std::move(progress)] {
     QemuStream stream(*gate_, reading_.get_token());
-    stream.skip_container();
-    auto pages = capsule.create_object(object);
+    auto container = stream.take_container();
+    if (rescue_) rescue_->describe(std::move(container.xml), container.as);
+    Destination pages(capsule, object, rescue_.get());
     const hibernation::EncoderSettings settings{parts_.config.compression.level,
                                                 worker_threads(parts_.config)};
-    auto encoded =
-        hibernation::encode([&stream](std::span<std::byte> buffer,
-                                      std::stop_token stop) { return stream.read(buffer, stop); },
-                            [&pages](std::span<const std::byte> bytes) { pages.write(bytes); },
-                            settings, progress, reading_.get_token());
-    return Shipped{std::move(encoded), pages.finish()};
+    auto encoded = hibernation::encode(
+        [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
+          const auto n = stream.read(buffer, stop);
+          waiting->note_read(n);
+          return n;
+        },
+        [&pages](std::span<const std::byte> bytes) { pages.write(bytes); }, settings, progress,
+        reading_.get_token());
+    auto stored = pages.finish(encoded.map);
+    return Shipped{std::move(encoded), std::move(stored)};
   };
   std::exception_ptr failure;
   try {
-    auto shipped = offload(parts_.lanes.files, std::move(work));
-    co_return co_await std::move(shipped);
+    auto shipping = offload(parts_.lanes.files, std::move(work));
+    auto shipped = co_await std::move(shipping);
+    patience_->end();
+    co_return std::move(shipped);
   } catch (...) {
     failure = std::current_exception();
   }
+  patience_->end();
   // A save that failed by itself is the better reason than our reader's broken stream.
   if (save_.failure()) std::rethrow_exception(save_.failure());
   std::rethrow_exception(failure);
@@ -107,6 +204,26 @@ Task<void> Suspension::let_go() {
   auto ending = save_.join();
   co_await std::move(ending);
   if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> Suspension::end_guest(std::string name, std::string where) {
+  std::string why;
+  try {
+    auto letting = let_go();
+    co_await std::move(letting);
+    co_return;
+  } catch (const std::exception& failure) {
+    why = failure.what();
+  }
+  parts_.log.warning(name + " is " + where + ", but libvirt did not let go of it (" + why +
+                     "); ended it here");
+  try {
+    auto ending = end_if_alive(parts_, domain_);
+    co_await std::move(ending);
+  } catch (const std::exception& failure) {
+    parts_.log.warning("could not end the guest of " + name + ": " + failure.what() +
+                       "; it is tried again when the session is cleared away");
+  }
 }
 
 Task<void> Suspension::keep_guest() {

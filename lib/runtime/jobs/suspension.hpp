@@ -12,15 +12,17 @@
 #include "format/capsule_directory.hpp"
 #include "hibernation/codec.hpp"
 #include "hibernation/save_gate.hpp"
+#include "runtime/jobs/rescue.hpp"
 #include "runtime/parts.hpp"
 
 namespace satchel {
 
 class Suspension {
  public:
-  /// Begins the save. The guest stops now.
+  /// Begins the save. The guest stops now. With a rescue the stream is read to its end also when
+  /// the device is lost.
   Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
-             std::stop_token stop);
+             std::stop_token stop, std::shared_ptr<Rescue> rescue = {});
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
@@ -28,20 +30,30 @@ class Suspension {
     hibernation::Encoded encoded;
     format::Object pages;
   };
-  /// Reads the stream to its end into a new object. At its end QEMU has released its disks.
+  /// Reads the stream to its end into a new object. At its end QEMU has released its disks. Throws
+  /// at the stream's end when the device was lost on the way and the rescue has it whole.
   Task<Shipped> ship(format::CapsuleDirectory& capsule, std::string object, ProgressSink progress);
 
   /// Lets libvirt finish: the guest is gone when this returns. Throws when libvirt says otherwise.
   Task<void> let_go();
+  /// The same, whatever libvirt says: where the machine is now must be the only place where it goes
+  /// on. `where`: "on its device".
+  Task<void> end_guest(std::string name, std::string where);
   /// Makes the save fail and waits until it has: the guest is as it was before. No error when the
   /// save has ended already.
   Task<void> keep_guest();
 
  private:
   Parts& parts_;
+  DomainId domain_;
   std::shared_ptr<hibernation::SaveGate> gate_;
+  /// Stops the reading when the stream stands still without a device.
+  class Patience;
+
+  std::shared_ptr<Rescue> rescue_;
   std::stop_source reading_;  ///< the job was stopped, or the save has failed
   std::stop_source over_;     ///< the save has failed
+  std::shared_ptr<Patience> patience_;
   std::stop_callback<std::function<void()>> job_stopped_;
   Beside save_;
 };

@@ -1,0 +1,62 @@
+#include "runtime/jobs/machine_now.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/fault.hpp"
+#include "machine/description.hpp"
+#include "machine/reading.hpp"
+#include "runtime/jobs/preflight.hpp"
+
+namespace satchel {
+
+namespace {
+
+/// The machine as it runs now, which may have other devices than when it was packed. What names
+/// other hosts' things stays as it was: this host's names are hints to nobody.
+machine::Reading describe_now(const std::string& live_xml, const std::string& before_json) {
+  auto now = machine::read_domain(live_xml, machine::Moment::running);
+  if (!now)
+    throw Fault(Remedy::fix_config,
+                Fault::Text{"check in", "the machine as it runs now", to_string(now.error()),
+                            "Detach what can't travel (virsh detach-device) and eject again."});
+  machine::measure_firmware(*now);
+  if (const auto before = machine::read_json(before_json)) {
+    now->machine.name = before->name;
+    for (auto& card : now->machine.devices.interfaces)
+      for (const auto& old : before->devices.interfaces)
+        if (old.mac == card.mac) card.network = old.network;
+  }
+  return std::move(*now);
+}
+
+/// A medium that is not in its drive any more stays behind: it goes with the objects that the head
+/// does not name.
+void leave_media(format::Head& next, const std::vector<std::string>& in_drives) {
+  std::erase_if(next.disks, [&](const format::Disk& disk) {
+    return disk.is_medium() && std::ranges::find(in_drives, disk.target) == in_drives.end();
+  });
+}
+
+}  // namespace
+
+Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& next) {
+  auto describing = parts.hypervisor.describe(session.domain.value.str());
+  const auto domain = co_await std::move(describing);
+  if (!domain || domain->live.empty())
+    throw Fault(Remedy::retry,
+                Fault::Text{"check in", session.capsule_name, "its guest has ended just now", {}});
+  auto reading =
+      offload(parts.lanes.files, [&] { return describe_now(domain->live, next.machine_json); });
+  const auto now = co_await std::move(reading);
+  const auto& machine = now.machine;
+  next.machine_json = machine::write_json(machine);
+  leave_media(next, now.media);
+  auto asking = parts.hypervisor.ability(machine.accelerator);
+  const auto host = co_await std::move(asking);
+  Maker maker{machine.accelerator, emulator_name(host)};
+  co_return maker;
+}
+
+}  // namespace satchel

@@ -1,0 +1,87 @@
+#include "runtime/jobs/rescue.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+
+#include "base/fault.hpp"
+
+namespace satchel {
+
+namespace {
+
+/// 0, or errno.
+int write_whole(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Rescue::Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& directory,
+               ByteCount most)
+    : stick_(std::move(stick)), room_(most.value) {
+  if (room_ == 0) {
+    give_up("this computer's disk is full");
+    return;
+  }
+  copy_ = UniqueFd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!copy_)
+    give_up(std::generic_category().message(errno));
+  else
+    kept_ = true;
+}
+
+void Rescue::give_up(std::string why) noexcept {
+  trouble_ = std::move(why);
+  kept_ = false;
+  copy_.reset();
+}
+
+void Rescue::describe(std::string xml, hibernation::SavedAs as) {
+  xml_ = std::move(xml);
+  as_ = as;
+}
+
+void Rescue::write(std::span<const std::byte> packed) noexcept {
+  if (!copy_) return;
+  if (packed.size() > room_) return give_up("this computer's disk is full");
+  room_ -= packed.size();
+  if (const int error = write_whole(copy_.get(), packed); error != 0)
+    give_up(std::generic_category().message(error));
+}
+
+void Rescue::make_save_image(const std::filesystem::path& image, unsigned threads) const {
+  const auto decoder = hibernation::Decoder::parse(map_);
+  if (!decoder)
+    throw Fault(Remedy::report_bug,
+                Fault::Text{"read the copy of", "the memory", to_string(decoder.error()), {}});
+  const UniqueFd out(
+      ::open(image.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!out) throw fault_from_errno(errno, "make", image.string());
+  const auto write = [&](std::span<const std::byte> bytes) {
+    if (const int error = write_whole(out.get(), bytes); error != 0)
+      throw fault_from_errno(error, "write", image.string());
+  };
+  try {
+    const auto header = hibernation::write_save_header(xml_, as_);
+    write(std::as_bytes(std::span(header.data(), header.size())));
+    if (::lseek(copy_.get(), 0, SEEK_SET) != 0)
+      throw fault_from_errno(errno, "read", "the copy of the memory");
+    decoder->decode(copy_.get(), write, threads, {}, {});
+    if (::fsync(out.get()) != 0) throw fault_from_errno(errno, "write", image.string());
+  } catch (...) {
+    ::unlink(image.c_str());
+    throw;
+  }
+}
+
+}  // namespace satchel

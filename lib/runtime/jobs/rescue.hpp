@@ -1,0 +1,60 @@
+// A second copy of the memory that an eject writes, on this computer, until the device holds it:
+// once QEMU has given all of its memory away it gives it to nobody a second time, and it can't go
+// on without the files on the device (docs/decisions/0017-the-second-copy.md). Compressed, in a
+// file without a name, so that nothing is left behind by a crash. One thread at a time, but for
+// is_wanted().
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "base/handle.hpp"
+#include "hibernation/codec.hpp"
+#include "hibernation/save_image.hpp"
+#include "runtime/stick.hpp"
+
+namespace satchel {
+
+class Rescue {
+ public:
+  /// `most`: bytes that it may take of the directory's filesystem. With none, or where no file can
+  /// be made, there is no copy.
+  Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& directory,
+         ByteCount most);
+
+  /// libvirt's description of the guest, as its save has it.
+  void describe(std::string xml, hibernation::SavedAs as);
+  /// The next bytes of the pages object. Where they can't be kept the copy is given up.
+  void write(std::span<const std::byte> packed) noexcept;
+  /// The stream has ended by libvirt's own judgement.
+  void finish(std::string map) { map_ = std::move(map); }
+
+  bool is_kept() const { return static_cast<bool>(copy_); }
+  /// Why there is no copy; empty while there is one.
+  const std::string& trouble() const { return trouble_; }
+  /// The device went while there is a copy to be finished: whoever reads the stream goes on.
+  bool is_wanted() const { return kept_ && !stick_->is_open(); }
+  bool is_whole() const { return copy_ && !map_.empty(); }
+
+  /// Makes a save image of the copy that libvirt takes, durable. Throws Fault, and leaves no file
+  /// then. Blocking, on the files lane.
+  void make_save_image(const std::filesystem::path& image, unsigned threads) const;
+
+ private:
+  void give_up(std::string why) noexcept;
+
+  std::shared_ptr<const Stick> stick_;
+  std::uint64_t room_;
+  UniqueFd copy_;
+  std::atomic<bool> kept_ = false;
+  std::string trouble_;
+  std::string xml_;
+  hibernation::SavedAs as_ = hibernation::SavedAs::running;
+  std::string map_;
+};
+
+}  // namespace satchel
