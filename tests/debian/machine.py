@@ -3,6 +3,9 @@ import base64
 import contextlib
 import json
 import os
+import random
+import re
+import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,7 +37,8 @@ class Debian(Machine):
 
     def _prepare(self, host):
         """{volume: (offset, size)} in bytes on vdb."""
-        said = [line.split() for line in self._run(host, "/opt/satchel/prepare").splitlines() if line.strip()]
+        # Its last lines: LVM speaks of what it makes before.
+        said = [line.split() for line in self._run(host, "/opt/satchel/prepare").splitlines() if line.strip()][-3:]
         start, extent = (int(number) * 512 for number in said[0])
         ranges = {}
         for volume, where in said[1:]:
@@ -43,13 +47,28 @@ class Debian(Machine):
         return ranges
 
     def _ask(self, host, request):
-        """What the guest agent answers; None when it does not, or not yet. The daemon must not run."""
+        """What the guest agent answers; None when it does not, or not yet. Asked at its socket, for a virsh that comes
+        and goes has not connected to it yet when it is to ask. The daemon, which holds it, must not run."""
         domain = host.virsh("list", "--name").split()[0]
-        try:
-            said = host.virsh("qemu-agent-command", domain, "--timeout", "30", json.dumps(request))
-        except Failure:
-            return None
-        return json.loads(said)["return"]
+        path = re.search(r"<source mode='bind' path='([^']+)'/>\s*<target type='virtio' name='org.qemu.guest_agent.0'",
+                         host.virsh("dumpxml", domain)).group(1)
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as agent:
+            agent.settimeout(30)
+            mark = random.randrange(1 << 30)
+            try:
+                agent.connect(path)
+                # It answers a mark, so that what others have left half said is told from what is meant for us.
+                agent.sendall(b"\xff" + json.dumps({"execute": "guest-sync", "arguments": {"id": mark}}).encode() + b"\n")
+                lines = agent.makefile("rb")
+                while json.loads(lines.readline().lstrip(b"\xff")).get("return") != mark:
+                    pass
+                agent.sendall(json.dumps(request).encode() + b"\n")
+                said = json.loads(lines.readline())
+            except (TimeoutError, ConnectionError, json.JSONDecodeError):
+                return None
+        if "return" not in said:
+            raise Failure(f"the guest agent on {request['execute']}: {said}")
+        return said["return"]
 
     def _run(self, host, *command):
         started = self._ask(host, {"execute": "guest-exec", "arguments": {
