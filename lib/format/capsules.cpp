@@ -98,7 +98,12 @@ constexpr std::size_t most_capsules = 64;
 std::vector<CapsuleId> CapsuleDirectory::list(int root) {
   const auto top = open_own_directory(root, top_directory);
   if (!top && (top.error() == ENOENT || top.error() == ENOTDIR || top.error() == ELOOP)) return {};
-  if (!top) throw Fault(Remedy::other_device, {"open", top_directory, why_of(top.error()), {}});
+  if (!top) {
+    // Pulled while we looked, or damaged.
+    const auto fault = fault_from_errno(top.error(), "open", top_directory);
+    if (fault.remedy() == Remedy::replug) throw fault;
+    throw Fault(Remedy::other_device, {"open", top_directory, why_of(top.error()), {}});
+  }
   std::vector<CapsuleId> out;
   for (const auto& name : names_in(top->get(), top_directory)) {
     const auto id = Uuid::parse(name);
