@@ -50,13 +50,15 @@ class Debian(Machine):
         """What the guest agent answers; None when it does not, or not yet. Asked at its socket, for a virsh that comes
         and goes has not connected to it yet when it is to ask. The daemon, which holds it, must not run."""
         domain = host.virsh("list", "--name").split()[0]
-        path = re.search(r"<source mode='bind' path='([^']+)'/>\s*<target type='virtio' name='org.qemu.guest_agent.0'",
-                         host.virsh("dumpxml", domain)).group(1)
+        channel = re.search(r"<source mode='bind' path='([^']+)'/>\s*<target type='virtio' name='org.qemu.guest_agent.0'",
+                            host.virsh("dumpxml", domain))
+        if not channel:  # this virsh has not looked at the running machine yet
+            return None
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as agent:
             agent.settimeout(30)
             mark = random.randrange(1 << 30)
             try:
-                agent.connect(path)
+                agent.connect(channel.group(1))
                 # It answers a mark, so that what others have left half said is told from what is meant for us.
                 agent.sendall(b"\xff" + json.dumps({"execute": "guest-sync", "arguments": {"id": mark}}).encode() + b"\n")
                 lines = agent.makefile("rb")
