@@ -211,9 +211,10 @@ Task<bool> save_here(Parts& parts, const CheckInOrder& order, Session& session,
       parts.shelf.save(session);
     });
     co_await std::move(saving);
-  } catch (const Fault& fault) {
+  } catch (const std::exception& trouble) {
+    // Whatever it was: the suspension has to be ended one way or the other.
     session.save_image.reset();
-    parts.log.warning(std::string(fault.what()) + "; trying to keep the guest in memory");
+    parts.log.warning(std::string(trouble.what()) + "; trying to keep the guest in memory");
     co_return false;
   }
   auto ending = suspension.end_guest(session.capsule_name, "saved on this computer");
