@@ -1,0 +1,116 @@
+#include "streams.hpp"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+
+#include "async/process.hpp"
+#include "base/handle.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+std::string stream_of(const std::string& machine) {
+  const UniqueFd file(memfd_create("stream", MFD_CLOEXEC));
+  const auto path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(file.get());
+  ProcessRun run;
+  run.arguments = {"sh", "-c",
+                   "printf 'migrate \"exec:cat >" + path +
+                       "\"\\nquit\\n' | exec qemu-system-x86_64 -accel tcg -m 32 -nodefaults "
+                       "-display none -monitor stdio -S " +
+                       machine};
+  const auto end = run_process(run);
+  CAPTURE(end.output, end.errors);
+  REQUIRE(end.exit_status == 0);
+  struct stat about {};
+  REQUIRE(fstat(file.get(), &about) == 0);
+  std::string out(static_cast<std::size_t>(about.st_size), '\0');
+  REQUIRE(pread(file.get(), out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()));
+  return out;
+}
+
+}  // namespace
+
+const std::string& real_stream(const std::string& machine) {
+  static std::map<std::string, std::string> known;
+  auto& stream = known[machine];
+  if (stream.empty()) stream = stream_of(machine);
+  return stream;
+}
+
+MadeStream::MadeStream() {
+  add("QEVM");
+  number(3, 4);
+  number(7, 1);
+  number(10, 4);
+  add("pc-q35-7.2");
+}
+
+MadeStream& MadeStream::setup(std::uint64_t memory) {
+  number(1, 1);
+  number(2, 4);
+  add("\3ram");
+  number(0, 4);
+  number(4, 4);
+  number(memory | 0x04, 8);
+  add("\6pc.ram");
+  number(memory, 8);
+  return end_part();
+}
+
+MadeStream& MadeStream::begin_part() {
+  number(2, 1);
+  number(2, 4);
+  return *this;
+}
+
+MadeStream& MadeStream::first_page(std::uint64_t address, const std::string& block,
+                                   const std::string& page) {
+  number(address << 12 | 0x08, 8);
+  number(block.size(), 1);
+  return add(block + page);
+}
+
+MadeStream& MadeStream::page(std::uint64_t address, const std::string& page) {
+  number(address << 12 | 0x28, 8);
+  return add(page);
+}
+
+MadeStream& MadeStream::fill(std::uint64_t address) {
+  number(address << 12 | 0x22, 8);
+  number(0, 1);
+  return *this;
+}
+
+MadeStream& MadeStream::end_part() {
+  number(0x10, 8);
+  number(0x7e, 1);
+  number(2, 4);
+  return *this;
+}
+
+MadeStream& MadeStream::add(const std::string& bytes) {
+  out_ += bytes;
+  return *this;
+}
+
+void MadeStream::number(std::uint64_t value, unsigned size) {
+  while (size-- > 0) out_ += static_cast<char>(value >> (8 * size) & 0xff);
+}
+
+std::string random_page(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::string out;
+  while (out.size() < 4096) {
+    const auto word = random();
+    out.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  return out;
+}
+
+}  // namespace satchel::test
