@@ -1,0 +1,161 @@
+"""Media in every state that a recording allows: images that share their blocks (XFS reflinks in memory), attached to
+a loop device and mounted as the next computer would."""
+import contextlib
+import fcntl
+import os
+import struct
+
+import kernel
+from checks import Failure, run
+
+WORLD = os.environ.get("WORLD", "/nonexistent")
+FICLONE, LOOP_CTL_GET_FREE, LOOP_CONFIGURE, BTRFS_FORGET = 0x40049409, 0x4C82, 0x4C0A, 0x50009405
+STEP = 1 << 20
+REPAIRS = {"ext4": (["e2fsck", "-fy"],), "xfs": (["xfs_repair"], ["xfs_repair", "-L"]),
+           "btrfs": (["btrfs", "rescue", "zero-log"], ["btrfs", "check", "--repair", "--force"])}
+
+
+class NotMountable(Exception):
+    """The filesystem is refused by the kernel, and by its fsck as well."""
+
+
+class Store:
+    """A filesystem in memory whose files can be cloned at once. Below look/, where no service minds its loops."""
+
+    def __init__(self):
+        look = os.path.join(WORLD, "look")
+        self.memory, self.place = os.path.join(look, "memory"), os.path.join(look, "store")
+        for place in (self.memory, self.place, os.path.join(look, "mounted")):
+            os.makedirs(place, exist_ok=True)
+        self.mounted = os.path.join(look, "mounted")
+        kernel.mount("tmpfs", self.memory, "tmpfs", 0, "size=6g")
+        image = os.path.join(self.memory, "store.img")
+        run("truncate", "-s", "5G", image)
+        run("mkfs.xfs", "-q", "-m", "reflink=1", image)
+        self._loop = attach(image)
+        kernel.mount(self._loop, self.place, "xfs", 0, None)
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    def clone(self, source, name):
+        path = self.path(name)
+        with open(source, "rb") as old, open(path, "wb") as new:
+            fcntl.ioctl(new, FICLONE, old.fileno())
+        return path
+
+
+def attach(image):
+    """A loop device over an image, without a process for it."""
+    while True:
+        with open("/dev/loop-control", "rb+", buffering=0) as control:
+            node = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
+        with open(image, "rb+", buffering=0) as file, open(node, "rb+", buffering=0) as loop:
+            named = image.encode()[:63]
+            configuration = struct.pack("<II", file.fileno(), 0) + bytes(56) + named + bytes(64 - len(named)) + bytes(112 + 64)
+            try:
+                fcntl.ioctl(loop, LOOP_CONFIGURE, configuration)
+                return node
+            except OSError as error:  # somebody else was faster
+                if error.errno != 16:
+                    raise
+
+
+def detach(node):
+    with open(node, "rb", buffering=0) as loop:
+        fcntl.ioctl(loop, kernel.LOOP_CLR_FD)
+
+
+class Medium:
+    """The medium of a recording as it grows, write by write."""
+
+    def __init__(self, store, recording, log):
+        self.store, self.log, self.fs = store, log, recording.fs
+        self.now = store.path("now")
+        run("cp", "--sparse=always", recording.begun, self.now)
+        self._file = open(self.now, "rb+", buffering=0)
+
+    def apply(self, writes, file=None):
+        for write in writes:
+            if write.data is None:
+                punch(file or self._file, write.offset, write.size)
+            else:
+                os.pwrite((file or self._file).fileno(), self.log.data(write), write.offset)
+
+    def snapshot(self):
+        """Keeps the state of this instant for with_writes()."""
+        self.store.clone(self.now, "before")
+
+    def as_is(self):
+        return self.store.clone(self.now, "tried")
+
+    def with_writes(self, writes):
+        """The snapshot, with these writes of what came after it."""
+        path = self.store.clone(self.store.path("before"), "tried")
+        with open(path, "rb+", buffering=0) as file:
+            self.apply(writes, file)
+        return path
+
+    def close(self):
+        self._file.close()
+        os.unlink(self.now)
+
+    @contextlib.contextmanager
+    def mounted(self, image):
+        """Gives (place, whether it had to be repaired)."""
+        node = attach(image)
+        try:
+            repaired = self._mount(node)
+            try:
+                yield self.store.mounted, repaired
+            finally:
+                kernel.umount(self.store.mounted)
+        finally:
+            detach(node)
+            if self.fs == "btrfs":
+                forget(node)
+
+    def _mount(self, node):
+        trouble = self._try(node)
+        if trouble is None:
+            return False
+        for command in REPAIRS[self.fs]:
+            run(*command, node, check=False)
+            if self._try(node) is None:
+                return True
+        raise NotMountable(f"it can't be mounted ({trouble}), and not repaired")
+
+    def _try(self, node):
+        try:
+            kernel.mount(node, self.store.mounted, self.fs, kernel.MS_NOSUID | kernel.MS_NODEV, None)
+            return None
+        except OSError as error:
+            return str(error)
+
+
+def punch(file, offset, size):
+    """A discard: what was there reads as zeros."""
+    zeros = bytes(min(size, STEP))
+    run_over = range(offset, offset + size, STEP)
+    if size > 16 * STEP:
+        run("fallocate", "--punch-hole", "--offset", offset, "--length", size, file.name)
+        return
+    for at in run_over:
+        os.pwrite(file.fileno(), zeros[:min(STEP, offset + size - at)], at)
+
+
+def forget(node):
+    """btrfs remembers devices by what they held; this one holds something else next time."""
+    with open("/dev/btrfs-control", "rb+", buffering=0) as control, contextlib.suppress(OSError):
+        fcntl.ioctl(control, BTRFS_FORGET, bytearray(struct.pack("<q4088s", 0, node.encode())))
+
+
+def same(one, other):
+    """Whether two images hold the same bytes."""
+    return run("cmp", "-s", one, other, check=False).returncode == 0
+
+
+def require_complete(medium, recording):
+    """Fails unless the log, replayed whole, gives the image as it was left."""
+    if not same(medium.now, recording.ended):
+        raise Failure("the log, replayed whole, does not give the stick as it was left: the rig lacks writes")

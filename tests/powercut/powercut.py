@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""What `run` does, inside a private world."""
+import argparse
+import os
+import random
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE] + [os.path.join(os.path.dirname(HERE), name) for name in ("world", "scenarios", "hosts")]
+import day
+from checks import Checks, Failure, run, say
+from host import Host
+from medium import Store
+from recording import Recording
+from trial import try_states
+
+ALL = ("ext4", "xfs", "btrfs")
+CONTROL = 20  # states of the recording that has to be found out
+# Which machine, how many sessions of it that leave layers, and how many states of each filesystem; None: all.
+DAYS = {"short": [("counter", 1, 160)], "long": [("counter", 6, None), ("linux", 1, 800)]}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="run")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--fs", action="append", choices=ALL)
+    parser.add_argument("--states", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--keep")
+    parser.add_argument("--from", dest="kept")
+    return parser.parse_args()
+
+
+def main():
+    wish = arguments()
+    seed = wish.seed if wish.seed is not None else random.randrange(1 << 32)
+    say(f"seed {seed}")
+    rig = Rig(Checks("powercut"), seed, wish)
+    if wish.kept:
+        for name in sorted(os.listdir(wish.kept)):
+            rig.play(Recording.kept(os.path.join(wish.kept, name)), wish.states)
+    else:
+        for guest, sessions, states in DAYS["long" if wish.long else "short"]:
+            for fs in here(wish.fs or ALL):
+                rig.record_and_play(fs, guest, sessions, wish.states or states)
+    return rig.finish()
+
+
+def here(kinds):
+    """Those that this kernel has; modules are loaded by a first look."""
+    for fs in kinds:
+        run("modprobe", "-q", fs, check=False)
+    with open("/proc/filesystems") as file:
+        known = file.read().split()
+    for fs in kinds:
+        if fs not in known:
+            say(f"{fs}: this kernel has none; not tried")
+    return [fs for fs in kinds if fs in known]
+
+
+class Rig:
+    def __init__(self, checks, seed, wish):
+        self.checks, self.seed, self.wish = checks, seed, wish
+        self.store, self.tried, self.lost = Store(), 0, 0
+
+    def record_and_play(self, fs, guest, sessions, states):
+        """An honest day, and one of a daemon that syncs nothing."""
+        begun = []
+        if self.scene(f"{fs}: a day of the machine '{guest}' is recorded",
+                      lambda: begun.extend(day.whole_day(fs, guest, sessions))):
+            recording, machine = begun
+            self.play(recording, states)
+            wrong = []
+            if self.scene(f"{fs}: so is an eject that syncs nothing",
+                          lambda: wrong.append(day.forgetful_eject(fs, recording.ended, machine))):
+                self.play(wrong[0])
+                wrong[0].forget()
+            recording.forget()
+
+    def scene(self, sentence, act):
+        """One check; after it nothing runs any more that it began."""
+        held = self.checks.scene(sentence, act)
+        for host in Host.all:
+            if not held:
+                say(f"---- log of host {host.name}\n{host.log()[-6000:]}")
+            host.kill()
+            host.end_guests()
+        Host.all.clear()
+        return held
+
+    def play(self, recording, states=None):
+        if self.wish.keep:
+            recording.keep(self.wish.keep)
+        if recording.name.endswith("-forgetful"):
+            self.scene(f"{recording.fs}: and is found out", lambda: self.control(recording))
+        else:
+            self.scene(f"{recording.fs}: whenever the power is cut, what was acknowledged is whole",
+                       lambda: self.honest(recording, states))
+
+    def honest(self, recording, states):
+        figures = try_states(self.store, recording, self.seed, states)
+        say(f"          {figures}")
+        self.tried += figures.total()
+        self.lost += len(figures.losses)
+        if figures.losses:
+            raise Failure(f"{len(figures.losses)} of {figures.total()} states are lost")
+
+    def control(self, recording):
+        figures = try_states(self.store, recording, self.seed, CONTROL, tell=0)
+        say(f"          {figures}")
+        broken = [loss for loss in figures.losses if "was acknowledged" in loss]
+        if not broken:
+            raise Failure("nothing that was acknowledged was lost: this rig would not find a wrong order of writes")
+        say(f"          as in: {broken[0]}")
+
+    def finish(self):
+        say(f"powercut: {self.tried} states tried, {self.tried - self.lost} survived, {self.lost} lost; seed {self.seed}")
+        return self.checks.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
