@@ -1,5 +1,4 @@
 #include <unistd.h>
-#include <zstd.h>
 
 #include <cerrno>
 #include <utility>
@@ -8,25 +7,18 @@
 #include "base/fault.hpp"
 #include "hibernation/codec.hpp"
 #include "hibernation/codec_map.hpp"
+#include "hibernation/frames.hpp"
 #include "hibernation/pipeline.hpp"
 
 namespace satchel::hibernation {
 
 namespace {
 
-using DecompressionContext = Handle<ZSTD_DCtx, ZSTD_freeDCtx>;
-
 struct PackedBlock {
   std::size_t index = 0;
   std::vector<std::byte> packed;
   std::vector<std::byte> raw;
 };
-
-Fault damaged(std::string object, std::string why) {
-  return Fault(Remedy::choose,
-               {"restore", std::move(object), std::move(why),
-                "Plug the device in again; if it stays damaged, boot the machine from its disks."});
-}
 
 std::string name_of(std::size_t block) {
   return "block " + std::to_string(block) + " of the machine's memory";
@@ -71,24 +63,9 @@ class FrameReader {
   std::size_t next_ = 0;
 };
 
-/// The digest first: nothing that was not signed for reaches the decompressor.
 void unpack(PackedBlock& block, const BlockEntry& entry) {
-  if (digest_of(block.packed) != entry.digest)
-    throw damaged(name_of(block.index), "it is not what was written");
-  // The frame must be the whole block and hold what the map says; then one call with room for just
-  // that needs no window beside it.
-  if (ZSTD_findFrameCompressedSize(block.packed.data(), block.packed.size()) !=
-          block.packed.size() ||
-      ZSTD_getFrameContentSize(block.packed.data(), block.packed.size()) != entry.raw_size)
-    throw damaged(name_of(block.index), "it does not hold what the map says");
-  thread_local const DecompressionContext context(ZSTD_createDCtx());
-  if (!context)
-    throw Fault(Remedy::retry, {"restore", name_of(block.index), "there is no memory for it", {}});
   block.raw.resize(entry.raw_size);
-  const auto size = ZSTD_decompressDCtx(context.get(), block.raw.data(), block.raw.size(),
-                                        block.packed.data(), block.packed.size());
-  if (ZSTD_isError(size)) throw damaged(name_of(block.index), ZSTD_getErrorName(size));
-  if (size != entry.raw_size) throw damaged(name_of(block.index), "it is too short");
+  unpack_frame(block.packed, entry.digest, block.raw, name_of(block.index));
 }
 
 }  // namespace

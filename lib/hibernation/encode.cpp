@@ -1,18 +1,15 @@
-#include <zstd.h>
-
 #include <utility>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "hibernation/codec.hpp"
 #include "hibernation/codec_map.hpp"
+#include "hibernation/frames.hpp"
 #include "hibernation/pipeline.hpp"
 
 namespace satchel::hibernation {
 
 namespace {
-
-using CompressionContext = Handle<ZSTD_CCtx, ZSTD_freeCCtx>;
 
 struct RawBlock {
   std::vector<std::byte> raw;
@@ -25,27 +22,9 @@ Fault failed(std::string why) {
   return Fault(Remedy::report_bug, {"compress", "the machine's memory", std::move(why), {}});
 }
 
-std::size_t check(std::size_t result) {
-  if (ZSTD_isError(result)) throw failed(ZSTD_getErrorName(result));
-  return result;
-}
-
-CompressionContext make_context(int level) {
-  CompressionContext context(ZSTD_createCCtx());
-  if (!context) throw failed("there is no memory for it");
-  check(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level));
-  // For those who unpack by hand: `zstd -t` finds damage then.
-  check(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1));
-  return context;
-}
-
 /// Makes one frame of its own of the block.
 void pack(RawBlock& block, int level) {
-  // A worker's thread lives as long as one encode(), and so does its context.
-  thread_local const auto context = make_context(level);
-  block.packed.resize(ZSTD_compressBound(block.raw.size()));
-  const auto size = check(ZSTD_compress2(context.get(), block.packed.data(), block.packed.size(),
-                                         block.raw.data(), block.raw_size));
+  const auto size = pack_frame(std::span(block.raw).first(block.raw_size), level, block.packed);
   block.entry.packed_size = static_cast<std::uint32_t>(size);
   block.entry.raw_size = static_cast<std::uint32_t>(block.raw_size);
   block.entry.digest = digest_of(std::span(block.packed).first(size));

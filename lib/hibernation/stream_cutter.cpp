@@ -18,10 +18,16 @@ Piece::Kind kind_of(StreamItem::Kind kind) {
   return Piece::Kind::text;
 }
 
+/// Whether a fill goes on where fills have ended.
+bool continues(const Piece& piece, const StreamItem& fill) {
+  return piece.kind == Piece::Kind::fill && piece.address + piece.size / fill_size == fill.address;
+}
+
 }  // namespace
 
 std::size_t StreamCutter::cut(std::span<const std::byte> bytes, StreamParser::Ended ended,
                               std::vector<Piece>& pieces) {
+  const auto first = pieces.size();
   std::size_t from = 0;
   std::size_t parsed = parsed_;
   const auto give = [&](Piece::Kind kind, std::size_t size, std::uint64_t address) {
@@ -35,7 +41,13 @@ std::size_t StreamCutter::cut(std::span<const std::byte> bytes, StreamParser::En
     if (item->kind != StreamItem::Kind::bytes) {
       give_text();
       parsed += item->size;
-      give(kind_of(item->kind), item->size, item->address);
+      if (item->kind == StreamItem::Kind::fill && !pieces.empty() &&
+          continues(pieces.back(), *item) && pieces.size() > first) {
+        pieces.back().size += fill_size;
+        from += fill_size;
+      } else {
+        give(kind_of(item->kind), item->size, item->address);
+      }
       continue;
     }
     parsed += item->size;

@@ -17,12 +17,12 @@ struct Piece {
     text,    ///< 1 to 4095 bytes as they stand
     bare,    ///< 4096 bytes: a page or as much of something else
     record,  ///< a page behind its record's header
-    fill,    ///< the record of a page of zeros
+    fill,    ///< records of pages of zeros whose addresses follow one another
   };
   Kind kind = Kind::text;
   std::uint32_t size = 0;     ///< of the stream
   std::size_t at = 0;         ///< where it begins in the bytes that were cut
-  std::uint64_t address = 0;  ///< of records and fills: the page's number
+  std::uint64_t address = 0;  ///< of records and fills: the (first) page's number
 };
 
 class StreamCutter {

@@ -1,0 +1,92 @@
+// Codec "zstd-pages-1" (docs/DEVICE-FORMAT.md, "Pages by content"): QEMU's stream in, and of its
+// pages only those that the segments of earlier generations do not hold already; and back,
+// bit-exact. Blocking, several threads of its own; call it on the files lane.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "hibernation/codec.hpp"
+#include "hibernation/page_index.hpp"
+#include "hibernation/page_map.hpp"
+
+namespace satchel::hibernation {
+
+inline constexpr auto page_codec = "zstd-pages-1";
+
+/// Opens the pages object of a segment for reading; its size is the one that the map says. Throws
+/// Fault.
+using SegmentOpener = std::function<UniqueFd(const Segment&)>;
+
+/// What earlier generations offer: the segments that are worth referring to, and the names of their
+/// cells. Empty: nothing, and names of a new key.
+struct PageBase {
+  ContentKey key = ContentKey::random();
+  std::vector<Segment> segments;
+  PageIndex index;
+  std::vector<PageIndex::Id> first;  ///< the id of each segment's first cell
+};
+
+/// Which of a map's segments the next generation should refer to, by their place in the map: those
+/// of which at least half is alive, and not many. So the device never holds more than twice what a
+/// generation needs.
+std::vector<std::size_t> worth_keeping(const PageMap& map);
+/// Reads the names of those segments. Throws Fault when a segment is not there or is damaged.
+PageBase read_page_base(const PageMap& map, const SegmentOpener& open);
+
+struct PageEncoderSettings {
+  int level = 1;             ///< zstd's, 1 to 19
+  unsigned threads = 2;      ///< 1 to 64
+  std::uint64_t number = 1;  ///< of the generation; the base's are lower
+};
+
+struct PageSinks {
+  Sink segment;  ///< the bytes of the generation's own pages object
+  /// Those of a second segment that stands in for all that earlier segments hold: with it and the
+  /// own one alone the stream can be put together. Empty: it isn't wanted.
+  Sink stand_in;
+};
+
+struct EncodedPages {
+  ByteCount stream_size;
+  std::string map;                ///< the map object's bytes
+  std::string stand_in_map;       ///< for own segment and stand-in; empty without
+  std::vector<Segment> segments;  ///< that the map names, the own one first
+  std::uint64_t known_cells = 0;  ///< that were in earlier segments
+};
+
+/// Reads `in` to its end. Memory is bounded: the index, and some megabytes a thread. Slow sinks
+/// slow the reader down. Throws what `in` or a sink threw first, Fault with Remedy::retry when
+/// stopped, and Remedy::later_version for a stream that is too long for a map.
+EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase base,
+                          const PageEncoderSettings& settings, const ProgressSink& progress,
+                          std::stop_token stop);
+
+/// The segments of a checked map, their tables read and verified.
+class PageDecoder {
+ public:
+  /// Throws Fault naming the segment that is not there or damaged.
+  PageDecoder(PageMap map, const SegmentOpener& open);
+  PageDecoder(PageDecoder&&) noexcept;
+  PageDecoder& operator=(PageDecoder&&) noexcept;
+  ~PageDecoder();
+
+  ByteCount stream_size() const;
+  /// Gives the stream to `out` in order, on the caller's thread. Every block's digest is checked
+  /// before a byte of it is decompressed. Throws Fault naming the block that is damaged; nothing of
+  /// a damaged block is given to `out`. Progress is in bytes of the stream. Gives the bytes that
+  /// were read of the segments.
+  ByteCount decode(const Sink& out, unsigned threads, const ProgressSink& progress,
+                   std::stop_token stop) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace satchel::hibernation

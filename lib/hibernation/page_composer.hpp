@@ -1,0 +1,84 @@
+// Decides for every piece of the stream how it is stored, and writes the recipe: the middle of the
+// page encoder, and its memory of what is known. Pure but for the blocks it gives away; one thread
+// at a time.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hibernation/block_shelf.hpp"
+#include "hibernation/page_codec.hpp"
+#include "hibernation/read_limit.hpp"
+#include "hibernation/recipe.hpp"
+#include "hibernation/stream_cutter.hpp"
+
+namespace satchel::hibernation {
+
+/// A block full of cells, or the last one of its segment.
+struct FullBlock {
+  enum class Of { segment, stand_in } of = Of::segment;
+  std::vector<std::byte> cells;
+};
+
+class PageComposer {
+ public:
+  using Give = std::function<void(FullBlock)>;
+  enum class StandIn { wanted, unwanted };
+
+  PageComposer(PageBase base, Give give, StandIn stand_in);
+
+  /// The next piece. Of bare cells and records: the page's bytes, and its name unless all of it is
+  /// zero.
+  void take(const Piece& piece, std::span<const std::byte> bytes,
+            const std::optional<ContentName>& name);
+  /// After the last piece: gives the last blocks away.
+  void finish();
+
+  // When it is finished:
+  std::string recipe() { return recipe_.finish(); }
+  std::string stand_in_recipe() { return stand_in_recipe_.finish(); }
+  std::uint64_t cells() const { return cells_; }
+  std::uint64_t stand_in_cells() const { return stand_in_cells_; }
+  std::uint64_t known_cells() const { return known_cells_; }
+  /// Of the own segment's cells, those that have one.
+  std::span<const ContentName> names() const { return base_.index.names_from(first_own_); }
+  /// Earlier segments in the order that the recipe numbers them in, from 1.
+  std::vector<Segment> used_segments() const;
+
+ private:
+  struct Cell {
+    std::uint32_t segment;  ///< 0: the own one, otherwise of the base, from 1
+    std::uint64_t cell;
+  };
+  std::optional<Cell> known(const ContentName& name) const;
+  bool is_near(const Cell& cell) const;
+  void touch(const Cell& cell);
+  std::uint32_t number_in_recipe(std::uint32_t segment);
+  void append(FullBlock& block, std::span<const std::byte> page);
+  void refer(Framing framing, std::uint64_t address, const Cell& cell,
+             std::span<const std::byte> page);
+  void store(Framing framing, std::uint64_t address, std::span<const std::byte> page,
+             const ContentName& name);
+
+  PageBase base_;
+  PageIndex::Id first_own_;
+  Give give_;
+  StandIn stand_in_;
+  BlockShelf shelf_;
+  ReadLimit limit_;
+  RecipeWriter recipe_;
+  RecipeWriter stand_in_recipe_;
+  FullBlock block_;
+  FullBlock stand_in_block_{FullBlock::Of::stand_in, {}};
+  std::uint64_t base_cells_ = 0;
+  std::uint64_t cells_ = 0;
+  std::uint64_t stand_in_cells_ = 0;
+  std::uint64_t known_cells_ = 0;
+  std::vector<std::uint32_t> used_;  ///< of the base's segments, from 1, in the order of first use
+};
+
+}  // namespace satchel::hibernation

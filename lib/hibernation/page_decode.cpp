@@ -1,0 +1,195 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "hibernation/block_walk.hpp"
+#include "hibernation/frames.hpp"
+#include "hibernation/page_codec.hpp"
+#include "hibernation/pipeline.hpp"
+#include "hibernation/segment_file.hpp"
+#include "hibernation/stream_parser.hpp"
+
+namespace satchel::hibernation {
+
+struct PageDecoder::State {
+  PageMap map;
+  std::vector<SegmentFile> files;  ///< as the map's segments
+};
+
+namespace {
+
+/// Read at once of all segments together.
+constexpr std::size_t windows_size = 32U << 20;
+constexpr std::size_t largest_window = 4U << 20;
+constexpr std::size_t output_size = 1U << 20;
+
+struct LoadedBlock {
+  BlockId id;
+  std::vector<std::byte> packed;
+  std::vector<std::byte> cells;
+};
+
+/// Reads the frames in the order in which the recipe needs them.
+class Loader {
+ public:
+  Loader(const PageMap& map, const std::vector<SegmentFile>& files)
+      : walk_(map), files_(files), windows_(files.size()) {
+    for (auto& each : windows_) each.size = std::min(largest_window, windows_size / files.size());
+  }
+
+  bool fill(LoadedBlock& block) {
+    while (const auto part = walk_.next()) {
+      if (!part->place.missed) continue;
+      block.id = part->block;
+      files_[block.id.segment].read_frame(block.id.block, windows_[block.id.segment], block.packed);
+      return true;
+    }
+    return false;
+  }
+
+  ByteCount bytes_read() const {
+    ByteCount sum;
+    for (const auto& each : windows_) sum = sum + ByteCount(each.read);
+    return sum;
+  }
+
+ private:
+  BlockWalk walk_;
+  const std::vector<SegmentFile>& files_;
+  std::vector<SegmentFile::Window> windows_;
+};
+
+/// Puts the stream together. Given the blocks in the order in which the recipe needs them.
+class Assembler {
+ public:
+  Assembler(const PageMap& map, const Sink& out) : walk_(map), out_(out) {
+    buffer_.reserve(output_size + record_size);
+  }
+
+  /// As far as it goes without another block.
+  void go_on() {
+    while (const auto part = walk_.next()) {
+      if (part->place.missed) {
+        waiting_ = part;
+        return;
+      }
+      write(*part);
+    }
+    flush();
+  }
+
+  void take(LoadedBlock& block) {
+    if (!waiting_ || waiting_->block != block.id)
+      throw Fault(Remedy::report_bug,
+                  {"restore", "the machine's memory", "blocks are mixed up", {}});
+    shelf_[waiting_->place.slot].swap(block.cells);
+    write(*std::exchange(waiting_, std::nullopt));
+    go_on();
+  }
+
+  std::uint64_t made() const { return made_; }
+  bool is_waiting() const { return waiting_.has_value(); }
+
+ private:
+  void write(const BlockWalk::Part& part) {
+    const auto& step = part.step;
+    switch (step.kind) {
+      case RecipeStep::Kind::text:
+        return put(std::as_bytes(std::span(step.text)));
+      case RecipeStep::Kind::fill:
+        for (std::uint64_t i = 0; i < step.count; ++i) {
+          put_header(fill_header(step.address + i));
+          put(std::span(zeros).first(1));
+        }
+        return;
+      case RecipeStep::Kind::zeros:
+        for (std::uint64_t i = 0; i < step.count; ++i) write_page(step, i, zeros);
+        return;
+      case RecipeStep::Kind::cells:
+        const auto cells = std::span(shelf_[part.place.slot]).subspan(part.first * page_size);
+        for (std::uint64_t i = 0; i < step.count; ++i)
+          write_page(step, i, cells.subspan(i * page_size, page_size));
+    }
+  }
+
+  void write_page(const RecipeStep& step, std::uint64_t i, std::span<const std::byte> page) {
+    if (step.framing == Framing::record) put_header(record_header(step.address + i));
+    put(page);
+  }
+
+  void put_header(std::uint64_t header) {
+    std::array<std::byte, header_size> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<std::byte>(header >> (8 * (bytes.size() - 1 - i)));
+    put(bytes);
+  }
+
+  void put(std::span<const std::byte> bytes) {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    if (buffer_.size() >= output_size) flush();
+  }
+
+  void flush() {
+    if (buffer_.empty()) return;
+    out_(buffer_);
+    made_ += buffer_.size();
+    buffer_.clear();
+  }
+
+  static constexpr std::array<std::byte, page_size> zeros{};
+
+  BlockWalk walk_;
+  const Sink& out_;
+  std::array<std::vector<std::byte>, BlockShelf::slots> shelf_;
+  std::optional<BlockWalk::Part> waiting_;
+  std::vector<std::byte> buffer_;
+  std::uint64_t made_ = 0;
+};
+
+}  // namespace
+
+PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open)
+    : state_(std::make_unique<State>()) {
+  state_->map = std::move(map);
+  for (const auto& segment : state_->map.segments)
+    state_->files.emplace_back(open(segment), segment);
+  BlockWalk walk(state_->map);
+  while (const auto part = walk.next())
+    if (part->place.missed) state_->files[part->block.segment].need(part->block.block);
+}
+
+PageDecoder::PageDecoder(PageDecoder&&) noexcept = default;
+PageDecoder& PageDecoder::operator=(PageDecoder&&) noexcept = default;
+PageDecoder::~PageDecoder() = default;
+
+ByteCount PageDecoder::stream_size() const { return state_->map.stream_size; }
+
+ByteCount PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSink& progress,
+                              std::stop_token stop) const {
+  const auto& map = state_->map;
+  const auto& files = state_->files;
+  Loader loader(map, files);
+  Assembler assembler(map, out);
+  const auto unpack = [&](LoadedBlock& block) {
+    const auto& segment = map.segments[block.id.segment];
+    block.cells.resize(segment.cells_of(block.id.block) * page_size);
+    unpack_frame(block.packed, files[block.id.segment].block(block.id.block).digest, block.cells,
+                 "block " + std::to_string(block.id.block) + " of " + name_of(segment));
+  };
+  const auto take = [&](LoadedBlock& block) {
+    assembler.take(block);
+    if (progress) progress({"reading memory", ByteCount(assembler.made()), map.stream_size});
+  };
+  assembler.go_on();
+  Pipeline<LoadedBlock> pipeline(
+      threads == 0 ? 1 : threads,
+      {[&](LoadedBlock& block, const std::stop_token&) { return loader.fill(block); }, unpack,
+       take});
+  pipeline.run(std::move(stop));
+  if (assembler.is_waiting() || assembler.made() != map.stream_size.value)
+    throw damaged("the machine's memory", "its map does not fit it");
+  return loader.bytes_read();
+}
+
+}  // namespace satchel::hibernation

@@ -1,0 +1,76 @@
+#include "hibernation/page_portions.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "hibernation/pipeline.hpp"
+
+namespace satchel::hibernation {
+
+namespace {
+
+constexpr std::size_t portion_size = 512U << 10;
+
+/// Cuts what a source gives. What one portion leaves begins the next.
+class Reader {
+ public:
+  explicit Reader(const Source& in) : in_(in) {}
+
+  bool fill(Portion& portion, const std::stop_token& stop) {
+    portion.bytes.resize(portion_size + StreamCutter::longest_rest);
+    portion.pieces.clear();
+    std::ranges::copy(rest_, portion.bytes.begin());
+    std::size_t size = rest_.size();
+    while (!ended_ && size < portion_size) {
+      const auto n = in_(std::span(portion.bytes).subspan(size), stop);
+      ended_ = n == 0;
+      size += n;
+    }
+    const auto there = std::span(portion.bytes).first(size);
+    portion.size = cutter_.cut(there, ended_ ? StreamParser::Ended::yes : StreamParser::Ended::no,
+                               portion.pieces);
+    const auto left = there.subspan(portion.size);
+    rest_.assign(left.begin(), left.end());
+    return size > 0;
+  }
+
+ private:
+  const Source& in_;
+  StreamCutter cutter_;
+  std::vector<std::byte> rest_;
+  bool ended_ = false;
+};
+
+bool is_zero(std::span<const std::byte> page) {
+  return page[0] == std::byte{} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
+}
+
+void name_pages(Portion& portion, const ContentKey& key) {
+  portion.names.assign(portion.pieces.size(), std::nullopt);
+  for (std::size_t i = 0; i < portion.pieces.size(); ++i) {
+    const auto& piece = portion.pieces[i];
+    if (piece.kind != Piece::Kind::bare && piece.kind != Piece::Kind::record) continue;
+    const auto page = portion.content(piece);
+    if (!is_zero(page)) portion.names[i] = content_name(key, page);
+  }
+}
+
+}  // namespace
+
+std::span<const std::byte> Portion::content(const Piece& piece) const {
+  const auto whole = std::span(bytes).subspan(piece.at, piece.size);
+  return piece.kind == Piece::Kind::record ? whole.subspan(header_size) : whole;
+}
+
+void read_portions(const Source& in, const ContentKey& key, unsigned threads,
+                   const std::function<void(const Portion&)>& take, std::stop_token stop) {
+  Reader reader(in);
+  Pipeline<Portion> pipeline(threads, {[&](Portion& portion, const std::stop_token& ending) {
+                                         return reader.fill(portion, ending);
+                                       },
+                                       [&](Portion& portion) { name_pages(portion, key); },
+                                       [&](Portion& portion) { take(portion); }});
+  pipeline.run(std::move(stop));
+}
+
+}  // namespace satchel::hibernation

@@ -1,0 +1,49 @@
+// A segment's pages object, read: its table, verified, and frames of blocks in large pieces. One
+// thread at a time.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/handle.hpp"
+#include "hibernation/page_map.hpp"
+
+namespace satchel::hibernation {
+
+/// "the memory of generation 7": for people.
+std::string name_of(const Segment& segment);
+
+std::vector<PageBlock> read_blocks_of(int fd, const Segment& segment);
+std::vector<ContentName> read_names_of(int fd, const Segment& segment);
+
+class SegmentFile {
+ public:
+  /// Throws Fault when the table is not what the map says.
+  SegmentFile(UniqueFd fd, const Segment& segment);
+
+  const PageBlock& block(std::size_t index) const { return blocks_[index]; }
+  /// That it will be read some time: only what is needed is read beyond what was asked for.
+  void need(std::size_t index) { needed_[index] = true; }
+
+  /// What is read of the file beyond what was asked for, while going forward.
+  struct Window {
+    std::size_t size = 0;  ///< as much at once, when there is so much
+    std::vector<std::byte> bytes;
+    std::uint64_t from = 0;  ///< where the bytes begin in the file
+    std::uint64_t read = 0;  ///< bytes read so far
+  };
+  /// The block's frame as the file has it.
+  void read_frame(std::size_t index, Window& window, std::vector<std::byte>& frame) const;
+
+ private:
+  std::uint64_t end_of_window(std::size_t index, std::size_t size) const;
+
+  UniqueFd fd_;
+  std::vector<PageBlock> blocks_;
+  std::vector<bool> needed_;
+  std::vector<std::uint64_t> offsets_;  ///< of each frame, and of the end of the last
+  std::string name_;
+};
+
+}  // namespace satchel::hibernation

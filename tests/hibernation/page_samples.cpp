@@ -1,0 +1,103 @@
+#include "page_samples.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "base/fault.hpp"
+#include "streams.hpp"
+
+namespace satchel::test {
+
+using namespace hibernation;
+
+Memory first_memory(std::size_t pages) {
+  Memory out(pages);
+  for (std::size_t i = 0; i < pages; ++i) out[i] = i % 7 == 3 ? 0 : i + 1;
+  return out;
+}
+
+std::string stream_of(const Memory& memory) {
+  MadeStream made;
+  made.setup(memory.size() * 4096);
+  for (std::size_t at = 0; at < memory.size(); at += 1000) {
+    made.begin_part();
+    for (std::size_t i = at; i < std::min(memory.size(), at + 1000); ++i) {
+      if (memory[i] == 0 && i != at)
+        made.fill(i);
+      else if (i == at)
+        made.first_page(i, "pc.ram", random_page(memory[i]));
+      else
+        made.page(i, random_page(memory[i]));
+    }
+    made.end_part();
+  }
+  std::string devices;
+  for (int i = 0; i < 5; ++i) devices += random_page(1'000'000 + i);
+  return made.add(devices + "the end").str();
+}
+
+SegmentOpener PageStore::opener() const {
+  return [this](const Segment& segment) {
+    const auto found = segments.find(segment.number);
+    if (found == segments.end() || found->second.size() != segment.size.value)
+      throw Fault(Remedy::replug, {"open", "a segment", "it is not there", {}});
+    return file_with(found->second);
+  };
+}
+
+void PageStore::encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
+                       unsigned threads) {
+  PageBase from;
+  if (base != 0) {
+    const auto map = read_page_map(maps.at(base));
+    REQUIRE(map);
+    from = read_page_base(*map, opener());
+  }
+  auto& segment = segments[number];
+  stand_in.clear();
+  PageEncoderSettings settings;
+  settings.number = number;
+  settings.threads = threads;
+  made[number] =
+      encode_pages(source_of(stream, 100'000), {appending_to(segment), appending_to(stand_in)},
+                   std::move(from), settings, {}, {});
+  maps[number] = made[number].map;
+}
+
+std::string PageStore::decode(std::uint64_t number, unsigned threads) const {
+  auto map = read_page_map(maps.at(number));
+  REQUIRE(map);
+  const PageDecoder decoder(std::move(*map), opener());
+  std::string out;
+  decoder.decode(appending_to(out), threads, {}, {});
+  return out;
+}
+
+Source source_of(const std::string& text, std::size_t piece) {
+  return [&text, piece, at = std::size_t{0}](std::span<std::byte> buffer,
+                                             const std::stop_token&) mutable {
+    const auto n = std::min({buffer.size(), piece, text.size() - at});
+    std::copy_n(std::as_bytes(std::span(text)).begin() + static_cast<std::ptrdiff_t>(at), n,
+                buffer.begin());
+    at += n;
+    return n;
+  };
+}
+
+Sink appending_to(std::string& text) {
+  return [&text](std::span<const std::byte> bytes) {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+}
+
+UniqueFd file_with(const std::string& content) {
+  UniqueFd file(memfd_create("pages", MFD_CLOEXEC));
+  REQUIRE(pwrite(file.get(), content.data(), content.size(), 0) ==
+          static_cast<ssize_t>(content.size()));
+  return file;
+}
+
+}  // namespace satchel::test

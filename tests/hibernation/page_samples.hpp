@@ -1,0 +1,40 @@
+// Machines of several generations, for the tests of the page codec: their streams, and the objects
+// that the codec makes of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "hibernation/page_codec.hpp"
+
+namespace satchel::test {
+
+/// A guest's memory as page numbers and what their content follows from; 0 is a page of zeros.
+using Memory = std::vector<std::uint64_t>;
+
+/// Memory whose pages are all different, but for some of zeros.
+Memory first_memory(std::size_t pages);
+/// The stream that QEMU makes of it, with the state of devices at its end.
+std::string stream_of(const Memory& memory);
+
+/// The objects of several generations, as on a device.
+struct PageStore {
+  std::map<std::uint64_t, std::string> segments;  ///< pages objects by number
+  std::map<std::uint64_t, std::string> maps;
+  std::map<std::uint64_t, hibernation::EncodedPages> made;
+  std::string stand_in;  ///< of the last generation
+
+  hibernation::SegmentOpener opener() const;
+  /// Encodes with the map of generation `base` to refer to; 0: none.
+  void encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
+              unsigned threads = 2);
+  std::string decode(std::uint64_t number, unsigned threads = 2) const;
+};
+
+hibernation::Source source_of(const std::string& text, std::size_t piece);
+hibernation::Sink appending_to(std::string& text);
+UniqueFd file_with(const std::string& content);
+
+}  // namespace satchel::test
