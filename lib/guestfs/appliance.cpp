@@ -45,11 +45,11 @@ Guestfs prepared(const ApplianceOrder& order, Speed speed) {
 class Appliance::Machine {
  public:
   explicit Machine(const ApplianceOrder& order)
-      : g_(launched(order)), mounting_(g_.get(), order.disks), temporary_(order.temporary) {}
+      : g_(launched(order)), mounting_(g_.get(), order.disks) {}
 
   guestfs_h* get() const { return g_.get(); }
   std::unique_ptr<sync::GuestTree> open(const sync::GuestPlace& place) {
-    return std::make_unique<GuestFiles>(g_.get(), mounting_.mount(place), temporary_);
+    return std::make_unique<GuestFiles>(g_.get(), mounting_.mount(place));
   }
 
  private:
@@ -71,7 +71,6 @@ class Appliance::Machine {
 
   Guestfs g_;
   Mounting mounting_;
-  std::filesystem::path temporary_;
 };
 
 Appliance::Appliance(ApplianceOrder order) {

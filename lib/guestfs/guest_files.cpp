@@ -1,13 +1,9 @@
 #include "guestfs/guest_files.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <map>
 #include <utility>
 
 namespace satchel::guestfs {
@@ -66,6 +62,13 @@ Entry unknown(std::string path, std::string_view why) {
   return out;
 }
 
+/// One folder's names can't be read, though its neighbours' can.
+class Unlisted : public Fault {
+ public:
+  explicit Unlisted(const Fault& why) : Fault(why) {}
+};
+
+using NameList = Handle<guestfs_dirent_list, guestfs_free_dirent_list>;
 using StatList = Handle<guestfs_statns_list, guestfs_free_statns_list>;
 
 /// Pointers for a call that takes a list of strings.
@@ -107,8 +110,7 @@ void pass_sparse(sync::ContentSink& to, const char* bytes, std::size_t length) {
 
 }  // namespace
 
-GuestFiles::GuestFiles(guestfs_h* g, Mounting::Root root, std::filesystem::path temporary)
-    : g_(g), root_(std::move(root)), temporary_(std::move(temporary)) {
+GuestFiles::GuestFiles(guestfs_h* g, Mounting::Root root) : g_(g), root_(std::move(root)) {
   const auto& type = root_.filesystem;
   has_modes_ = !(type.starts_with("ntfs") || type == "vfat" || type == "exfat" || type == "msdos");
 }
@@ -119,101 +121,104 @@ std::string GuestFiles::absolute(const std::string& path) const {
 }
 
 void GuestFiles::check_alive() const {
-  if (guestfs_is_ready(g_) != 1)
+  // A transfer that broke off may leave the two ends at different places of the conversation.
+  if (guestfs_is_ready(g_) != 1 || guestfs_ping_daemon(g_) != 0)
     throw Fault(Remedy::retry,
                 Fault::Text{"read", "the machine's files", "the reader has ended", {}});
 }
 
-std::string GuestFiles::names_below() const {
-  const UniqueFd file(::open(temporary_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!file) throw fault_from_errno(errno, "make a file in", temporary_.string());
-  const auto path = "/proc/self/fd/" + std::to_string(file.get());
-  check(g_, guestfs_find0(g_, root_.path.c_str(), path.c_str()), "list", root_.path);
-  struct stat seen {};
-  if (::fstat(file.get(), &seen) != 0) throw fault_from_errno(errno, "look at", "a list of names");
-  if (static_cast<std::uint64_t>(seen.st_size) > most_bytes_of_names)
-    throw Fault(Remedy::fix_config,
-                Fault::Text{"list", root_.path, "it has more names than can be kept in memory",
-                            "Choose a smaller folder in satchel.yaml."});
-  std::string out(static_cast<std::size_t>(seen.st_size), '\0');
-  std::size_t got = 0;
-  while (got < out.size()) {
-    const auto n = ::pread(file.get(), out.data() + got, out.size() - got, static_cast<off_t>(got));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw fault_from_errno(n < 0 ? errno : EIO, "read", "a list of names");
-    got += static_cast<std::size_t>(n);
-  }
-  return out;
-}
-
 void GuestFiles::list(const sync::EntrySink& to, std::stop_token stop) {
   sizes_.clear();
-  std::map<std::string, Names> folders;
-  const auto all = names_below();
-  for (std::size_t at = 0; at < all.size();) {
-    const auto end = std::min(all.find('\0', at), all.size());
-    // Below any folder but the top one they begin with a slash.
-    if (at < end && all[at] == '/') ++at;
-    const auto path = all.substr(at, end - at);
-    at = end + 1;
-    if (path.empty()) continue;
-    const auto slash = path.rfind('/');
-    if (slash == path.npos)
-      folders[{}].push_back(path);
-    else
-      folders[path.substr(0, slash)].push_back(path.substr(slash + 1));
-  }
-  for (const auto& [folder, names] : folders) {
+  bytes_of_names_ = 0;
+  Folders ahead;
+  look_at({}, names_in({}), to, ahead);
+  while (!ahead.empty()) {
     if (stop.stop_requested()) throw stopped();
-    look_at(folder, names, to);
+    auto folder = std::move(ahead.back());
+    ahead.pop_back();
+    const auto path = folder.path;
+    Names names;
+    if (absolute(path).size() > longest_path)
+      folder.what = too_long;
+    else
+      try {
+        names = names_in(path);
+      } catch (const Unlisted& why) {
+        folder.what = why.text().why;
+      }
+    to(std::move(folder));
+    look_at(path, names, to, ahead);
   }
 }
 
-void GuestFiles::look_at(const std::string& folder, const Names& names, const sync::EntrySink& to) {
+GuestFiles::Names GuestFiles::names_in(const std::string& folder) {
   const auto where = absolute(folder);
-  if (where.size() > longest_path) {
-    for (const auto& name : names) to(unknown(join(folder, name), too_long));
-    return;
+  const NameList found(guestfs_readdir(g_, where.c_str()));
+  if (!found) {
+    auto why = failure(g_, "list", where);
+    check_alive();
+    if (folder.empty()) throw why;
+    throw Unlisted(why);
   }
+  Names names;
+  for (std::uint32_t i = 0; i < found->len; ++i) {
+    const std::string_view name = found->val[i].name;
+    if (name == "." || name == "..") continue;
+    bytes_of_names_ += folder.size() + name.size() + 1;
+    if (bytes_of_names_ > most_bytes_of_names)
+      throw Fault(Remedy::fix_config,
+                  Fault::Text{"list", root_.path, "it has more names than can be kept in memory",
+                              "Choose a smaller folder in satchel.yaml."});
+    names.emplace_back(name);
+  }
+  return names;
+}
+
+void GuestFiles::look_at(const std::string& folder, const Names& names, const sync::EntrySink& to,
+                         Folders& ahead) {
+  const auto where = absolute(folder);
   std::vector<Entry> links;
   for (std::size_t from = 0; from < names.size();) {
     const auto end = batch_end(names, from);
     const StatList found(guestfs_lstatnslist(g_, where.c_str(), pointers(names, from, end).data()));
     if (!found || found->len != end - from) throw failure(g_, "look at", where);
     for (auto i = from; i < end; ++i) {
-      const auto& seen = found->val[i - from];
-      auto path = join(folder, names[i]);
-      if (seen.st_ino == -1) {
-        to(unknown(std::move(path), "it can't be looked at"));
-        continue;
-      }
-      Entry entry;
-      entry.mtime = nanos(seen.st_mtime_sec, seen.st_mtime_nsec);
-      entry.changed = nanos(seen.st_ctime_sec, seen.st_ctime_nsec);
-      const bool directory = S_ISDIR(seen.st_mode);
-      entry.mode = has_modes_ ? static_cast<std::uint32_t>(seen.st_mode & 07777)
-                              : (directory ? 0755U : 0644U);
-      entry.path = std::move(path);
-      if (directory) {
-        entry.kind = Kind::directory;
-      } else if (S_ISLNK(seen.st_mode)) {
-        entry.kind = Kind::link;
+      auto entry = seen_as(join(folder, names[i]), found->val[i - from]);
+      if (entry.kind == Kind::directory)
+        ahead.push_back(std::move(entry));
+      else if (entry.kind == Kind::link)
         links.push_back(std::move(entry));
-        continue;
-      } else if (S_ISREG(seen.st_mode) && where.size() + names[i].size() < longest_path) {
-        entry.kind = Kind::file;
-        entry.size = ByteCount(static_cast<std::uint64_t>(std::max<std::int64_t>(seen.st_size, 0)));
-        const auto blocks = static_cast<std::uint64_t>(std::max<std::int64_t>(seen.st_blocks, 0));
-        entry.allocated = ByteCount(std::min(blocks * 512, entry.size.value));
-        sizes_[entry.path] = Size{entry.size.value, entry.allocated.value};
-      } else {
-        entry.what = S_ISREG(seen.st_mode) ? std::string(too_long) : what_is(seen.st_mode);
-      }
-      to(std::move(entry));
+      else
+        to(std::move(entry));
     }
     from = end;
   }
   read_links(where, links, to);
+}
+
+Entry GuestFiles::seen_as(std::string path, const struct guestfs_statns& seen) {
+  if (seen.st_ino == -1) return unknown(std::move(path), "it can't be looked at");
+  Entry entry;
+  entry.mtime = nanos(seen.st_mtime_sec, seen.st_mtime_nsec);
+  entry.changed = nanos(seen.st_ctime_sec, seen.st_ctime_nsec);
+  const bool directory = S_ISDIR(seen.st_mode);
+  entry.mode =
+      has_modes_ ? static_cast<std::uint32_t>(seen.st_mode & 07777) : (directory ? 0755U : 0644U);
+  entry.path = std::move(path);
+  if (directory) {
+    entry.kind = Kind::directory;
+  } else if (S_ISLNK(seen.st_mode)) {
+    entry.kind = Kind::link;
+  } else if (S_ISREG(seen.st_mode) && absolute(entry.path).size() <= longest_path) {
+    entry.kind = Kind::file;
+    entry.size = ByteCount(static_cast<std::uint64_t>(std::max<std::int64_t>(seen.st_size, 0)));
+    const auto blocks = static_cast<std::uint64_t>(std::max<std::int64_t>(seen.st_blocks, 0));
+    entry.allocated = ByteCount(std::min(blocks * 512, entry.size.value));
+    sizes_[entry.path] = Size{entry.size.value, entry.allocated.value};
+  } else {
+    entry.what = S_ISREG(seen.st_mode) ? std::string(too_long) : what_is(seen.st_mode);
+  }
+  return entry;
 }
 
 void GuestFiles::read_links(const std::string& where, std::vector<Entry>& links,

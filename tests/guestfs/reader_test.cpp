@@ -169,6 +169,18 @@ TEST_CASE("files of every kind are read from every filesystem as they were writt
   CHECK(world.at("vdb:/Documents").contents.files.at("a.txt") == std::string(4096, 'n'));
   CHECK(bytes_of(world.files.path("vdb-base.qcow2")) == before);
 
+  INFO("paths that are too long for any call end where they become so, and are not taken for gone");
+  const auto deep = world.at("vdb:/Deep");
+  CHECK(deep.entries.at("near").kind == Kind::file);
+  REQUIRE(deep.entries.size() == 17);
+  const auto& last = std::prev(deep.entries.end(), 2)->second;
+  CHECK(last.path.size() == 16 * 250 - 1);
+  CHECK(last.kind == Kind::directory);
+  CHECK_THAT(last.what, Catch::Contains("too long"));
+  CHECK(deep.contents.unread.empty());
+  INFO("and the reader goes on");
+  CHECK(world.at("vdb:/Documents").entries.size() == 1);
+
   INFO("what is not there is told with what is");
   using Catch::Contains;
   const auto open = [&](const char* place) {
