@@ -92,6 +92,7 @@ class Work {
       sync::RuleEnd end{rule.guest, rule.to, {}, 0, {}};
       try {
         end.report = sync_one(appliance, rule);
+        for (auto& line : end.report.lines) line.path = sync::shown(line.path);
       } catch (const Fault& fault) {
         end.fault = fault;
       }

@@ -42,6 +42,31 @@ std::string fixed(double seconds) {
   return std::string(text.data(), static_cast<std::size_t>(length));
 }
 
+/// With control characters and what is no UTF-8 as \x0a, and this for a backslash.
+std::string escaped(std::string_view text, std::string_view backslash) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const std::string_view piece = text.substr(0, length == 0 ? 1 : length);
+    if (piece == "\\") {
+      out += backslash;
+    } else if (length > 0 && !is_control(piece)) {
+      out += piece;
+    } else {
+      for (const char c : piece) {
+        const auto byte = static_cast<unsigned char>(c);
+        out += "\\x";
+        out += digits[byte >> 4U];
+        out += digits[byte & 15U];
+      }
+    }
+    text.remove_prefix(piece.size());
+  }
+  return out;
+}
+
 }  // namespace
 
 char sign(Mark mark) {
@@ -105,28 +130,7 @@ std::string summary(const Durations& durations) {
   return fixed(sum) + " s" + out;
 }
 
-std::string shown(std::string_view path) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  out.reserve(path.size());
-  while (!path.empty()) {
-    const std::size_t length = utf8_length(path);
-    const std::string_view piece = path.substr(0, length == 0 ? 1 : length);
-    if (length > 0 && piece != "\\" && !is_control(piece)) {
-      out += piece;
-    } else if (piece == "\\") {
-      out += "\\\\";
-    } else {
-      for (const char c : piece) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += "\\x";
-        out += digits[byte >> 4U];
-        out += digits[byte & 15U];
-      }
-    }
-    path.remove_prefix(piece.size());
-  }
-  return out;
-}
+std::string shown(std::string_view path) { return escaped(path, "\\\\"); }
+std::string harmless(std::string_view text) { return escaped(text, "\\"); }
 
 }  // namespace satchel::sync

@@ -68,7 +68,10 @@ std::string summary(const Report& report);
 /// "31.2 s: 18.0 starting the reader, …", without what took no time to speak of.
 std::string summary(const Durations& durations);
 
-/// A path as people and terminals can take it: control characters and what is no UTF-8 as \x0a.
+/// A path as people and terminals can take it: control characters and what is no UTF-8 as \x0a,
+/// and so that each path has a text of its own: a backslash as two.
 std::string shown(std::string_view path);
+/// The same of a text that may have been shown() before: its backslashes stay.
+std::string harmless(std::string_view text);
 
 }  // namespace satchel::sync

@@ -44,17 +44,17 @@ std::string cut(std::string text) {
 
 json json_of(const Fault& fault) {
   return {{"remedy", to_string(fault.remedy())},
-          {"doing", shown(fault.text().doing)},
-          {"object", cut(shown(fault.text().object))},
-          {"why", cut(shown(fault.text().why))},
-          {"next", cut(shown(fault.text().next))}};
+          {"doing", harmless(fault.text().doing)},
+          {"object", cut(harmless(fault.text().object))},
+          {"why", cut(harmless(fault.text().why))},
+          {"next", cut(harmless(fault.text().next))}};
 }
 
 Fault fault_of(const json& from) {
   auto remedy = Remedy::report_bug;
   for (const auto each : all_remedies)
     if (to_string(each) == from.at("remedy").get<std::string>()) remedy = each;
-  const auto text = [&](const char* key) { return shown(from.at(key).get<std::string>()); };
+  const auto text = [&](const char* key) { return harmless(from.at(key).get<std::string>()); };
   return Fault(remedy, Fault::Text{text("doing"), text("object"), text("why"), text("next")});
 }
 
@@ -80,8 +80,8 @@ json json_of(const RuleEnd& end) {
   for (const auto& line : end.report.lines) {
     if (lines.size() == most_lines) break;
     lines.push_back({{"mark", std::string(1, sign(line.mark))},
-                     {"path", cut(shown(line.path))},
-                     {"text", cut(shown(line.text))}});
+                     {"path", cut(harmless(line.path))},
+                     {"text", cut(harmless(line.text))}});
   }
   json seconds = json::object();
   each_duration(end.report.durations,
@@ -103,8 +103,8 @@ Mark mark_of(const std::string& text) {
 
 RuleEnd rule_of(const json& from) {
   RuleEnd out;
-  out.guest = shown(from.at("guest").get<std::string>());
-  out.to = shown(from.at("to").get<std::string>());
+  out.guest = harmless(from.at("guest").get<std::string>());
+  out.to = harmless(from.at("to").get<std::string>());
   if (from.contains("fault")) {
     out.fault = fault_of(from.at("fault"));
     return out;
@@ -116,8 +116,8 @@ RuleEnd rule_of(const json& from) {
   for (const auto& line : from.at("lines")) {
     if (out.report.lines.size() == most_lines) break;
     out.report.lines.push_back(Line{mark_of(line.at("mark").get<std::string>()),
-                                    cut(shown(line.at("path").get<std::string>())),
-                                    cut(shown(line.at("text").get<std::string>()))});
+                                    cut(harmless(line.at("path").get<std::string>())),
+                                    cut(harmless(line.at("text").get<std::string>()))});
   }
   each_duration(out.report.durations, [&](const char* name, double& value) {
     value = from.at("seconds").at(name).get<double>();
@@ -134,7 +134,7 @@ std::string to_json(const WorkOrder& order) {
   return json{{"owner", order.owner},
               {"state", order.state},
               {"capsule", order.capsule},
-              {"capsule_name", shown(order.capsule_name)},
+              {"capsule_name", harmless(order.capsule_name)},
               {"as_of", order.as_of.value},
               {"dry_run", order.extent == Extent::dry_run},
               {"emptied", order.emptiness == Emptiness::meant},
@@ -180,7 +180,7 @@ Result<WorkNews> parse_news(std::string_view line) {
     const auto from = json::parse(line);
     if (from.contains("progress")) {
       const auto& progress = from.at("progress");
-      return WorkNews(Progress{cut(shown(progress.at("step").get<std::string>())),
+      return WorkNews(Progress{cut(harmless(progress.at("step").get<std::string>())),
                                ByteCount(progress.at("done").get<std::uint64_t>()),
                                ByteCount(progress.at("total").get<std::uint64_t>())});
     }

@@ -41,7 +41,7 @@ struct WorkOrder {
 std::string to_json(const WorkOrder& order);
 Result<WorkOrder> parse_order(std::string_view line);
 
-/// How one rule ended.
+/// How one rule ended. Paths of the report's lines are as shown() gives them.
 struct RuleEnd {
   std::string guest, to;
   Report report;

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import random
+import threading
 import time
 
 from machine import *
@@ -138,6 +139,22 @@ def rounds_on_two_hosts():
     machine.eject(here)
 
 
+def files_in(folder):
+    return sum(len(names) for place, _, names in os.walk(folder) if ".satchel" not in place)
+
+
+def killed_in_the_middle(host, machine, folder):
+    """A sync whose daemon is killed when a tenth of the files has come."""
+    running = threading.Thread(target=host.ctl, args=("sync", machine.name), kwargs={"timeout": 3000})
+    running.start()
+    wait_for(lambda: files_in(folder) > MANY // 10, 1800, "a tenth of the files is there")
+    host.kill()
+    running.join()
+    say(f"  killed after {files_in(folder)} files")
+    host.start()
+    machine.await_state(host, "running")
+
+
 def hostile_trees_and_many_files():
     """A tree full of traps is synced without harm, a hundred thousand files come, and a second sync finds nothing to do"""
     host = syncing_host("a", ("/srv/xfs/hostile", "/srv/xfs/many"))
@@ -150,10 +167,11 @@ def hostile_trees_and_many_files():
     host.start()
     machine.insert(host, stick)
     witnesses = {path: os.stat(path).st_mtime_ns for path in ("/etc", "/etc/passwd", "/etc/shadow", WORLD)}
+    hostile, many = (host.folders[guest] for guest in ("/srv/xfs/hostile", "/srv/xfs/many"))
+    killed_in_the_middle(host, machine, many)
     first, _ = sync(host, machine)
     for path, seen in witnesses.items():
         equal(path, os.stat(path).st_mtime_ns, seen)
-    hostile, many = (host.folders[guest] for guest in ("/srv/xfs/hostile", "/srv/xfs/many"))
     lines = {line["path"]: line["text"] for line in first["/srv/xfs/hostile"]["lines"] if line["mark"] == "!"}
     for name in ("passwd", "up", "etc", "disk", "null", "pipe", "socket"):
         expect(f"no line on {name}: {lines}", name in lines)
@@ -164,7 +182,7 @@ def hostile_trees_and_many_files():
     program = os.path.join(hostile, "root-shell")
     equal("set-id bits", os.stat(program).st_mode & 0o7000, 0)
     equal("what it says", run(program, user=OWNER.pw_uid).stdout, f"it runs as {OWNER.pw_uid}\n")
-    equal("files", sum(len(names) for place, _, names in os.walk(many) if ".satchel" not in place), MANY)
+    equal("files", files_in(many), MANY)
     for line in first["/srv/xfs/hostile"]["lines"]:
         say(f"  {line['mark']} {line['path'][:80]} {line['text']}")
     say(f"  first: {first['/srv/xfs/many']['summary']}: {first['/srv/xfs/many']['took']}")

@@ -128,6 +128,15 @@ def files_are_synced_beside_the_running_machine():
     pid = wait_for(lambda: worker_of(a), 60, "the worker is there")
     os.kill(pid, signal.SIGKILL)
     running.join()
+    # So is one whose daemon was.
+    running = threading.Thread(target=a.ctl, args=("sync", "filed"), kwargs={"timeout": 1200})
+    running.start()
+    pid = wait_for(lambda: worker_of(a), 60, "the worker is there")
+    a.kill()
+    running.join()
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 60, "the worker ends with its daemon")
+    a.start()
+    machine.await_state(a, "running")
     shown = a.must("sync", "filed", timeout=1200)
     for word in ("+ run.sh", "! out", "! pipe", "sub/"):
         expect(f"'{word}' is not in: {shown}", word in shown)

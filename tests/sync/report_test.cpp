@@ -8,6 +8,8 @@ TEST_CASE("a path is shown without what a terminal would act on") {
   CHECK(shown("Bilder/Straße.txt") == "Bilder/Straße.txt");
   CHECK(shown("a\nb\x1b[2J") == R"(a\x0ab\x1b[2J)");
   CHECK(shown("back\\slash") == R"(back\\slash)");
+  CHECK(harmless(shown("back\\slash\n")) == shown("back\\slash\n"));
+  CHECK(harmless("\x1b[2J\\x0a") == R"(\x1b[2J\x0a)");
   CHECK(shown("\xff\xc3") == R"(\xff\xc3)");
   CHECK(shown("\xc0\xaf") == R"(\xc0\xaf)");                    // an overlong '/'
   CHECK(shown("\xed\xa0\x80") == R"(\xed\xa0\x80)");            // half a surrogate pair
