@@ -33,6 +33,9 @@ struct Examination {
   std::vector<std::string> notes;      ///< sentences about the filesystem; nothing is wrong
   std::optional<std::uint32_t>
       unknown_version;  ///< a newer Satchel wrote here; nothing may be written
+
+  /// The first problem without its full stop, to stand within a sentence.
+  std::optional<std::string> first_problem() const;
 };
 
 /// An object being written: sequential, digested as it goes. Destroyed before finish(): the file

@@ -28,6 +28,9 @@ class Commit {
     const bool continues = newest ? next.seq.value == newest->head.generation.seq.value + 1 &&
                                         next.parent == newest->head.generation.id
                                   : next.seq.value == 1 && !next.parent;
+    // What can't be read may be the very generation that this one continues.
+    const auto problem = capsule_.found->examination.first_problem();
+    if (!continues && problem) throw refused(Remedy::retry, *problem);
     if (!continues)
       throw refused(Remedy::choose,
                     newest ? "it does not continue generation " +

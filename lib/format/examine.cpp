@@ -161,6 +161,12 @@ std::optional<std::string> CapsuleDirectory::State::wrong_with(const Object& obj
          std::to_string(object.size.value);
 }
 
+std::optional<std::string> Examination::first_problem() const {
+  if (problems.empty()) return std::nullopt;
+  const auto& first = problems.front();
+  return first.substr(0, first.size() - (first.ends_with('.') ? 1 : 0));
+}
+
 Examination CapsuleDirectory::examine() { return state_->look().examination; }
 
 }  // namespace satchel::format

@@ -87,6 +87,23 @@ TEST_CASE("a torn slot is told, and the other generation counts") {
   CHECK(found.problems.size() == 1);
 }
 
+TEST_CASE("a commit on top of what can't be read says that, and not that others committed") {
+  const ThreeGenerations stick;
+  const auto path = stick.newest_slot();
+  std::string slot = contents(path);
+  slot[100] = 1;
+  overwrite(path, slot);
+  auto capsule = stick.open();
+  try {
+    capsule.commit(next_head(stick.id, stick.third), host_key());
+    FAIL("was committed");
+  } catch (const Fault& fault) {
+    CHECK(fault.remedy() == Remedy::retry);
+    CHECK(std::string(fault.what()).find("is torn.") == std::string::npos);
+    CHECK(std::string(fault.what()).find("is torn") != std::string::npos);
+  }
+}
+
 TEST_CASE("a missing or short slot counts as torn") {
   const ThreeGenerations stick;
   SECTION("missing") { fs::remove(stick.newest_slot()); }

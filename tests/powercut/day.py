@@ -2,7 +2,7 @@
 import os
 
 import counter
-from recording import Recording, RecordedStick, WitnessedHost
+from recording import RecordedStick, Recording, witnessed_host
 from travel import Machine, define, domain_xml, pack_here, plug, pull, run
 from guest import Ticks
 
@@ -55,7 +55,7 @@ GUESTS = {"counter": pack_counter, "linux": pack_here}
 def pack(fs, guest):
     """A guest packed while it runs, and ejected: (host, stick, machine)."""
     stick, machine = RecordedStick(fs), Machine("traveller")
-    host = WitnessedHost("p", stick)
+    host = witnessed_host("p", stick)
     GUESTS[guest](host, stick, machine)
     stick.mark(now(host, machine), "it was packed")
     eject(host, stick, machine)
@@ -79,12 +79,12 @@ def whole_day(fs, guest="counter", sessions=1):
     return Recording.of(f"{fs}-{guest}", stick), machine
 
 
-def forgetful_eject(fs, image, machine):
+def forgetful_eject(fs, guest, image, machine):
     """Insert and eject by a daemon that syncs nothing: the deliberately wrong order."""
     stick = RecordedStick(fs, image=image)
-    host = WitnessedHost("w", stick, forgetful=True)
+    host = witnessed_host("w", stick, forgetful=True)
     host.start()
     insert(host, stick, machine)
     eject(host, stick, machine)
     host.stop()
-    return Recording.of(fs + "-forgetful", stick)
+    return Recording.of(f"{fs}-{guest}-forgetful", stick)

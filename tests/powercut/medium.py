@@ -39,9 +39,14 @@ class Store:
         return os.path.join(self.place, name)
 
     def clone(self, source, name):
+        """What was in the file of that name is another now, for whoever has it open as well."""
         path = self.path(name)
-        with open(source, "rb") as old, open(path, "wb") as new:
-            fcntl.ioctl(new, FICLONE, old.fileno())
+        with open(source, "rb") as old:
+            new = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.ioctl(new, FICLONE, old.fileno())
+            finally:
+                os.close(new)
         return path
 
 
@@ -74,6 +79,8 @@ class Medium:
         self.now = store.path("now")
         run("cp", "--sparse=always", recording.begun, self.now)
         self._file = open(self.now, "rb+", buffering=0)
+        self._tried = open(store.clone(self.now, "tried"), "rb+", buffering=0)
+        self._node = attach(self._tried.name)
 
     def apply(self, writes, file=None):
         for write in writes:
@@ -86,34 +93,36 @@ class Medium:
         """Keeps the state of this instant for with_writes()."""
         self.store.clone(self.now, "before")
 
-    def as_is(self):
-        return self.store.clone(self.now, "tried")
+    def be_as_is(self):
+        """The medium that is tried is what it is now."""
+        self.store.clone(self.now, "tried")
 
-    def with_writes(self, writes):
-        """The snapshot, with these writes of what came after it."""
-        path = self.store.clone(self.store.path("before"), "tried")
-        with open(path, "rb+", buffering=0) as file:
-            self.apply(writes, file)
-        return path
+    def be_with(self, writes):
+        """The medium that is tried is the snapshot, with these writes of what came after it."""
+        self.store.clone(self.store.path("before"), "tried")
+        self.apply(writes, self._tried)
 
     def close(self):
         self._file.close()
-        os.unlink(self.now)
+        self._tried.close()
+        detach(self._node)
+        for name in ("now", "before", "tried"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.store.path(name))
 
     @contextlib.contextmanager
-    def mounted(self, image):
-        """Gives (place, whether it had to be repaired)."""
-        node = attach(image)
+    def mounted(self):
+        """Gives (place, whether it had to be repaired). Its loop device stays the same: a new one for each state
+        would keep every udevd of this computer busy."""
         try:
-            repaired = self._mount(node)
+            repaired = self._mount(self._node)
             try:
                 yield self.store.mounted, repaired
             finally:
                 kernel.umount(self.store.mounted)
         finally:
-            detach(node)
             if self.fs == "btrfs":
-                forget(node)
+                forget(self._node)
 
     def _mount(self, node):
         trouble = self._try(node)

@@ -9,6 +9,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE] + [os.path.join(os.path.dirname(HERE), name) for name in ("world", "scenarios", "hosts")]
 import day
+import errors
 from checks import Checks, Failure, run, say
 from host import Host
 from medium import Store
@@ -25,6 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="run")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--errors", action="store_true")
     parser.add_argument("--fs", action="append", choices=ALL)
     parser.add_argument("--states", type=int)
     parser.add_argument("--seed", type=int)
@@ -38,6 +40,10 @@ def main():
     seed = wish.seed if wish.seed is not None else random.randrange(1 << 32)
     say(f"seed {seed}")
     rig = Rig(Checks("powercut"), seed, wish)
+    if wish.errors:
+        for sentence, act in errors.scenes():
+            rig.scene(sentence, act)
+        return rig.checks.finish()
     if wish.kept:
         for name in sorted(os.listdir(wish.kept)):
             rig.play(Recording.kept(os.path.join(wish.kept, name)), wish.states)
@@ -74,7 +80,7 @@ class Rig:
             self.play(recording, states)
             wrong = []
             if self.scene(f"{fs}: so is an eject that syncs nothing",
-                          lambda: wrong.append(day.forgetful_eject(fs, recording.ended, machine))):
+                          lambda: wrong.append(day.forgetful_eject(fs, guest, recording.ended, machine))):
                 self.play(wrong[0])
                 wrong[0].forget()
             recording.forget()

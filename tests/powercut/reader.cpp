@@ -1,9 +1,13 @@
-// Reads devices as the product does, for tests/powercut: for each line of input, a mounted device's
-// root, one line of JSON with every generation that the slots offer and whether each of its objects
-// is bit for bit what its head says. Nothing is written.
+// Reads devices as the product does, for tests/powercut. For each line of input one line of JSON:
+//   look ROOT   every generation that the slots of a mounted device offer, and whether each of its
+//               objects is bit for bit what its head says
+//   go on ROOT  the same after two more generations were committed there, each swept behind: a
+//               check-out, and one with a new layer on each disk
+// Its only argument is the file of the key that signs these.
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <exception>
@@ -85,13 +89,52 @@ json look_at(int root, CapsuleId id) {
   return out;
 }
 
-json look_at(const std::string& place) {
+format::Head next_of(const format::Head& before, const HostKey& key, const std::string& what) {
+  auto next = before;
+  const auto& last = before.generation;
+  next.generation = {Sequence(last.seq.value + 1), GenerationId(Uuid::random()), last.id,
+                     key.public_key().host_id(),   "the next computer",          last.time};
+  next.checked_out.reset();
+  next.history = {{next.generation, what}};
+  return next;
+}
+
+void add_layers(format::CapsuleDirectory& capsule, format::Head& head) {
+  const std::string text = "what was done here";
+  for (auto& disk : head.disks) {
+    const auto path =
+        disk.target + "/layer-" + std::to_string(head.generation.seq.value) + ".qcow2";
+    auto layer = capsule.create_object(path);
+    layer.write(std::as_bytes(std::span(text)));
+    head.objects.push_back(layer.finish());
+    disk.chain.push_back(path);
+  }
+  std::ranges::sort(head.objects, {}, &format::Object::path);
+}
+
+void go_on(int root, CapsuleId id, const HostKey& key) {
+  for (const auto* what : {"check out", "eject"}) {
+    auto capsule = format::CapsuleDirectory::open(root, id);
+    const auto seen = capsule.examine();
+    if (!seen.newest) return;
+    auto next = next_of(seen.newest->head, key, what);
+    if (what == std::string("eject")) add_layers(capsule, next);
+    capsule.commit(next, key);
+    capsule.sweep();
+  }
+}
+
+enum class Deed { look, go_on };
+
+json look_at(const std::string& place, Deed deed, const HostKey& key) {
   json out{{"capsules", json::array()}};
   try {
     const UniqueFd root(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) throw fault_from_errno(errno, "open", place);
-    for (const auto id : format::CapsuleDirectory::list(root.get()))
+    for (const auto id : format::CapsuleDirectory::list(root.get())) {
+      if (deed == Deed::go_on) go_on(root.get(), id, key);
       out["capsules"].push_back(look_at(root.get(), id));
+    }
   } catch (const std::exception& error) {
     out["trouble"] = error.what();
   }
@@ -100,7 +143,14 @@ json look_at(const std::string& place) {
 
 }  // namespace
 
-int main() {
-  for (std::string place; std::getline(std::cin, place);)
-    std::cout << look_at(place).dump() << std::endl;
+int main(int count, char** arguments) {
+  if (count != 2) return 2;
+  const auto key = HostKey::load_or_create(arguments[1]);
+  const std::string look = "look ";
+  const std::string going_on = "go on ";
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto deed = line.starts_with(look) ? Deed::look : Deed::go_on;
+    const auto place = line.substr((deed == Deed::look ? look : going_on).size());
+    std::cout << look_at(place, deed, key).dump() << std::endl;
+  }
 }

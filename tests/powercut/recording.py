@@ -77,21 +77,24 @@ class RecordedStick(Stick):
         return path
 
 
-class WitnessedHost(Host):
-    """A host whose daemon runs with powercut_witness.so: each commit record that it reads back is a mark in the
-    stick's recording. forgetful: nothing that it or its children ask for is synced."""
+class PreloadedHost(Host):
+    """A host whose daemon, and all that it starts, has a library of this rig loaded, and these variables."""
 
-    def __init__(self, name, stick, forgetful=False, **settings):
+    def __init__(self, name, library, variables, **settings):
         shutil.rmtree(os.path.join(WORLD, name), ignore_errors=True)
-        self._witness = {"LD_PRELOAD": os.path.join(BUILD, "bin", "powercut_witness.so"),
-                         "POWERCUT_LOG": stick.log, "POWERCUT_MARKS": stick.marks_path}
-        if forgetful:
-            self._witness["POWERCUT_FORGET"] = "1"
+        self._more = {"LD_PRELOAD": os.path.join(BUILD, "bin", library), **variables}
         super().__init__(name, settings={"host_name": f"host-{name}", "space": {"keep_free_host": "64MiB"},
                                          "merge": {"layers": 0, "size": "0B"}, "fold": {"cow_limit": "0%"}, **settings})
 
     def environment(self):
-        return dict(super().environment(), **self._witness)
+        return dict(super().environment(), **self._more)
+
+
+def witnessed_host(name, stick, forgetful=False):
+    """Each commit record that its daemon reads back is a mark in the stick's recording. forgetful: nothing that it or
+    its children ask for is synced."""
+    variables = {"POWERCUT_LOG": stick.log, "POWERCUT_MARKS": stick.marks_path}
+    return PreloadedHost(name, "powercut_witness.so", {**variables, **({"POWERCUT_FORGET": "1"} if forgetful else {})})
 
 
 class Recording:

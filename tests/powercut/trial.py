@@ -1,6 +1,5 @@
 """Tries the states of one recording, and counts what came of them."""
 import bisect
-import os
 import time
 
 from blocklog import Log, State, sample, states_of
@@ -10,12 +9,15 @@ from verdict import Lost, Verdict
 
 
 
+GO_ON = 5  # of so many states one is one that the next computer commits on
+
+
 class Figures:
     def __init__(self, recording, log, possible):
         self.name, self.possible = recording.name, possible
         self.writes, self.epochs = log.writes, len(log.epochs)
         self.tried = {"prefix": 0, "subset": 0, "mark": 0}
-        self.repaired = self.seconds = 0
+        self.repaired = self.continued = self.seconds = 0
         self.losses = []
         self.newest = {}
 
@@ -26,7 +28,7 @@ class Figures:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.tried.items())
         return (f"{self.name}: {self.writes} writes, {self.epochs} flush epochs, {self.possible} states possible; "
                 f"{self.total()} tried ({kinds}), {self.total() - len(self.losses)} survived, {len(self.losses)} lost, "
-                f"{self.repaired} after a repair; generations found: "
+                f"{self.repaired} after a repair, {self.continued} gone on from; generations found: "
                 + " ".join(f"{seq}:{count}" for seq, count in sorted(self.newest.items()))
                 + f"; {self.seconds:.0f} s")
 
@@ -73,7 +75,7 @@ def try_states(store, recording, seed, budget=None, tell=5):
     try:
         for number, epoch in enumerate(log.epochs):
             walk(medium, epoch, forced.get(number, []) + chosen[number],
-                 lambda image, state: judge(medium, verdict, marks, figures, image, state, tell))
+                 lambda state: judge(medium, verdict, marks, figures, state, tell))
         require_complete(medium, recording)
     finally:
         verdict.close()
@@ -97,20 +99,23 @@ def walk(medium, epoch, states, judged):
         if count:
             medium.apply(epoch[count - 1:count])
         for state in at.get(count, ()):
-            judged(medium.as_is(), state)
+            medium.be_as_is()
+            judged(state)
     for state in lacking:
-        judged(medium.with_writes([epoch[n] for n in state.written]), state)
+        medium.be_with([epoch[n] for n in state.written])
+        judged(state)
 
 
-def judge(medium, verdict, marks, figures, image, state, tell):
+def judge(medium, verdict, marks, figures, state, tell):
     figures.tried[state.kind] += 1
     try:
-        with medium.mounted(image) as (place, repaired):
-            verdict.check(place, marks.before(state.end))
+        with medium.mounted() as (place, repaired):
+            newest = verdict.check(place, marks.before(state.end))
+            if newest and figures.total() % GO_ON == 0:
+                verdict.go_on(place, newest)
+                figures.continued += 1
         figures.repaired += repaired
     except (Lost, NotMountable) as loss:
         figures.losses.append(f"{state}: {loss}")
         if len(figures.losses) <= tell:
             say(f"          LOST {figures.losses[-1]}")
-    finally:
-        os.unlink(image)

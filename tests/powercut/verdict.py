@@ -30,7 +30,7 @@ def opened(files):
 
 class Verdict:
     def __init__(self, scratch):
-        self._reader = subprocess.Popen([os.path.join(BUILD, "bin", "powercut_reader")], stdin=subprocess.PIPE,
+        self._reader = subprocess.Popen([os.path.join(BUILD, "bin", "powercut_reader"), os.path.join(scratch, "key")], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self._raw = os.path.join(scratch, "disk.raw")
         self._sound, self._contents = set(), {}  # by the digests of a chain's files
@@ -39,12 +39,7 @@ class Verdict:
 
     def check(self, place, acknowledged):
         """Raises Lost, or returns the number of the newest generation, 0 where there is none."""
-        self._reader.stdin.write(place + "\n")
-        self._reader.stdin.flush()
-        seen = json.loads(self._reader.stdout.readline())
-        if "trouble" in seen:
-            raise Lost(f"it can't be read: {seen['trouble']}")
-        capsules = seen["capsules"]
+        capsules = self._ask(f"look {place}")
         if len(capsules) > 1:
             raise Lost(f"there are {len(capsules)} capsules")
         generations = capsules[0]["generations"] if capsules else []
@@ -56,6 +51,26 @@ class Verdict:
             self._check_generation(os.path.join(place, "satchel", capsules[0]["id"]), generation, generations[0])
         self.newest[newest] = self.newest.get(newest, 0) + 1
         return newest
+
+    def go_on(self, place, newest):
+        """Raises Lost unless the next computer can commit on top of the newest generation."""
+        capsules = self._ask(f"go on {place}")
+        for generation in capsules[0]["generations"]:
+            wrong = [thing["path"] for thing in generation["objects"] if thing.get("found") != thing["wanted"]
+                     and os.path.basename(thing["path"]).split("-")[0].split(".")[0] not in ("image", "cow")]
+            if wrong:
+                raise Lost(f"after two commits on top of generation {newest}, {', '.join(wrong)} is not as it was written")
+        found = [generation["seq"] for generation in capsules[0]["generations"]]
+        if found != [newest + 2, newest + 1] or capsules[0]["problems"]:
+            raise Lost(f"after two commits on top of generation {newest} there are {found}: {capsules[0]['problems']}")
+
+    def _ask(self, question):
+        self._reader.stdin.write(question + "\n")
+        self._reader.stdin.flush()
+        seen = json.loads(self._reader.stdout.readline())
+        if "trouble" in seen:
+            raise Lost(f"'{question.rpartition(' ')[0]}': {seen['trouble']}")
+        return seen["capsules"]
 
     def close(self):
         self._reader.stdin.close()

@@ -253,4 +253,18 @@ TEST_CASE("a fresh start boots the disks and leaves the memory behind") {
   CHECK(world.bellows.counter(world.guest) == 0);
 }
 
+TEST_CASE("a commit record that can't be read is not taken for another computer's work") {
+  LaunchWorld world;
+  world.check_that_it_launches();
+  auto& bellows = world.bellows;
+  const auto eject = [&] { return bellows.end_of(bellows.host().eject(world.capsule)); };
+  world.damage("slots/0");
+  const auto refused = eject();
+  CHECK(refused.message.find("Commit record 0 is torn") != std::string::npos);
+  CHECK(refused.message.find("histories") == std::string::npos);
+  CHECK(bellows.state(world.capsule) == "running");
+  world.damage("slots/0");  // as it was
+  CHECK(eject().result == "done");
+}
+
 }  // namespace satchel::test

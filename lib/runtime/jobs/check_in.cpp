@@ -35,15 +35,19 @@ struct Shipment {
 
 format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session& session) {
   auto seen = capsule.examine();
+  const auto problem = seen.first_problem();
   if (!seen.newest)
     throw Fault(Remedy::other_device,
                 Fault::Text{"check in",
                             session.capsule_name,
-                            seen.problems.empty() ? "its device holds no complete generation"
-                                                  : seen.problems.front(),
+                            problem.value_or("its device holds no complete generation"),
                             {}});
   const auto& generation = seen.newest->head.generation;
-  if (!is_of_session(seen.newest->head, session))
+  const bool ours = is_of_session(seen.newest->head, session);
+  if (!ours && problem)
+    throw Fault(Remedy::retry, Fault::Text{"check in", session.capsule_name, *problem,
+                                           "Eject it again; the machine goes on running."});
+  if (!ours)
     throw Fault(Remedy::choose,
                 Fault::Text{"check in", session.capsule_name,
                             generation.host_name + " has committed to the device since",
