@@ -18,7 +18,6 @@ constexpr std::array walls{
     "LockPersonality=yes",
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
     "RestrictAddressFamilies=AF_UNIX",
     "PrivateNetwork=yes",
     "IPAddressDeny=any",

@@ -8,7 +8,8 @@ namespace satchel {
 
 namespace {
 
-constexpr auto start_libvirt = "Start libvirt's service (virtqemud or libvirtd) and retry.";
+constexpr auto start_libvirt =
+    "Start libvirt and try again: systemctl start libvirtd (or virtqemud, where that is used).";
 
 struct Advice {
   Remedy remedy;
@@ -56,6 +57,9 @@ Advice advice_for(const virError& error) {
     case VIR_ERR_SYSTEM_ERROR:
       // A save whose reader went away: the guest runs on.
       if (error.int1 == EPIPE) return {Remedy::retry, {}};
+      // Its socket: nobody listens, or it is not even there.
+      if (error.domain == VIR_FROM_RPC && (error.int1 == ECONNREFUSED || error.int1 == ENOENT))
+        return {Remedy::retry, start_libvirt};
       return {fault_from_errno(error.int1, {}, {}).remedy(), {}};
     default:
       return {Remedy::report_bug, {}};

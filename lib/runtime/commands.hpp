@@ -72,7 +72,9 @@ struct SyncRequest {
 /// One thing that `doctor` looked at.
 struct Finding {
   enum class Verdict { good, warning, bad, unknown };
-  std::string check;  ///< "kvm", "libvirt", "udisks2", "polkit", "host space", "device /dev/sdb1"
+  /// "kvm", "libvirt", "udisks2", "polkit", "host space", "sync", "apparmor", "clock", "device
+  /// /dev/sdb1"
+  std::string check;
   Verdict verdict;
   std::string found;   ///< one sentence
   std::string remedy;  ///< what to do; empty when good

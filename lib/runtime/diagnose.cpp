@@ -7,11 +7,10 @@
 #include <exception>
 #include <vector>
 
-#include "async/process.hpp"
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "runtime/findings.hpp"
 #include "runtime/host.hpp"
-#include "runtime/host_room.hpp"
 
 namespace satchel {
 
@@ -59,98 +58,6 @@ Speeds measure_speed(int root, const std::string& node) {
   return speeds;
 }
 
-/// The finding of something that answers or throws.
-Task<Finding> ask(std::string check, Task<std::string> question) {
-  try {
-    auto answer = co_await std::move(question);
-    Finding good{check, Verdict::good, std::move(answer), {}};
-    co_return good;
-  } catch (const Fault& failure) {
-    Finding bad{check, Verdict::bad, failure.what(), failure.next_step()};
-    co_return bad;
-  }
-}
-
-Task<std::string> libvirt_answers(Hypervisor& hypervisor) {
-  auto listing = hypervisor.domains();
-  const auto domains = co_await std::move(listing);
-  auto asking = hypervisor.ability(Accelerator::tcg);
-  const auto host = co_await std::move(asking);
-  co_return "libvirt answers at " + host.uri + " and knows " + std::to_string(domains.size()) +
-      (domains.size() == 1 ? " machine." : " machines.");
-}
-
-Task<std::string> udisks_answers(Volumes& volumes) {
-  auto listing = volumes.all();
-  const auto all = co_await std::move(listing);
-  co_return "UDisks2 answers and knows " + std::to_string(all.size()) +
-      (all.size() == 1 ? " block device." : " block devices.");
-}
-
-Task<Finding> kvm(Hypervisor& hypervisor) {
-  std::string why;
-  try {
-    auto probing = hypervisor.works(Accelerator::kvm);
-    if (co_await std::move(probing)) {
-      Finding good{"kvm", Verdict::good, "A guest starts with KVM.", {}};
-      co_return good;
-    }
-    why = ::access("/dev/kvm", F_OK) == 0 ? "/dev/kvm is there, but a guest does not start with it."
-                                          : "This computer has no /dev/kvm.";
-  } catch (const Fault& failure) {
-    why = failure.what();
-  }
-  Finding slow{"kvm", Verdict::warning, why,
-               "Machines run under emulation, which is slow. Enable virtualisation in the firmware "
-               "setup, or nested virtualisation where this computer is itself a guest."};
-  co_return slow;
-}
-
-Task<Finding> polkit(Authority& authority) {
-  auto asking = authority.is_there();
-  if (co_await std::move(asking)) {
-    Finding good{"polkit", Verdict::good, "polkit is there: users may be allowed to act.", {}};
-    co_return good;
-  }
-  Finding absent{"polkit", Verdict::warning, "polkit is not on the system bus.",
-                 "Only root can launch and eject. Install polkitd to let users do so."};
-  co_return absent;
-}
-
-/// The worker links libguestfs, which a computer may lack.
-Finding sync_worker(const Parts& parts) {
-  std::string why = "this build has none";
-  if (!parts.sync_program.empty()) {
-    try {
-      ProcessRun run;
-      run.arguments = {parts.sync_program.string(), "--version"};
-      const auto end = run_process(run);
-      if (end.exit_status == 0)
-        return {"sync", Verdict::good, "Files can be synced: satchel-sync starts.", {}};
-      why = end.errors;
-    } catch (const Fault& failure) {
-      why = failure.what();
-    }
-  }
-  return {"sync", Verdict::warning, "satchel-sync does not start: " + why,
-          "Install libguestfs0 where files are to be synced; everything else works without."};
-}
-
-Finding host_space(const Parts& parts) {
-  ByteCount free;
-  try {
-    free = free_space(parts.state_directory);
-  } catch (const Fault& failure) {
-    return {"host space", Verdict::bad, failure.what(),
-            "Make sure the directory exists (systemd makes it when the service starts)."};
-  }
-  const auto found = parts.state_directory.string() + " has " + to_string(free) + " free.";
-  if (free < parts.config.space.keep_free_host)
-    return {"host space", Verdict::bad, found,
-            "Free some space: a session keeps what the machine writes there."};
-  return {"host space", Verdict::good, found, {}};
-}
-
 }  // namespace
 
 Task<std::vector<Finding>> Host::diagnose(Measure measure) {
@@ -173,24 +80,24 @@ Task<std::vector<Finding>> Host::diagnose(Measure measure) {
 
 Task<std::vector<Finding>> Host::look_around(Measure measure) {
   std::vector<Finding> findings;
-  auto first = ask("libvirt", libvirt_answers(parts_.hypervisor));
-  auto first_found = co_await std::move(first);
-  findings.push_back(std::move(first_found));
-  auto second = kvm(parts_.hypervisor);
-  auto second_found = co_await std::move(second);
-  findings.push_back(std::move(second_found));
-  auto third = ask("udisks2", udisks_answers(parts_.volumes));
-  auto third_found = co_await std::move(third);
-  findings.push_back(std::move(third_found));
-  auto fourth = polkit(parts_.authority);
-  auto fourth_found = co_await std::move(fourth);
-  findings.push_back(std::move(fourth_found));
-  auto looking = offload(parts_.lanes.files, [this] { return host_space(parts_); });
-  auto looking_found = co_await std::move(looking);
-  findings.push_back(std::move(looking_found));
-  auto trying = offload(parts_.lanes.files, [this] { return sync_worker(parts_); });
-  auto trying_found = co_await std::move(trying);
-  findings.push_back(std::move(trying_found));
+  auto asking_libvirt = libvirt_answers(parts_.hypervisor);
+  auto libvirt = co_await std::move(asking_libvirt);
+  findings.push_back(std::move(libvirt));
+  auto asking_accelerator = kvm_works(parts_.hypervisor, parts_.lanes.files);
+  auto accelerator = co_await std::move(asking_accelerator);
+  findings.push_back(std::move(accelerator));
+  auto asking_volumes = udisks_answers(parts_.volumes);
+  auto volumes = co_await std::move(asking_volumes);
+  findings.push_back(std::move(volumes));
+  auto asking_authority = polkit_is_there(parts_.authority);
+  auto authority = co_await std::move(asking_authority);
+  findings.push_back(std::move(authority));
+  auto looking = offload(parts_.lanes.files, [this] {
+    return std::vector<Finding>{host_space(parts_), sync_worker(parts_), apparmor_refusals()};
+  });
+  auto looked = co_await std::move(looking);
+  for (auto& finding : looked) findings.push_back(std::move(finding));
+  findings.push_back(clock_finding(parts_.now(), view()));
   if (measure == Measure::no) co_return findings;
 
   for (const auto& device : devices_.views()) {

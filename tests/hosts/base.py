@@ -16,6 +16,12 @@ CACHE = os.environ.get("SATCHEL_HOSTS_CACHE", os.path.join(TREE, "build", "hosts
 MIRROR = os.environ.get("SATCHEL_HOSTS_MIRROR", "http://deb.debian.org/debian")
 INGREDIENTS = ("base.py", "packages.txt", "agent", "base-setup")
 DISK = "12G"  # a sparse file; the system fills about 1.3 GB of it
+# What apt says of a network or a mirror that is not there.
+AWAY = ("Could not resolve", "Could not connect", "Temporary failure resolving", "Unable to connect", "Network is unreachable")
+
+
+class MirrorIsAway(Failure):
+    pass
 
 
 def packages():
@@ -77,9 +83,10 @@ def make(place):
                    "bookworm", root, *sources]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors="replace")
+        if done.returncode != 0 and any(words in done.stdout for words in AWAY):
+            raise MirrorIsAway(f"nothing can be fetched from {MIRROR} ($SATCHEL_HOSTS_MIRROR) for the base system:\n{done.stdout[-1000:]}")
         if done.returncode != 0:
-            raise Failure("mmdebstrap could not make the base system. Is the network there, and the mirror "
-                          f"{MIRROR} ($SATCHEL_HOSTS_MIRROR)?\n{done.stdout[-3000:]}")
+            raise Failure(f"mmdebstrap could not make the base system from {MIRROR} ($SATCHEL_HOSTS_MIRROR):\n{done.stdout[-3000:]}")
         made = os.path.join(work, "made")
         os.mkdir(made)
         for name, pattern in (("kernel", "vmlinuz-"), ("initrd", "initrd.img-")):

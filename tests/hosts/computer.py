@@ -8,7 +8,7 @@ from checks import Failure, run, wait_for
 from hand import Done, Hand
 from qmp import Qmp
 
-MEMORY = "1024"
+MEMORY = "1536"  # libguestfs asks for 1280 MiB
 PORTS = 4
 
 
