@@ -33,7 +33,6 @@ constexpr std::array walls{
     "ProtectControlGroups=yes",
     "ProtectHostname=yes",
     "ProtectKernelLogs=yes",
-    "ProtectKernelModules=yes",
     "ProtectKernelTunables=yes",
     "ProtectProc=invisible",
     "Nice=10",

@@ -8,6 +8,8 @@ namespace satchel::core {
 
 namespace {
 
+constexpr auto wait_for_it = "Wait until it is done: `satchelctl monitor` shows how far it is.";
+
 Reason launch(const State& state) {
   if (const auto* at = std::get_if<Ready>(&state); at && at->found.checked_out)
     return {held(*at->found.checked_out), next_step(state)};
@@ -46,9 +48,9 @@ Reason upkeep(const State& state) {
                 "they are.",
             anyway};
   };
-  if (std::holds_alternative<Merging>(state)) return {"The layers are being merged already.", {}};
+  if (std::holds_alternative<Merging>(state)) return {"The layers are being merged already.", wait_for_it};
   if (std::holds_alternative<Folding>(state))
-    return {"The changes are being merged into the image file already.", {}};
+    return {"The changes are being merged into the image file already.", wait_for_it};
   Reason why;
   if (const auto* ready = std::get_if<Ready>(&state)) why = needed(ready->found, {});
   if (const auto* running = std::get_if<Running>(&state))

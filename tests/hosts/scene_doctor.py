@@ -48,7 +48,7 @@ def no_libvirt(host):
 
 
 def no_udisks(host):
-    return "udisks2", "bad", "UDisks2", "systemctl start udisks2", without(host, "udisks2.service")
+    return "udisks2", "bad", "could not list the storage devices", "systemctl start udisks2", without(host, "udisks2.service")
 
 
 def no_polkit(host):

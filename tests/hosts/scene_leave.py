@@ -11,6 +11,8 @@ def tests_of_the_package(stage):
     b = stage.b
     with open(os.path.join(base.TREE, "packaging/debian/tests/service"), "rb") as file:
         b.put("/root/service", file.read(), 0o755)
+    # The base system has no documentation, which other computers have.
+    b.shell("dpkg-deb --fsys-tarfile /root/satchel_*.deb | tar -x -C / ./usr/share/doc/satchel")
     done = b.shell("mkdir /root/tmp && AUTOPKGTEST_TMP=/root/tmp /root/service", timeout=300, check=False)
     for line in (done.out + done.err).splitlines():
         say(f"    b# {line}")

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 
-from checks import run, say
+from checks import run, say, wait_for
 from counter import Counter
 from scenes import equal, expect
 
@@ -73,10 +73,11 @@ def merged_and_folded_at_rest(stage):
     a.await_state("ready")
     before = a.capsule()
     expect(f"it has nothing to merge: {before}", before["Layers"] > 0)
-    for command in ("merge", "fold"):
-        done = a.ctl(command, machine.name)
-        for line in done.out.splitlines():
-            say(f"    a$ {line}")
+    done = a.ctl("merge", machine.name)
+    for line in done.out.splitlines():
+        say(f"    a$ {line}")
+    # Its COW file is past a quarter of its image, which is tiny: that it is folded needs no command.
+    wait_for(lambda: a.capsule()["State"] == "ready" and not a.capsule()["Due"], 180, "the fold that is due is done", every=0.5)
     after = a.await_state("ready")
     equal("layers", after["Layers"], 0)
     expect(f"the COW file is not a new one: {after['CowSize']} bytes, {before['CowSize']} before", after["CowSize"] <= before["CowSize"])
