@@ -48,7 +48,8 @@ Reason upkeep(const State& state) {
                 "they are.",
             anyway};
   };
-  if (std::holds_alternative<Merging>(state)) return {"The layers are being merged already.", wait_for_it};
+  if (std::holds_alternative<Merging>(state))
+    return {"The layers are being merged already.", wait_for_it};
   if (std::holds_alternative<Folding>(state))
     return {"The changes are being merged into the image file already.", wait_for_it};
   Reason why;
