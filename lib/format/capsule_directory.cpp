@@ -49,7 +49,8 @@ void CapsuleDirectory::State::require_writable(const std::string& doing) {
       now.slots, [](const SlotFound& slot) { return slot.state == SlotState::empty; });
   if (now.newest || fresh) return;
   std::string why = "no generation on it is whole";
-  for (const auto& each : now.examination.problems) why += "; " + each;
+  for (const auto& each : now.examination.problems)
+    why += "; " + each.substr(0, each.find_last_not_of('.') + 1);
   throw Fault(
       Remedy::other_device,
       {doing, shown(), std::move(why),

@@ -12,6 +12,7 @@ from verdict import Verdict
 WORLD = os.environ.get("WORLD", "/nonexistent")
 KINDS = {"change": "write, fsync or other change", "look": "open or read"}
 STEPS = {"change": 1, "look": 25}  # an eject looks at slots and heads again and again
+MOST_LAYERS = 4
 HOWS = {"once": "this once", "on": "and all after it, for good"}
 
 
@@ -118,6 +119,9 @@ def bring_back(host, stick, machine, outcome):
         plug(host, stick)
     machine.await_state(host, "running")
     machine.goes_on_at(host)
+    # Each layer is looked at again and again: without an end to them the calls would never end either.
+    if machine.here(host)["Layers"] >= MOST_LAYERS:
+        host.must("merge", machine.name)
 
 
 def scenes():
