@@ -38,7 +38,7 @@ def without(host, *units):
         host.run("systemctl", "mask", "--now", "--runtime", *units)
         yield
         host.run("systemctl", "unmask", "--runtime", *units)
-        host.run("systemctl", "start", *(unit for unit in units if unit.endswith(".socket")) or units)
+        host.run("systemctl", "start", *([unit for unit in units if unit.endswith(".socket")] or units))
     return ways()
 
 
