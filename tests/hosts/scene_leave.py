@@ -38,6 +38,7 @@ def removed_and_purged(stage):
     removed = b.run("apt-get", "-q", "-y", "remove", "satchel", timeout=300)
     expect(f"nobody is told of the machine:\n{removed.out}", "You can unplug the device now." in removed.out)
     machine.heard.check_unbroken()
+    machine.heard.fetch()  # a purge removes what it was heard by
     stick.pull()
     equal("machines that run", b.run("virsh", "-q", "list", "--name").out.split(), [])
     equal("mounts", b.mounts(), {})
