@@ -1,7 +1,6 @@
 #include "hibernation/codec.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,9 +16,13 @@
 #include "base/fault.hpp"
 #include "crypto/digest.hpp"
 #include "hibernation/codec_map.hpp"
+#include "page_samples.hpp"
 
 using namespace satchel;
 using namespace satchel::hibernation;
+using test::appending_to;
+using test::file_with;
+using test::source_of;
 
 namespace {
 
@@ -44,31 +47,6 @@ std::string memory_like(std::size_t size, unsigned seed) {
   }
   out.resize(size);
   return out;
-}
-
-/// Gives `text` in pieces of `piece` bytes.
-Source source_of(const std::string& text, std::size_t piece) {
-  return [&text, piece, at = std::size_t{0}](std::span<std::byte> buffer,
-                                             const std::stop_token&) mutable {
-    const auto n = std::min({buffer.size(), piece, text.size() - at});
-    std::copy_n(std::as_bytes(std::span(text)).begin() + static_cast<std::ptrdiff_t>(at), n,
-                buffer.begin());
-    at += n;
-    return n;
-  };
-}
-
-Sink appending_to(std::string& text) {
-  return [&text](std::span<const std::byte> bytes) {
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
-}
-
-UniqueFd file_with(const std::string& content) {
-  UniqueFd file(memfd_create("pages", MFD_CLOEXEC));
-  REQUIRE(pwrite(file.get(), content.data(), content.size(), 0) ==
-          static_cast<ssize_t>(content.size()));
-  return file;
 }
 
 struct Objects {

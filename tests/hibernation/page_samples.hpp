@@ -33,6 +33,7 @@ struct PageStore {
   std::string decode(std::uint64_t number, unsigned threads = 2) const;
 };
 
+/// Gives `text` in pieces of `piece` bytes.
 hibernation::Source source_of(const std::string& text, std::size_t piece);
 hibernation::Sink appending_to(std::string& text);
 UniqueFd file_with(const std::string& content);
