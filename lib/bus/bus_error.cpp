@@ -61,6 +61,7 @@ BusError::BusError(std::string name, std::string doing, std::string object, std:
 bool BusError::is_absent() const {
   return name_ == SD_BUS_ERROR_SERVICE_UNKNOWN || name_ == SD_BUS_ERROR_NAME_HAS_NO_OWNER ||
          name_ == "org.freedesktop.systemd1.NoSuchUnit" ||
+         name_ == "org.freedesktop.systemd1.UnitMasked" ||
          name_.starts_with("org.freedesktop.DBus.Error.Spawn.");
 }
 

@@ -1,6 +1,5 @@
 #include "bus/polkit.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace satchel {
@@ -78,11 +77,16 @@ Task<bool> PolkitAuthority::allows(std::string client, Undertaking wanted,
 }
 
 Task<bool> PolkitAuthority::is_there() {
-  const auto owner = co_await bus_.name_owner(polkit_service);
-  if (!owner.empty()) co_return true;
-  auto reply = co_await bus_.call(bus_service, bus_path, bus_service, "ListActivatableNames");
-  const auto names = reply.read<std::vector<std::string>>();
-  co_return std::find(names.begin(), names.end(), polkit_service) != names.end();
+  try {
+    const std::uint32_t flags = 0;
+    // Only a start tells: a name can be activatable and its unit masked, or broken.
+    co_await bus_.call(bus_service, bus_path, bus_service, "StartServiceByName",
+                       std::string(polkit_service), flags);
+  } catch (const BusError& error) {
+    if (!error.is_absent()) throw;
+    co_return false;
+  }
+  co_return true;
 }
 
 Task<bool> PolkitAuthority::is_root(std::string client) {
