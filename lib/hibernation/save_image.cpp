@@ -1,7 +1,9 @@
 #include "hibernation/save_image.hpp"
 
+#include <array>
 #include <bit>
 #include <cstring>
+#include <fstream>
 
 namespace satchel::hibernation {
 
@@ -49,6 +51,13 @@ Result<SaveHeader> read_save_header(std::span<const std::byte> bytes) {
     mistakes.push_back({"save header", "the cookie lies outside of the description"});
   if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
   return SaveHeader{raw.data_length, raw.was_running == 1, raw.compression};
+}
+
+bool is_finished_save(const std::filesystem::path& image) {
+  std::array<char, complete_magic.size()> magic{};
+  std::ifstream file(image, std::ios::binary);
+  file.read(magic.data(), magic.size());
+  return file && std::string_view(magic.data(), magic.size()) == complete_magic;
 }
 
 std::string write_save_header(std::string_view domain_xml, SavedAs as, std::size_t spare) {

@@ -1,9 +1,10 @@
 // libvirt's save image container (libvirt: src/qemu/qemu_saveimage.h): a 92-byte header, domain
-// XML, an optional cookie, then QEMU's stream. Pure; any thread.
+// XML, an optional cookie, then QEMU's stream. Any thread; pure, but for is_finished_save().
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ struct SaveHeader {
 
 /// Of a stream that libvirt is still writing ("LibvirtQemudPart") or has finished.
 Result<SaveHeader> read_save_header(std::span<const std::byte> bytes);
+
+/// Whether libvirt has finished the save image at this path; false where there is none. Blocking.
+bool is_finished_save(const std::filesystem::path& image);
 
 /// How the guest was when it was saved: how a restore leaves it.
 enum class SavedAs { running, paused };

@@ -87,64 +87,6 @@ Task<void> Host::note_hypervisor() {
   changed();
 }
 
-Task<std::optional<DomainEntry>> Host::wake(DomainEntry guest) {
-  if (guest.state != GuestState::paused) co_return guest;
-  std::optional<Fault> refused;
-  try {
-    auto resuming = parts_.hypervisor.resume(guest.id);
-    co_await std::move(resuming);
-  } catch (const Fault& failure) {
-    refused = failure;
-  }
-  // libvirt, which cleans up after the broken save as well, may have been faster.
-  auto finding = parts_.hypervisor.find(guest.id);
-  auto now = co_await std::move(finding);
-  if (refused && now && now->state == GuestState::paused)
-    parts_.log.warning(std::string(refused->what()) + "; the guest stays paused");
-  co_return now;
-}
-
-Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
-  std::vector<FoundSession> found;
-  auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
-  auto shelf = co_await std::move(loading);
-  for (const auto& problem : shelf.unreadable)
-    parts_.log.error(problem.where + ": " + problem.what +
-                     "; left as it is, for a person to look at");
-  for (auto& session : shelf.sessions) {
-    auto finding = parts_.hypervisor.find(session.domain);
-    auto guest = co_await std::move(finding);
-    if (session.phase == Phase::packing) {
-      parts_.log.warning("packing " + session.capsule_name +
-                         " was interrupted; the machine goes back to its own disks");
-      try {
-        auto leaving = leave_overlays(parts_, session);
-        co_await std::move(leaving);
-      } catch (const Fault& failure) {
-        parts_.log.error(std::string(failure.what()) +
-                         "; its overlays are kept, and it is tried again at the next start. " +
-                         failure.next_step());
-      }
-      continue;
-    }
-    if (is_alive(guest) && (session.save_image || session.phase == Phase::ejecting)) {
-      // The daemon was killed within the job that would have written this down.
-      if (session.phase == Phase::ejecting && session.guest_was == GuestWas::running) {
-        auto waking = wake(std::move(*guest));
-        guest = co_await std::move(waking);
-      }
-      session.save_image.reset();
-      session.phase = Phase::running;
-      auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
-      co_await std::move(noting);
-    }
-    parts_.log.info(session.capsule_name + " has a session here" +
-                    (is_alive(guest) ? ", and its guest runs" : ""));
-    found.push_back(FoundSession{std::move(session), guest});
-  }
-  co_return found;
-}
-
 std::shared_ptr<CapsuleRunner> Host::known(CapsuleId capsule) const {
   const auto found = capsules_.find(capsule);
   if (found == capsules_.end())

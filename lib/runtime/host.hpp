@@ -80,8 +80,14 @@ class Host : public Commands {
   };
   /// The sessions in the journal; an interrupted pack is undone.
   Task<std::vector<FoundSession>> take_up_sessions();
-  /// Resumes a guest that an interrupted save left paused; gives it as it is then.
-  Task<std::optional<DomainEntry>> wake(DomainEntry guest);
+  /// The guest of a save that nobody waits for any more, once libvirt is done with that: gone, or
+  /// again as it was before.
+  Task<std::optional<DomainEntry>> after_save(DomainEntry guest, GuestWas before);
+  /// Of a guest that was found alive within a job that saves it; gives it as it is then.
+  Task<std::optional<DomainEntry>> take_up(Session& session, DomainEntry guest);
+  /// Forgets a save image that was never finished.
+  Task<void> check_save_image(Session& session);
+  Task<void> undo_pack(const Session& session);
   Task<void> note_hypervisor();
   Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);

@@ -134,6 +134,22 @@ void FakeHypervisor::deactivate(DomainId id) {
   if (machine.inactive.empty()) machines_.erase(id);
 }
 
+void FakeHypervisor::leave_save(DomainId id) {
+  auto& machine = known(id, "leave in a save");
+  machine.live = machine.inactive;
+  machine.state = GuestState::paused;
+  machine.left_in_save = true;
+}
+
+void FakeHypervisor::finish_left_save(DomainId id, const char* doing) {
+  auto& machine = known(id, doing);
+  if (!std::exchange(machine.left_in_save, false)) return;
+  const auto name = machine.name;
+  deactivate(id);
+  tell(id, What::stopped_by_host, "saved");
+  throw refusal(doing, name, "domain is not running");
+}
+
 void FakeHypervisor::listen(std::function<void(GuestEvent)> on_event) {
   on_event_ = std::move(on_event);
 }
@@ -246,6 +262,7 @@ Task<void> FakeHypervisor::restore(DomainId id, std::string path, std::string xm
 
 Task<void> FakeHypervisor::resume(DomainId id) {
   enter(Call::resume, id.value.str());
+  finish_left_save(id, "resume");
   auto& machine = active(id, "resume");
   if (machine.state == GuestState::running)
     throw refusal("resume", machine.name, "domain is already running");
@@ -256,6 +273,7 @@ Task<void> FakeHypervisor::resume(DomainId id) {
 
 Task<void> FakeHypervisor::pause(DomainId id) {
   enter(Call::pause, id.value.str());
+  finish_left_save(id, "pause");
   auto& machine = active(id, "pause");
   if (machine.state == GuestState::running) tell(id, What::paused, "paused");
   machine.state = GuestState::paused;

@@ -67,6 +67,9 @@ class FakeHypervisor final : public Hypervisor {
   void fail_commit_midway(Remedy remedy) { fail_midway_ = remedy; }
   /// A block job of a daemon that is no more is at work on the guest's disk.
   void leave_block_job(DomainId id);
+  /// The guest, which is off, is there again, paused, in a save whose daemon is no more: whatever
+  /// changes it waits for that, and finds it gone.
+  void leave_save(DomainId id);
   HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed
   std::set<Accelerator> usable{Accelerator::tcg};
   std::optional<std::string> cpu_is_short_of;                   ///< what cpu_obstacle answers
@@ -143,6 +146,7 @@ class FakeHypervisor final : public Hypervisor {
     /// Set while a save streams; true ends it.
     std::shared_ptr<std::atomic<bool>> aborted;
     std::shared_ptr<BlockJob> block_job;
+    bool left_in_save = false;
   };
 
   void enter(Call call, const std::string& object);
@@ -150,6 +154,8 @@ class FakeHypervisor final : public Hypervisor {
   Machine& active(DomainId id, const char* doing);
   void activate(DomainId id, const std::string& xml, const char* doing);
   void deactivate(DomainId id);
+  /// Throws when a save was left at work.
+  void finish_left_save(DomainId id, const char* doing);
   void tell(DomainId id, GuestEvent::What what, std::string detail = {});
   DomainEntry entry(DomainId id, const Machine& machine) const;
   std::string live_xml(const Machine& machine) const;

@@ -96,6 +96,61 @@ TEST_CASE("stopping the daemon during an eject leaves the guest running") {
   CHECK(anvil.reaches(world.capsule, "running"));
 }
 
+TEST_CASE("a guest that libvirt is letting go of when the daemon is back is on its device alone") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  const auto journal = anvil.session_directory(world.capsule) / "journal";
+  const auto kept = world.scratch.path() / "journal";
+  SECTION("it ran before the eject") {}
+  SECTION("somebody had paused it") { anvil.await(anvil.hypervisor.pause(world.guest)); }
+  anvil.hypervisor.at_streams_end = [&] { std::filesystem::copy_file(journal, kept); };
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  REQUIRE(anvil.until([&] { return !anvil.has_session(world.capsule); }));
+  anvil.stop();
+  // As a daemon leaves it that is killed right after the commit.
+  std::filesystem::create_directories(journal.parent_path());
+  std::filesystem::copy_file(kept, journal);
+  anvil.hypervisor.leave_save(world.guest);
+  anvil.plug();
+  anvil.start();
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  CHECK(anvil.until([&] { return !anvil.has_session(world.capsule); }));
+  CHECK(world.head(world.capsule).hibernation);
+}
+
+TEST_CASE("a save to this computer that libvirt completes without the daemon counts") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  const auto journal = anvil.session_directory(world.capsule) / "journal";
+  const auto kept = world.scratch.path() / "journal";
+  anvil.hypervisor.at_streams_end = [&] { std::filesystem::copy_file(journal, kept); };
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.stop();
+  std::filesystem::copy_file(kept, journal, std::filesystem::copy_options::overwrite_existing);
+  SECTION("whole") {
+    anvil.start();
+    REQUIRE(anvil.reaches(world.capsule, "stranded"));
+    anvil.plug();
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    CHECK(anvil.guest(world.guest)->state == GuestState::running);
+    CHECK(anvil.counter(world.guest) == 1);
+  }
+  SECTION("cut off") {
+    std::filesystem::resize_file(anvil.session_directory(world.capsule) / "guest.save", 10);
+    anvil.start();
+    REQUIRE(anvil.reaches(world.capsule, "stranded"));
+    anvil.plug();
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    CHECK(anvil.log.says("was not written whole"));
+    CHECK(anvil.guest(world.guest)->state == GuestState::shut_off);
+    CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+    CHECK_FALSE(world.head(world.capsule).hibernation);
+  }
+}
+
 TEST_CASE("what became of a guest while libvirt was away is asked when it is back") {
   RestartWorld world;
   auto& anvil = world.anvil;

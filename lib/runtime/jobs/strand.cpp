@@ -1,6 +1,10 @@
 #include "runtime/jobs/strand.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +13,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/handle.hpp"
 #include "hibernation/save_image.hpp"
 #include "machine/description.hpp"
 #include "runtime/chains.hpp"
@@ -36,15 +41,43 @@ Task<void> save(Parts& parts, const Session& session) {
   co_await std::move(saving);
 }
 
-/// Saves the guest into the session's directory; it is gone afterwards.
+void make_durable(const std::string& file) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd || ::fsync(fd.get()) != 0) throw fault_from_errno(errno, "write out", file);
+}
+
+/// Saves the guest into the session's directory; it is gone afterwards. libvirt completes it also
+/// when the daemon is killed meanwhile, so the journal has to know of the image before.
 Task<void> save_guest(Parts& parts, Session& session) {
-  const auto image = saved_guest(parts, session.capsule);
-  auto saving = parts.hypervisor.save(session.domain, image.string());
-  co_await std::move(saving);
-  session.save_image = image.string();
+  const auto image = saved_guest(parts, session.capsule).string();
+  const auto phase = session.phase;
+  // An older one under that name would pass for the save that is about to be made.
+  auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(image); });
+  co_await std::move(removing);
+  session.save_image = image;
   session.phase = Phase::stranded;
   auto noting = save(parts, session);
   co_await std::move(noting);
+  std::exception_ptr failure;
+  try {
+    auto saving = parts.hypervisor.save(session.domain, image);
+    co_await std::move(saving);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    auto finding = parts.hypervisor.find(session.domain);
+    const auto left = co_await std::move(finding);
+    if (is_alive(left)) {
+      session.save_image.reset();
+      session.phase = phase;
+      auto taking_back = save(parts, session);
+      co_await std::move(taking_back);
+    }
+    std::rethrow_exception(failure);
+  }
+  auto syncing = offload(parts.lanes.files, [&] { make_durable(image); });
+  co_await std::move(syncing);
 }
 
 struct Opened {

@@ -1,0 +1,99 @@
+// What a former daemon left: the sessions in the journal, and what libvirt made of their guests.
+#include <utility>
+
+#include "base/fault.hpp"
+#include "hibernation/save_image.hpp"
+#include "runtime/host.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+Task<std::optional<DomainEntry>> Host::after_save(DomainEntry guest, GuestWas before) {
+  if (guest.state != GuestState::paused && guest.state != GuestState::paused_by_io_error)
+    co_return guest;
+  std::optional<Fault> refused;
+  try {
+    auto changing = before == GuestWas::running ? parts_.hypervisor.resume(guest.id)
+                                                : parts_.hypervisor.pause(guest.id);
+    co_await std::move(changing);
+  } catch (const Fault& failure) {
+    refused = failure;
+  }
+  // Refused also where libvirt was faster: it resumes the guest of a broken save itself.
+  auto finding = parts_.hypervisor.find(guest.id);
+  auto now = co_await std::move(finding);
+  if (refused && now && now->state == GuestState::paused && before == GuestWas::running)
+    parts_.log.warning(std::string(refused->what()) + "; the guest stays paused");
+  co_return now;
+}
+
+Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry guest) {
+  const bool ran = session.phase == Phase::ejecting && session.guest_was == GuestWas::running;
+  auto waiting = after_save(std::move(guest), ran ? GuestWas::running : GuestWas::paused);
+  auto now = co_await std::move(waiting);
+  // Only of one that lives is it true that there is more than was saved.
+  if (!is_alive(now)) co_return now;
+  session.save_image.reset();
+  session.phase = Phase::running;
+  auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
+  co_await std::move(noting);
+  co_return now;
+}
+
+Task<void> Host::check_save_image(Session& session) {
+  auto looking = offload(parts_.lanes.files,
+                         [&] { return hibernation::is_finished_save(*session.save_image); });
+  if (co_await std::move(looking)) co_return;
+  parts_.log.error(session.capsule_name +
+                   ": its memory was not written whole to this computer before its guest ended; it "
+                   "boots from its disks");
+  session.save_image.reset();
+  auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
+  co_await std::move(noting);
+}
+
+Task<void> Host::undo_pack(const Session& session) {
+  parts_.log.warning("packing " + session.capsule_name +
+                     " was interrupted; the machine goes back to its own disks");
+  try {
+    auto leaving = leave_overlays(parts_, session);
+    co_await std::move(leaving);
+  } catch (const Fault& failure) {
+    parts_.log.error(std::string(failure.what()) +
+                     "; its overlays are kept, and it is tried again at the next start. " +
+                     failure.next_step());
+  }
+}
+
+Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
+  std::vector<FoundSession> found;
+  auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
+  auto shelf = co_await std::move(loading);
+  for (const auto& problem : shelf.unreadable)
+    parts_.log.error(problem.where + ": " + problem.what +
+                     "; left as it is, for a person to look at");
+  for (auto& session : shelf.sessions) {
+    auto finding = parts_.hypervisor.find(session.domain);
+    auto guest = co_await std::move(finding);
+    if (session.phase == Phase::packing) {
+      auto undoing = undo_pack(session);
+      co_await std::move(undoing);
+      continue;
+    }
+    // Alive all the same: the daemon was killed within the job that would have written this down.
+    if (is_alive(guest) && (session.save_image || session.phase == Phase::ejecting)) {
+      auto taking_up = take_up(session, std::move(*guest));
+      guest = co_await std::move(taking_up);
+    }
+    if (session.save_image && !is_alive(guest)) {
+      auto checking = check_save_image(session);
+      co_await std::move(checking);
+    }
+    parts_.log.info(session.capsule_name + " has a session here" +
+                    (is_alive(guest) ? ", and its guest runs" : ""));
+    found.push_back(FoundSession{std::move(session), guest});
+  }
+  co_return found;
+}
+
+}  // namespace satchel
