@@ -9,6 +9,8 @@ void FakePlugs::start(Listener listener) {
   for (const auto& [node, plug] : present_) listener_.present(plug);
 }
 
+void FakePlugs::stop() { listener_ = {}; }
+
 void FakePlugs::plug(Plug device) {
   device.disk_sequence = ++disk_sequence_;
   if (device.sysfs.empty()) device.sysfs = "/sys/devices/fake" + device.node;

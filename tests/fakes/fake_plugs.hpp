@@ -13,6 +13,8 @@ namespace satchel::fakes {
 class FakePlugs : public Plugs {
  public:
   void start(Listener listener) override;
+  /// The daemon that listened is no more.
+  void stop();
 
   /// A device of ours is there now; its disk sequence is given anew.
   void plug(Plug device);

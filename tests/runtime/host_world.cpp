@@ -104,6 +104,7 @@ void TestHost::stop() {
   hypervisor.listen({});
   hypervisor.listen_connection({});
   volumes.listen({});
+  plugs.stop();
   host_->listen({});
   // Kept to the end: its last coroutines may still look at it.
   former_.emplace_back(std::move(parts_), std::move(host_));
