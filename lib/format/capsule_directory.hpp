@@ -22,6 +22,7 @@
 #include "crypto/host_key.hpp"
 #include "format/head.hpp"
 #include "format/slot.hpp"
+#include "format/verification.hpp"
 
 namespace satchel::format {
 
@@ -86,6 +87,10 @@ class CapsuleDirectory {
   Room room() const;
 
   Examination examine();
+  /// Reads everything that the kept generations need from the medium, past the page cache, each
+  /// file once, and writes nothing. Commits may come meanwhile, merges and folds must not. Throws
+  /// Fault when stopped (retry), when the device is gone, and for what a later version wrote.
+  Verification verify(const ProgressSink& progress, std::stop_token stop) const;
 
   enum class Access { read, read_write };
   UniqueFd open_object(std::string_view path, Access access) const;

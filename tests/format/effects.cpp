@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <filesystem>
@@ -60,6 +61,7 @@ extern "C" {
 int __real_fsync(int);
 int __real_fdatasync(int);
 int __real_syncfs(int);
+ssize_t __real_pread64(int, void*, size_t, off64_t);
 ssize_t __real_pwrite64(int, const void*, size_t, off64_t);
 int __real_ftruncate64(int, off64_t);
 int __real_openat64(int, const char*, int, ...);
@@ -99,6 +101,26 @@ ssize_t __wrap_pwrite(int fd, const void* bytes, size_t size, off_t offset) {
   return __wrap_pwrite64(fd, bytes, size, offset);
 }
 
+ssize_t __wrap_pread64(int fd, void* bytes, size_t size, off64_t offset) {
+  if (!current) return __real_pread64(fd, bytes, size, offset);
+  const auto path = path_of(fd);
+  if (const auto& bad = current->bad_place; bad && path.ends_with(bad->path)) {
+    const auto at = static_cast<std::uint64_t>(offset);
+    if (at >= bad->offset) {
+      errno = bad->error;
+      return -1;
+    }
+    size = std::min(size, static_cast<size_t>(bad->offset - at));
+  }
+  const ssize_t n = __real_pread64(fd, bytes, size, offset);
+  if (n > 0) current->read[path] += static_cast<std::uint64_t>(n);
+  return n;
+}
+
+ssize_t __wrap_pread(int fd, void* bytes, size_t size, off_t offset) {
+  return __wrap_pread64(fd, bytes, size, offset);
+}
+
 int __wrap_ftruncate64(int fd, off64_t size) {
   if (fails()) return -1;
   const int result = __real_ftruncate64(fd, size);
@@ -110,6 +132,10 @@ int __wrap_ftruncate64(int fd, off64_t size) {
 int __wrap_ftruncate(int fd, off_t size) { return __wrap_ftruncate64(fd, size); }
 
 int __wrap_openat64(int directory, const char* name, int flags, ...) {
+  if (current && current->refuses_direct && (flags & O_DIRECT) != 0) {
+    errno = EINVAL;
+    return -1;
+  }
   if ((flags & O_CREAT) == 0) return __real_openat64(directory, name, flags);
   va_list rest;
   va_start(rest, flags);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,16 @@ struct Effects {
   int error = 0;
   /// A sync that leaves this errno for directories, as some FUSE filesystems do.
   std::optional<int> directory_sync_error;
+
+  /// Reading a file whose path ends so leaves that errno, from this offset on.
+  struct BadPlace {
+    std::string path;
+    int error = 0;
+    std::uint64_t offset = 0;
+  };
+  std::optional<BadPlace> bad_place;
+  bool refuses_direct = false;                ///< O_DIRECT is EINVAL, as on some filesystems
+  std::map<std::string, std::uint64_t> read;  ///< bytes by the file's name
 
   /// Switches recording on while `run` runs.
   void during(const std::function<void()>& run);
