@@ -50,15 +50,6 @@ FakeHypervisor::FakeHypervisor(boost::asio::any_io_executor loop, Lanes& lanes)
   abilities.emulator_version = 7002000;
 }
 
-void FakeHypervisor::fail(Call call, int nth, Remedy remedy) {
-  failures_[call][counts_[call] + nth] = remedy;
-}
-
-int FakeHypervisor::count(Call call) const {
-  const auto found = counts_.find(call);
-  return found == counts_.end() ? 0 : found->second;
-}
-
 void FakeHypervisor::enter(Call call, const std::string& object) {
   const int number = ++counts_[call];
   if (!connected_)
@@ -132,22 +123,6 @@ void FakeHypervisor::deactivate(DomainId id) {
   machine.state = GuestState::shut_off;
   machine.overlays.clear();
   if (machine.inactive.empty()) machines_.erase(id);
-}
-
-void FakeHypervisor::leave_save(DomainId id) {
-  auto& machine = known(id, "leave in a save");
-  machine.live = machine.inactive;
-  machine.state = GuestState::paused;
-  machine.left_in_save = true;
-}
-
-void FakeHypervisor::finish_left_save(DomainId id, const char* doing) {
-  auto& machine = known(id, doing);
-  if (!std::exchange(machine.left_in_save, false)) return;
-  const auto name = machine.name;
-  deactivate(id);
-  tell(id, What::stopped_by_host, "saved");
-  throw refusal(doing, name, "domain is not running");
 }
 
 void FakeHypervisor::listen(std::function<void(GuestEvent)> on_event) {

@@ -60,4 +60,29 @@ std::vector<std::string> FakeHypervisor::overlays(DomainId id, const std::string
   return found == all.end() ? std::vector<std::string>() : found->second;
 }
 
+void FakeHypervisor::fail(Call call, int nth, Remedy remedy) {
+  failures_[call][counts_[call] + nth] = remedy;
+}
+
+int FakeHypervisor::count(Call call) const {
+  const auto found = counts_.find(call);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+void FakeHypervisor::leave_save(DomainId id) {
+  auto& machine = known(id, "leave in a save");
+  machine.live = machine.inactive;
+  machine.state = GuestState::paused;
+  machine.left_in_save = true;
+}
+
+void FakeHypervisor::finish_left_save(DomainId id, const char* doing) {
+  auto& machine = known(id, doing);
+  if (!std::exchange(machine.left_in_save, false)) return;
+  const auto name = machine.name;
+  deactivate(id);
+  tell(id, What::stopped_by_host, "saved");
+  throw Fault(Remedy::fix_request, Fault::Text{doing, name, "domain is not running", {}});
+}
+
 }  // namespace satchel::test
