@@ -115,6 +115,11 @@ class Checker {
     integer("/hibernation/stream_size", it.stream_size.value, 1);
     refer("/hibernation/pages", it.pages);
     refer("/hibernation/map", it.map);
+    if (!it.segments) return;
+    require(it.segments->size() <= most_segments, "/hibernation/segments",
+            "more than " + std::to_string(most_segments) + " segments");
+    for (std::size_t i = 0; i < it.segments->size(); ++i)
+      refer("/hibernation/segments/" + std::to_string(i), (*it.segments)[i]);
   }
 
   void objects() {

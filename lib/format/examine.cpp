@@ -90,7 +90,7 @@ class Look {
     auto head = read_head(*bytes);
     if (!head) {
       const auto version = version_of(*bytes);
-      if (version && *version != format_version) return unknown(*version);
+      if (version && !is_known_version(*version)) return unknown(*version);
       return problem(name + " is damaged: " + to_string(head.error()) + ".");
     }
     const Generation& generation = head->head.generation;

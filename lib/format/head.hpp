@@ -15,10 +15,14 @@
 
 namespace satchel::format {
 
-inline constexpr std::uint32_t format_version = 1;
+/// Of a head that names segments of earlier generations, which version 1 can't; all others are
+/// written as version 1, so that an earlier Satchel reads them.
+inline constexpr std::uint32_t head_version_segments = 2;
+inline constexpr std::uint32_t format_version = 1;     ///< of slots, and of all other heads
 inline constexpr std::size_t largest_head = 4U << 20;  ///< bytes of a head file
 inline constexpr std::size_t most_disks = 64;
 inline constexpr std::size_t longest_chain = 256;  ///< files of one disk
+inline constexpr std::size_t most_segments = 64;
 inline constexpr std::size_t most_objects = 4096;
 inline constexpr std::size_t longest_history = 32;
 /// Integers of a head go up to here, so that every JSON reader keeps them exactly.
@@ -45,13 +49,15 @@ struct Disk {
 
 /// The saved memory, CPU and device state.
 struct Hibernation {
-  std::string codec;        ///< "zstd-blocks-1"
+  std::string codec;        ///< "zstd-pages-1", "zstd-blocks-1"
   std::string pages;        ///< object with the bytes
   std::string map;          ///< object that tells how to rebuild QEMU's stream
   ByteCount stream_size;    ///< of QEMU's stream
   std::string accelerator;  ///< "kvm" or "tcg": what the state was made under
   std::string emulator;     ///< version that made it, for people: "QEMU 7.2.22"
   bool was_paused = false;  ///< the user had paused the guest; it stays paused after a resume
+  /// Objects of earlier generations that the map refers to. None: the codec knows no such thing.
+  std::optional<std::vector<std::string>> segments{};
   bool operator==(const Hibernation&) const = default;
 };
 
@@ -112,6 +118,9 @@ std::string write_head(const Head& head, const HostKey& key);
 /// that objects and references match, the signature. A version that is not ours is one mistake
 /// whose `where` is "version" and whose text says which version of Satchel is needed.
 Result<SignedHead> read_head(std::string_view bytes);
+
+/// Whether this Satchel reads heads of that version.
+bool is_known_version(std::uint64_t version);
 
 /// The version that a head's bytes name, when they are JSON that names one: to tell a head of a
 /// later Satchel from a damaged one.

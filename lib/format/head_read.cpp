@@ -158,7 +158,7 @@ Disk read_disk(const Json& json, const std::string& where, Mistakes& mistakes) {
   return out;
 }
 
-Hibernation read_hibernation(const Json& json, Mistakes& mistakes) {
+Hibernation read_hibernation(const Json& json, std::uint64_t version, Mistakes& mistakes) {
   Members in(json, "/hibernation", mistakes);
   Hibernation out;
   out.accelerator = in.text("accelerator");
@@ -166,6 +166,15 @@ Hibernation read_hibernation(const Json& json, Mistakes& mistakes) {
   out.emulator = in.text("emulator");
   out.map = in.text("map");
   out.pages = in.text("pages");
+  if (version >= head_version_segments) {
+    auto& segments = out.segments.emplace();
+    in.each("segments", most_segments, [&](const Json& path, const std::string& at) {
+      if (path.is_string())
+        segments.push_back(path.get<std::string>());
+      else
+        mistakes.push_back({at, "not a string"});
+    });
+  }
   out.stream_size = ByteCount(in.integer("stream_size"));
   out.was_paused = in.truth("was_paused");
   in.refuse_others();
@@ -198,7 +207,7 @@ struct Unverified {
   Signature signature;
 };
 
-Unverified read_members(const Json& json, Mistakes& mistakes) {
+Unverified read_members(const Json& json, std::uint64_t version, Mistakes& mistakes) {
   Members in(json, "", mistakes);
   Unverified out;
   Head& head = out.head;
@@ -216,7 +225,9 @@ Unverified read_members(const Json& json, Mistakes& mistakes) {
     head.disks.push_back(read_disk(it, where, mistakes));
   });
   if (const Json* it = in.find_unless_null("hibernation"))
-    head.hibernation = read_hibernation(*it, mistakes);
+    head.hibernation = read_hibernation(*it, version, mistakes);
+  else if (version >= head_version_segments)
+    in.wrong("version", "without segments it is version 1");
   head.nvram = in.optional_text("nvram");
   in.each("objects", most_objects, [&](const Json& it, const std::string& where) {
     head.objects.push_back(read_object(it, where, mistakes));
@@ -239,6 +250,10 @@ std::optional<std::uint64_t> version_in(const Json& json) {
 
 }  // namespace
 
+bool is_known_version(std::uint64_t version) {
+  return version == format_version || version == head_version_segments;
+}
+
 std::optional<std::uint32_t> version_of(std::string_view bytes) {
   const auto json = parse_strictly(bytes, largest_head);
   const auto version = json ? version_in(*json) : std::nullopt;
@@ -251,12 +266,13 @@ Result<SignedHead> read_head(std::string_view bytes) {
   if (!json) return tl::unexpected(std::move(json.error()));
   const auto version = version_in(*json);
   if (!version) return mistake("/version", "missing, or no number");
-  if (*version != format_version)
+  if (!is_known_version(*version))
     return mistake("version", "written by a Satchel of format " + std::to_string(*version) +
-                                  "; this one reads format " + std::to_string(format_version));
+                                  "; this one reads formats " + std::to_string(format_version) +
+                                  " and " + std::to_string(head_version_segments));
   Mistakes mistakes;
   if (canonical(*json) != bytes) mistakes.push_back({"", "not in canonical form"});
-  Unverified read = read_members(*json, mistakes);
+  Unverified read = read_members(*json, *version, mistakes);
   if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
   mistakes = check(read.head);
   if (read.head.generation.host != read.signer.host_id())

@@ -27,13 +27,15 @@ Json json_of(const CheckedOut& it) {
 }
 
 Json json_of(const Hibernation& it) {
-  return Json{{"accelerator", it.accelerator},
-              {"codec", it.codec},
-              {"emulator", it.emulator},
-              {"map", it.map},
-              {"pages", it.pages},
-              {"stream_size", it.stream_size.value},
-              {"was_paused", it.was_paused}};
+  Json out{{"accelerator", it.accelerator},
+           {"codec", it.codec},
+           {"emulator", it.emulator},
+           {"map", it.map},
+           {"pages", it.pages},
+           {"stream_size", it.stream_size.value},
+           {"was_paused", it.was_paused}};
+  if (it.segments) out["segments"] = *it.segments;
+  return out;
 }
 
 Json json_of(const Disk& it) {
@@ -84,7 +86,8 @@ std::string write_head(const Head& head, const HostKey& key) {
   json["nvram"] = json_of(head.nvram);
   json["objects"] = list_of(head.objects);
   json["signer"] = key.public_key().hex();
-  json["version"] = format_version;
+  const bool has_segments = head.hibernation && head.hibernation->segments;
+  json["version"] = has_segments ? head_version_segments : format_version;
   const std::string message = signed_bytes(canonical(json));
   json["signature"] = key.sign(std::as_bytes(std::span(message))).hex();
   std::string out = canonical(json);

@@ -1,5 +1,5 @@
-// The hibernation codec's face: QEMU's stream in, objects out, and back, bit-exact. Today's codec
-// is "zstd-blocks-1" (docs/DEVICE-FORMAT.md); the delta codec will be another behind the same face.
+// Codec "zstd-blocks-1" (docs/DEVICE-FORMAT.md, "The map"): QEMU's stream in, objects out, and
+// back, bit-exact. It is read where it was written; page_codec.hpp is what is written today.
 // Blocking, several threads of its own; call it on the files lane.
 #pragma once
 

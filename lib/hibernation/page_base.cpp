@@ -1,7 +1,9 @@
 // What an earlier generation offers to the encoder of the next.
 #include <algorithm>
 
+#include "base/fault.hpp"
 #include "hibernation/block_walk.hpp"
+#include "hibernation/frames.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/segment_file.hpp"
 
@@ -12,31 +14,38 @@ namespace {
 /// More than these and the smallest are written anew, down to half, so that it is not done at each
 /// eject.
 constexpr std::size_t most_kept = 16;
+constexpr std::size_t verified_at_once = 4U << 20;
 
-std::vector<std::uint64_t> alive_cells(const PageMap& map) {
+/// Which cells of each segment the recipe names.
+std::vector<std::vector<bool>> alive_cells(const PageMap& map) {
   std::vector<std::vector<bool>> alive;
   for (const auto& segment : map.segments) alive.emplace_back(segment.cells, false);
   BlockWalk walk(map);
-  while (const auto part = walk.next()) {
-    if (part->step.kind != RecipeStep::Kind::cells) continue;
-    auto& of_segment = alive[part->step.segment];
-    std::fill_n(of_segment.begin() + static_cast<std::ptrdiff_t>(part->step.cell), part->step.count,
-                true);
-  }
-  std::vector<std::uint64_t> out;
-  for (const auto& each : alive)
-    out.push_back(static_cast<std::uint64_t>(std::count(each.begin(), each.end(), true)));
-  return out;
+  while (const auto part = walk.next())
+    if (part->step.kind == RecipeStep::Kind::cells)
+      std::fill_n(alive[part->step.segment].begin() + static_cast<std::ptrdiff_t>(part->step.cell),
+                  part->step.count, true);
+  return alive;
 }
 
-}  // namespace
+/// Whether a block has a cell that is alive.
+bool is_needed(const std::vector<bool>& alive, std::uint64_t block) {
+  const auto first = block * cells_in_block;
+  const auto last = std::min<std::uint64_t>(first + cells_in_block, alive.size());
+  return std::find(alive.begin() + static_cast<std::ptrdiff_t>(first),
+                   alive.begin() + static_cast<std::ptrdiff_t>(last),
+                   true) != alive.begin() + static_cast<std::ptrdiff_t>(last);
+}
 
-std::vector<std::size_t> worth_keeping(const PageMap& map) {
-  const auto alive = alive_cells(map);
+std::vector<std::size_t> worth_keeping(const PageMap& map,
+                                       const std::vector<std::vector<bool>>& alive) {
+  std::vector<std::uint64_t> count;
+  for (const auto& each : alive)
+    count.push_back(static_cast<std::uint64_t>(std::count(each.begin(), each.end(), true)));
   std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < alive.size(); ++i)
-    if (alive[i] > 0 && alive[i] * 2 >= map.segments[i].cells) kept.push_back(i);
-  std::ranges::stable_sort(kept, std::greater<>{}, [&](std::size_t i) { return alive[i]; });
+  for (std::size_t i = 0; i < count.size(); ++i)
+    if (count[i] > 0 && count[i] * 2 >= map.segments[i].cells) kept.push_back(i);
+  std::ranges::stable_sort(kept, std::greater<>{}, [&](std::size_t i) { return count[i]; });
   if (kept.size() > most_kept) kept.resize(most_kept / 2);
   // The index has an end: what does not fit is not looked up either.
   std::uint64_t names = 0;
@@ -48,10 +57,17 @@ std::vector<std::size_t> worth_keeping(const PageMap& map) {
   return kept;
 }
 
+}  // namespace
+
+std::vector<std::size_t> worth_keeping(const PageMap& map) {
+  return worth_keeping(map, alive_cells(map));
+}
+
 PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
+  const auto alive = alive_cells(map);
+  const auto kept = worth_keeping(map, alive);
   PageBase out;
   out.key = map.key;
-  const auto kept = worth_keeping(map);
   std::size_t names = 0;
   for (const auto i : kept) names += map.segments[i].named;
   out.index.reserve(names);
@@ -61,9 +77,40 @@ PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
     read_blocks_of(fd.get(), segment);
     out.segments.push_back(segment);
     out.first.push_back(static_cast<PageIndex::Id>(out.index.size()));
-    for (const auto& name : read_names_of(fd.get(), segment)) out.index.add(name);
+    std::uint64_t cell = 0;
+    bool needed = false;
+    for (const auto& name : read_names_of(fd.get(), segment)) {
+      if (cell % cells_in_block == 0) needed = is_needed(alive[i], cell / cells_in_block);
+      ++cell;
+      needed ? out.index.add(name) : out.index.add_hidden(name);
+    }
   }
   return out;
+}
+
+void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
+                      std::stop_token stop) {
+  const auto alive = alive_cells(map);
+  std::uint64_t done = 0;
+  std::vector<std::byte> frame;
+  for (const auto i : worth_keeping(map, alive)) {
+    const auto& segment = map.segments[i];
+    SegmentFile file(open(segment), segment);
+    for (std::uint64_t block = 0; block < segment.block_count(); ++block)
+      if (is_needed(alive[i], block)) file.need(block);
+    SegmentFile::Window window{.size = verified_at_once};
+    for (std::uint64_t block = 0; block < segment.block_count(); ++block) {
+      if (!is_needed(alive[i], block)) continue;
+      if (stop.stop_requested())
+        throw Fault(Remedy::retry, {"check", name_of(segment), "it was stopped", {}});
+      file.read_frame(block, window, frame);
+      if (digest_of(frame) != file.block(block).digest)
+        throw damaged("block " + std::to_string(block) + " of " + name_of(segment),
+                      "it is not what was written");
+      done += frame.size();
+      if (progress) progress({"checking the memory before", ByteCount(done), ByteCount(0)});
+    }
+  }
 }
 
 }  // namespace satchel::hibernation

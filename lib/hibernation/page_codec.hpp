@@ -36,8 +36,13 @@ struct PageBase {
 /// of which at least half is alive, and not many. So the device never holds more than twice what a
 /// generation needs.
 std::vector<std::size_t> worth_keeping(const PageMap& map);
-/// Reads the names of those segments. Throws Fault when a segment is not there or is damaged.
+/// Reads the names of those segments' cells, as far as they are in blocks that this generation's
+/// own memory needs. Throws Fault when a segment is not there or its table is damaged.
 PageBase read_page_base(const PageMap& map, const SegmentOpener& open);
+/// Reads those blocks and checks that they are what was written: for who has not just decoded this
+/// generation's memory. Throws Fault when one is not.
+void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
+                      std::stop_token stop);
 
 struct PageEncoderSettings {
   int level = 1;             ///< zstd's, 1 to 19

@@ -22,6 +22,8 @@ class PageIndex {
   /// Adds the next cell, which is found from now on where this content is looked for. Not when it
   /// is full.
   void add(const ContentName& name);
+  /// The same, but it can't be found: as much as keeps the numbers of the others right.
+  void add_hidden(const ContentName& name) { names_.push_back(name); }
   std::optional<Id> find(const ContentName& name) const;
   /// The names from this one on.
   std::span<const ContentName> names_from(Id id) const { return std::span(names_).subspan(id); }

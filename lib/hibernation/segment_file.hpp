@@ -29,7 +29,7 @@ class SegmentFile {
   /// What is read of the file beyond what was asked for, while going forward.
   struct Window {
     std::size_t size = 0;  ///< as much at once, when there is so much
-    std::vector<std::byte> bytes;
+    std::vector<std::byte> bytes{};
     std::uint64_t from = 0;  ///< where the bytes begin in the file
     std::uint64_t read = 0;  ///< bytes read so far
   };

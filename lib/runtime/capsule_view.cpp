@@ -20,9 +20,13 @@ void add_head(CapsuleView& view, const format::Head& head) {
   view.last_time = head.generation.time;
   if (head.checked_out) view.checked_out_by = head.checked_out->host_name;
   view.has_memory = head.hibernation.has_value();
-  if (head.hibernation)
+  if (head.hibernation) {
     view.hibernation_size =
         size_of(head, head.hibernation->pages) + size_of(head, head.hibernation->map);
+    if (head.hibernation->segments)
+      for (const auto& each : *head.hibernation->segments)
+        view.hibernation_size = view.hibernation_size + size_of(head, each);
+  }
   const auto sizes = sizes_of(head);
   view.image_size = sizes.images;
   view.cow_size = sizes.cows;

@@ -94,6 +94,8 @@ void drop_unnamed_objects(format::Head& head) {
   if (head.hibernation) {
     named.insert(head.hibernation->pages);
     named.insert(head.hibernation->map);
+    if (head.hibernation->segments)
+      named.insert(head.hibernation->segments->begin(), head.hibernation->segments->end());
   }
   if (head.nvram) named.insert(*head.nvram);
   std::erase_if(head.objects, [&](const auto& object) { return !named.contains(object.path); });
@@ -101,13 +103,14 @@ void drop_unnamed_objects(format::Head& head) {
 
 void set_hibernation(format::Head& head, SavedMemory memory) {
   format::Hibernation saved;
-  saved.codec = "zstd-blocks-1";
+  saved.codec = hibernation::page_codec;
   saved.pages = memory.pages.path;
   saved.map = memory.map.path;
   saved.stream_size = memory.stream_size;
   saved.accelerator = memory.accelerator == Accelerator::kvm ? "kvm" : "tcg";
   saved.emulator = std::move(memory.emulator);
   saved.was_paused = memory.before == GuestState::paused;
+  saved.segments = std::move(memory.segments);
   head.hibernation = std::move(saved);
   add_object(head, std::move(memory.pages));
   add_object(head, std::move(memory.map));

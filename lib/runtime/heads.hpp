@@ -8,7 +8,7 @@
 
 #include "format/capsule_directory.hpp"
 #include "format/head.hpp"
-#include "hibernation/codec.hpp"
+#include "hibernation/page_codec.hpp"
 #include "ports/hypervisor.hpp"
 #include "runtime/parts.hpp"
 
@@ -53,6 +53,8 @@ struct SavedMemory {
   Accelerator accelerator;
   std::string emulator;
   GuestState before;  ///< as it was before it was suspended
+  /// Objects of earlier generations that the map refers to; the head has them already.
+  std::vector<std::string> segments{};
 };
 void set_hibernation(format::Head& head, SavedMemory memory);
 

@@ -40,6 +40,16 @@ void Stick::close() {
   root_.reset();
 }
 
+void Stick::note_memory_seen(const Digest& map) {
+  const std::lock_guard lock(mutex_);
+  memory_seen_.insert(map);
+}
+
+bool Stick::has_seen_memory(const Digest& map) const {
+  const std::lock_guard lock(mutex_);
+  return memory_seen_.contains(map);
+}
+
 ByteCount Stick::free_space() const {
   struct statvfs about {};
   if (::fstatvfs(root()->get(), &about) != 0)

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "async/lanes.hpp"
 #include "base/handle.hpp"
 #include "core/words.hpp"
+#include "crypto/digest.hpp"
 #include "ports/volumes.hpp"
 #include "runtime/view.hpp"
 
@@ -36,6 +38,10 @@ class Stick {
   Task<void> open(Volumes& volumes, Lane& files);
   /// What is left for us on it; blocks, so call it on the files lane.
   ByteCount free_space() const;
+  /// That the memory which this map describes was read whole, or written, in this insertion; any
+  /// thread.
+  void note_memory_seen(const Digest& map);
+  bool has_seen_memory(const Digest& map) const;
   /// Lets go of the mount, so that anybody's unmount succeeds. No error when it is not open.
   void close();
 
@@ -46,6 +52,7 @@ class Stick {
   std::string mount_point_;
   mutable std::mutex mutex_;
   std::shared_ptr<const UniqueFd> root_;  ///< guarded by mutex_
+  std::set<Digest> memory_seen_;          ///< digests of maps; guarded by mutex_
 };
 
 }  // namespace satchel

@@ -172,15 +172,51 @@ TEST_CASE("a head signed by another key, or not by its generation's host, is ref
 
 TEST_CASE("a head of a later version is told from a damaged one") {
   const std::string bytes = altered([](Json& json) {
-    json["version"] = 2;
+    json["version"] = 3;
     json["news"] = true;
   });
   const auto read = read_head(bytes);
   REQUIRE_FALSE(read);
   REQUIRE(read.error().size() == 1);
   CHECK(read.error()[0].where == "version");
-  CHECK(version_of(bytes) == 2);
+  CHECK(version_of(bytes) == 3);
   CHECK_FALSE(version_of("{"));
+}
+
+TEST_CASE("a head with segments is of version 2, one without of version 1") {
+  auto head = rich_head();
+  CHECK(version_of(write_head(head, host_key())) == 1);
+  const std::string earlier = "memory/5.pages";
+  head.objects.insert(head.objects.begin(), {earlier, ByteCount(7), digest_of(earlier)});
+  head.hibernation->segments = {earlier};
+  const auto bytes = write_head(head, host_key());
+  CHECK(version_of(bytes) == 2);
+  const auto read = read_head(bytes);
+  REQUIRE(read);
+  CHECK(read->head == head);
+
+  const auto changed = [&](auto change) {
+    Json json = Json::parse(bytes);
+    change(json);
+    return json.dump();
+  };
+  refuses(changed([](Json& json) { json["version"] = 1; }), "/hibernation/segments");
+  refuses(changed([](Json& json) { json["hibernation"].erase("segments"); }),
+          "/hibernation/segments");
+  refuses(changed([](Json& json) { json["hibernation"]["segments"] = {1}; }),
+          "/hibernation/segments/0");
+  refuses(changed([](Json& json) { json["hibernation"]["segments"] = Json::array(); }),
+          "/objects/0/path");
+  refuses(changed([](Json& json) { json["hibernation"]["segments"] = {"memory/4.pages"}; }),
+          "/hibernation/segments/0");
+  refuses(changed([](Json& json) { json["hibernation"] = nullptr; }), "/version");
+  refuses(changed([](Json& json) {
+            json["hibernation"]["segments"] = std::vector<std::string>(65, "memory/5.pages");
+          }),
+          "/hibernation/segments");
+  // Every generation's own pages are no segment of an earlier one.
+  refuses(changed([](Json& json) { json["hibernation"]["segments"] = {"memory/7.pages"}; }),
+          "/hibernation/segments/0");
 }
 
 TEST_CASE("each member of a head is checked, and all mistakes are told at once") {

@@ -79,8 +79,7 @@ def whole_journey():
     run("qemu-img", "check", "-q", "-f", "qcow2", disk)
     run("qemu-img", "compare", "-q", "-f", "qcow2", "-F", "qcow2", disk,
         machine.path_on(stick.mounted_at(), head["disks"][0]["chain"][-1]))
-    pages = machine.path_on(stick.mounted_at(), head["hibernation"]["pages"])
-    expect("the memory is not the device's", stream_of(save) == subprocess.check_output(["zstd", "-dcq", pages]))
+    expect("the memory is not the device's", stream_of(save) == memory_on(stick.mounted_at(), machine, head))
 
     other = new_stick("900M")
     plug(a, other)

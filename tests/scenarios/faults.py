@@ -31,9 +31,8 @@ def a_restart_disturbs_no_guest():
 def killed_in_the_middle_of_an_eject_the_daemon_finds_out():
     """Killed while memory is written, the daemon finds the guest alive when it is back, and nothing that was committed
     has changed; a second eject succeeds"""
-    (stick, machine), b = packed_stick(rate=8_000_000), new_host("b")
-    b.start()
-    machine.insert(b, stick)
+    stick, machine, b = new_stick(rate=8_000_000), Machine("traveller"), new_host("b")
+    pack_here(b, stick, machine)  # nothing of its memory is on the stick yet: an eject takes its time
     place = stick.mounted_at()
     before = committed(place, machine)
     pages = machine.path_on(place, f"memory/{machine.here(b)['Generation'] + 1}.pages")
@@ -79,9 +78,8 @@ def killed_after_the_commit_the_daemon_finds_out():
 
 def a_cancelled_eject_leaves_the_guest_running():
     """An eject that is cancelled while memory is written leaves the guest running and the stick as it was"""
-    (stick, machine), b = packed_stick(rate=8_000_000), new_host("b")
-    b.start()
-    machine.insert(b, stick)
+    stick, machine, b = new_stick(rate=8_000_000), Machine("traveller"), new_host("b")
+    pack_here(b, stick, machine)  # nothing of its memory is on the stick yet: an eject takes its time
     place = stick.mounted_at()
     before = committed(place, machine)
     pages = machine.path_on(place, f"memory/{machine.here(b)['Generation'] + 1}.pages")

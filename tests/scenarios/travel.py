@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -228,6 +230,18 @@ def head_of(place, machine, seq=None):
     seq = seq or seq_of(newest_slot(place, machine))
     with open(machine.path_on(place, "heads", f"{seq}.json")) as file:
         return json.load(file)
+
+
+def memory_on(place, machine, head):
+    """QEMU's stream, put together from the stick by the procedure in docs/DEVICE-FORMAT.md, with stock tools alone."""
+    with open(os.path.join(os.environ["SATCHEL_SOURCE"], "docs/DEVICE-FORMAT.md")) as file:
+        script = file.read().split("```python\n")[1].split("```\n")[0]
+    saved = head["hibernation"]
+    with tempfile.TemporaryDirectory(dir=WORLD) as cells:
+        for path in [saved["pages"], *saved["segments"]]:
+            number = os.path.basename(path).removesuffix(".pages")
+            run("sh", "-c", f"zstd -dcq '{machine.path_on(place, path)}' > {cells}/{number}.cells")
+        return subprocess.check_output(["python3", "-c", script, machine.path_on(place, saved["map"])], cwd=cells)
 
 
 def fill(place, leave):

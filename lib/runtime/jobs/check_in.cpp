@@ -20,6 +20,7 @@
 #include "runtime/jobs/machine_now.hpp"
 #include "runtime/jobs/rescue.hpp"
 #include "runtime/jobs/suspension.hpp"
+#include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -31,6 +32,7 @@ struct Shipment {
   format::CapsuleDirectory capsule;
   format::SignedHead newest;
   format::Head next;
+  hibernation::PageBase base;  ///< what the device has of the memory already
 };
 
 format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session& session) {
@@ -79,7 +81,8 @@ void check_room(const Shipment& shipment, const Session& session, bool with_memo
     needed = needed + size;
   }
   const auto& last = shipment.newest.head.hibernation;
-  if (with_memory && last)
+  // Of memory that the device has already nobody knows how much will be new.
+  if (with_memory && last && shipment.base.segments.empty())
     if (const auto* pages = shipment.newest.head.find(last->pages)) needed = needed + pages->size;
   if (needed > room.free)
     throw Fault(Remedy::free_space,
@@ -131,13 +134,16 @@ format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& sessi
   return shipment.capsule.commit(next, key);
 }
 
-Shipment prepare(const Parts& parts, const CheckInOrder& order, Session& session,
-                 bool with_memory) {
+Shipment prepare(const Parts& parts, const CheckInOrder& order, Session& session, bool with_memory,
+                 const JobContext& job) {
   auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), session.capsule);
   auto newest = newest_of_session(capsule, session);
   auto next = next_head(newest.head, author(parts), what::eject);
   next.hibernation.reset();
-  Shipment made{std::move(capsule), std::move(newest), std::move(next)};
+  Shipment made{std::move(capsule), std::move(newest), std::move(next), {}};
+  if (with_memory)
+    made.base = memory_base(parts, *order.stick, made.capsule, made.newest.head,
+                            job.meter->begin("checking the device"), job.stop);
   check_room(made, session, with_memory, parts.config.space.keep_free_device);
   return made;
 }
@@ -169,16 +175,19 @@ void tidy(Parts& parts, Shipment& shipment, const CheckedIn& result) {
 
 Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment, Maker maker,
                               GuestState before, ProgressSink progress) {
-  const auto stem = "memory/" + std::to_string(shipment.next.generation.seq.value);
-  auto shipping = suspension.ship(shipment.capsule, stem + ".pages", std::move(progress));
+  const auto number = shipment.next.generation.seq;
+  auto shipping =
+      suspension.ship(shipment.capsule, number, std::move(shipment.base), std::move(progress));
   auto shipped = co_await std::move(shipping);
   auto storing = offload(parts.lanes.files, [&] {
-    return store_bytes(shipment.capsule, shipped.encoded.map, stem + ".map");
+    return store_bytes(shipment.capsule, shipped.encoded.map,
+                       "memory/" + std::to_string(number.value) + ".map");
   });
   auto map = co_await std::move(storing);
-  SavedMemory saved{std::move(shipped.pages),    std::move(map),
-                    shipped.encoded.stream_size, maker.accelerator,
-                    std::move(maker.emulator),   before};
+  SavedMemory saved{std::move(shipped.pages),         std::move(map),
+                    shipped.encoded.stream_size,      maker.accelerator,
+                    std::move(maker.emulator),        before,
+                    earlier_segments(shipped.encoded)};
   co_return saved;
 }
 
@@ -237,7 +246,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
 
   job.meter->name("checking the device");
   auto preparing =
-      offload(parts.lanes.files, [&] { return prepare(parts, order, session, with_memory); });
+      offload(parts.lanes.files, [&] { return prepare(parts, order, session, with_memory, job); });
   auto shipment = co_await std::move(preparing);
   job.meter->expect(expected_bytes(shipment, session, with_memory));
   session.base = shipment.newest.head.generation.id;

@@ -9,13 +9,13 @@
 #include "base/fault.hpp"
 #include "core/describe.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
 
 namespace {
 
-constexpr ByteCount largest_map = mebibytes(64);
 constexpr ByteCount largest_nvram = mebibytes(64);
 
 Fault unfit(Remedy remedy, const std::string& object, std::string why, std::string next = {}) {
@@ -53,27 +53,15 @@ ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::He
 
 ExportedMemory open_memory(const format::CapsuleDirectory& capsule, const format::Head& head,
                            unsigned threads) {
-  const auto& saved = *head.hibernation;
-  const auto map = capsule.read_object(*head.find(saved.map), largest_map);
-  auto decoder = hibernation::Decoder::parse(map);
-  if (!decoder)
-    throw Fault(Remedy::other_device,
-                Fault::Text{"read the hibernation map", saved.map, to_string(decoder.error()), {}});
-  const auto& pages = *head.find(saved.pages);
-  // Shared: a std::function is copied, its file and table are not.
-  struct Opened {
-    hibernation::Decoder decoder;
-    UniqueFd pages;
-  };
-  auto opened = std::make_shared<Opened>(Opened{
-      std::move(*decoder), capsule.open_checked(pages, format::CapsuleDirectory::Access::read)});
+  // Shared: a std::function is copied, files are not.
+  const auto file = std::make_shared<const MemoryFile>(capsule, head);
   ExportedMemory out;
-  out.stream_size = opened->decoder.stream_size();
-  out.steps = opened->decoder.pages_size();
-  out.was_paused = saved.was_paused;
-  out.stream = [opened, threads](const hibernation::Sink& sink, const ProgressSink& progress,
-                                 std::stop_token stop) {
-    opened->decoder.decode(opened->pages.get(), sink, threads, progress, std::move(stop));
+  out.stream_size = file->stream_size();
+  out.steps = out.stream_size;
+  out.was_paused = head.hibernation->was_paused;
+  out.stream = [file, threads](const hibernation::Sink& sink, const ProgressSink& progress,
+                               std::stop_token stop) {
+    file->decode(sink, threads, progress, std::move(stop));
   };
   return out;
 }

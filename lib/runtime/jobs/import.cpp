@@ -12,7 +12,7 @@
 #include "base/beneath.hpp"
 #include "base/fault.hpp"
 #include "format/text.hpp"
-#include "hibernation/codec.hpp"
+#include "hibernation/page_codec.hpp"
 #include "machine/firmware.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/new_capsule.hpp"
@@ -43,9 +43,10 @@ void store_memory(format::CapsuleDirectory& capsule, format::Head& head,
     }
   };
   const auto write = [&](std::span<const std::byte> bytes) { pages.write(bytes); };
-  const hibernation::EncoderSettings settings{config.compression.level, worker_threads(config)};
-  const auto encoded =
-      hibernation::encode(read, write, settings, meter.begin("writing memory"), std::move(stop));
+  const hibernation::PageEncoderSettings settings{config.compression.level, worker_threads(config),
+                                                  head.generation.seq.value};
+  const auto encoded = hibernation::encode_pages(read, {write, {}}, {}, settings,
+                                                 meter.begin("writing memory"), std::move(stop));
   if (encoded.stream_size != memory.stream_size)
     throw Fault(Remedy::retry,
                 Fault::Text{"import", "the save image", "it changed while it was read", {}});

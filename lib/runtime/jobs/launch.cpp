@@ -14,6 +14,7 @@
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/preflight.hpp"
+#include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/undo.hpp"
 
@@ -96,22 +97,15 @@ void make_files(Parts& parts, const Launch& launch) {
 /// Streams the hibernation file into libvirt, every block checked before it goes on. Files lane.
 ByteCount feed_memory(const Parts& parts, const Launch& launch, hibernation::RestoreFeed& feed,
                       const std::string& xml, const ProgressSink& progress, std::stop_token stop) {
-  const auto& saved = *launch.head.head.hibernation;
-  const auto& map_object = *launch.head.head.find(saved.map);
-  const auto map = launch.capsule.read_object(map_object, mebibytes(64));
-  const auto decoder = hibernation::Decoder::parse(map);
-  if (!decoder)
-    throw Fault(Remedy::other_device,
-                Fault::Text{"read the hibernation map", saved.map, to_string(decoder.error()), {}});
-  const auto& pages_object = *launch.head.head.find(saved.pages);
-  const auto pages =
-      launch.capsule.open_checked(pages_object, format::CapsuleDirectory::Access::read);
+  const MemoryFile memory(launch.capsule, launch.head.head);
   const auto header = hibernation::write_save_header(xml);
   feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
-  decoder->decode(
-      pages.get(), [&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
-      worker_threads(parts.config), progress, stop);
-  return map_object.size + pages_object.size;
+  const auto read =
+      memory.decode([&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
+                    worker_threads(parts.config), progress, stop);
+  const auto& head = launch.head.head;
+  launch.stick->note_memory_seen(head.find(head.hibernation->map)->digest);
+  return read;
 }
 
 /// Restores paused. Either side's failure ends the other.
@@ -295,7 +289,7 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
                 std::move(session)};
   if (from == machine::Start::resume) {
     const auto& saved = *launch.head.head.hibernation;
-    job.meter->expect(launch.head.head.find(saved.pages)->size);
+    job.meter->expect(saved.stream_size);
   }
 
   Undo undo;

@@ -33,8 +33,9 @@ Rescue::Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& 
     give_up("this computer's disk is full");
     return;
   }
-  copy_ = UniqueFd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!copy_)
+  for (auto* copy : {&own_, &stand_in_})
+    *copy = UniqueFd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!own_ || !stand_in_)
     give_up(std::generic_category().message(errno));
   else
     kept_ = true;
@@ -43,7 +44,8 @@ Rescue::Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& 
 void Rescue::give_up(std::string why) noexcept {
   trouble_ = std::move(why);
   kept_ = false;
-  copy_.reset();
+  own_.reset();
+  stand_in_.reset();
 }
 
 void Rescue::describe(std::string xml, hibernation::SavedAs as) {
@@ -51,19 +53,26 @@ void Rescue::describe(std::string xml, hibernation::SavedAs as) {
   as_ = as;
 }
 
-void Rescue::write(std::span<const std::byte> packed) noexcept {
-  if (!copy_) return;
+void Rescue::write(const UniqueFd& copy, std::span<const std::byte> packed) noexcept {
+  if (!copy) return;
   if (packed.size() > room_) return give_up("this computer's disk is full");
   room_ -= packed.size();
-  if (const int error = write_whole(copy_.get(), packed); error != 0)
+  if (const int error = write_whole(copy.get(), packed); error != 0)
     give_up(std::generic_category().message(error));
 }
 
 void Rescue::make_save_image(const std::filesystem::path& image, unsigned threads) const {
-  const auto decoder = hibernation::Decoder::parse(map_);
-  if (!decoder)
+  auto map = hibernation::read_page_map(map_);
+  if (!map)
     throw Fault(Remedy::report_bug,
-                Fault::Text{"read the copy of", "the memory", to_string(decoder.error()), {}});
+                Fault::Text{"read the copy of", "the memory", to_string(map.error()), {}});
+  const auto own = map->segments.front().number;
+  const hibernation::PageDecoder decoder(std::move(*map), [&](const hibernation::Segment& segment) {
+    const auto& copy = segment.number == own ? own_ : stand_in_;
+    UniqueFd fd(::fcntl(copy.get(), F_DUPFD_CLOEXEC, 0));
+    if (!fd) throw fault_from_errno(errno, "read", "the copy of the memory");
+    return fd;
+  });
   const UniqueFd out(
       ::open(image.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) throw fault_from_errno(errno, "make", image.string());
@@ -74,9 +83,7 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
   try {
     const auto header = hibernation::write_save_header(xml_, as_);
     write(std::as_bytes(std::span(header.data(), header.size())));
-    if (::lseek(copy_.get(), 0, SEEK_SET) != 0)
-      throw fault_from_errno(errno, "read", "the copy of the memory");
-    decoder->decode(copy_.get(), write, threads, {}, {});
+    decoder.decode(write, threads, {}, {});
     if (::fsync(out.get()) != 0) throw fault_from_errno(errno, "write", image.string());
   } catch (...) {
     ::unlink(image.c_str());

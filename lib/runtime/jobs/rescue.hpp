@@ -1,8 +1,9 @@
 // A second copy of the memory that an eject writes, on this computer, until the device holds it:
 // once QEMU has given all of its memory away it gives it to nobody a second time, and it can't go
 // on without the files on the device (docs/decisions/0017-the-second-copy.md). Compressed, in a
-// file without a name, so that nothing is left behind by a crash. One thread at a time, but for
-// is_wanted().
+// files without a name, so that nothing is left behind by a crash: the generation's own segment,
+// and one that stands in for all earlier ones, which are on the device alone. One thread at a time,
+// but for is_wanted().
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,7 @@
 #include <string>
 
 #include "base/handle.hpp"
-#include "hibernation/codec.hpp"
+#include "hibernation/page_codec.hpp"
 #include "hibernation/save_image.hpp"
 #include "runtime/stick.hpp"
 
@@ -28,28 +29,32 @@ class Rescue {
 
   /// libvirt's description of the guest, as its save has it.
   void describe(std::string xml, hibernation::SavedAs as);
-  /// The next bytes of the pages object. Where they can't be kept the copy is given up.
-  void write(std::span<const std::byte> packed) noexcept;
-  /// The stream has ended by libvirt's own judgement.
+  /// The next bytes of the generation's own segment, or of the stand-in. Where they can't be kept
+  /// the copy is given up.
+  void write(std::span<const std::byte> packed) noexcept { write(own_, packed); }
+  void write_stand_in(std::span<const std::byte> packed) noexcept { write(stand_in_, packed); }
+  /// The stream has ended by libvirt's own judgement. The map of own segment and stand-in.
   void finish(std::string map) { map_ = std::move(map); }
 
-  bool is_kept() const { return static_cast<bool>(copy_); }
+  bool is_kept() const { return static_cast<bool>(own_); }
   /// Why there is no copy; empty while there is one.
   const std::string& trouble() const { return trouble_; }
   /// The device went while there is a copy to be finished: whoever reads the stream goes on.
   bool is_wanted() const { return kept_ && !stick_->is_open(); }
-  bool is_whole() const { return copy_ && !map_.empty(); }
+  bool is_whole() const { return own_ && !map_.empty(); }
 
   /// Makes a save image of the copy that libvirt takes, durable. Throws Fault, and leaves no file
   /// then. Blocking, on the files lane.
   void make_save_image(const std::filesystem::path& image, unsigned threads) const;
 
  private:
+  void write(const UniqueFd& copy, std::span<const std::byte> packed) noexcept;
   void give_up(std::string why) noexcept;
 
   std::shared_ptr<const Stick> stick_;
   std::uint64_t room_;
-  UniqueFd copy_;
+  UniqueFd own_;
+  UniqueFd stand_in_;
   std::atomic<bool> kept_ = false;
   std::string trouble_;
   std::string xml_;

@@ -9,6 +9,7 @@
 
 #include "base/fault.hpp"
 #include "hibernation/save_image.hpp"
+#include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -84,8 +85,8 @@ class Destination {
     on_device([&] { pages_->write(bytes); });
   }
 
-  format::Object finish(const std::string& map) {
-    if (rescue_) rescue_->finish(map);
+  format::Object finish(const std::string& stand_in_map) {
+    if (rescue_) rescue_->finish(stand_in_map);
     std::optional<format::Object> object;
     on_device([&] { object = pages_->finish(); });
     if (lost_) std::rethrow_exception(lost_);
@@ -156,24 +157,29 @@ Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::pat
               over.request_stop();
             }) {}
 
-Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, std::string object,
-                                           ProgressSink progress) {
-  auto work = [this, &capsule, object = std::move(object), progress = std::move(progress)] {
+Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Sequence number,
+                                           hibernation::PageBase base, ProgressSink progress) {
+  // Shared: a std::function is copied, the index of what is known is not.
+  const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
+  auto work = [this, &capsule, number, known, progress = std::move(progress)] {
     QemuStream stream(*gate_, reading_.get_token());
     auto container = stream.take_container();
     if (rescue_) rescue_->describe(std::move(container.xml), container.as);
-    Destination pages(capsule, object, rescue_.get());
-    const hibernation::EncoderSettings settings{parts_.config.compression.level,
-                                                worker_threads(parts_.config)};
-    auto encoded = hibernation::encode(
+    Destination pages(capsule, pages_object(number.value), rescue_.get());
+    const hibernation::PageEncoderSettings settings{parts_.config.compression.level,
+                                                    worker_threads(parts_.config), number.value};
+    hibernation::PageSinks sinks;
+    sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
+    if (rescue_ && rescue_->is_kept())
+      sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
+    auto encoded = hibernation::encode_pages(
         [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
           const auto n = stream.read(buffer, stop);
           waiting->note_read(n);
           return n;
         },
-        [&pages](std::span<const std::byte> bytes) { pages.write(bytes); }, settings, progress,
-        reading_.get_token());
-    auto stored = pages.finish(encoded.map);
+        sinks, std::move(*known), settings, progress, reading_.get_token());
+    auto stored = pages.finish(encoded.stand_in_map);
     return Shipped{std::move(encoded), std::move(stored)};
   };
   std::exception_ptr failure;

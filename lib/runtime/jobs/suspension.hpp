@@ -10,7 +10,7 @@
 
 #include "async/beside.hpp"
 #include "format/capsule_directory.hpp"
-#include "hibernation/codec.hpp"
+#include "hibernation/page_codec.hpp"
 #include "hibernation/save_gate.hpp"
 #include "runtime/jobs/rescue.hpp"
 #include "runtime/parts.hpp"
@@ -27,12 +27,14 @@ class Suspension {
   Suspension& operator=(const Suspension&) = delete;
 
   struct Shipped {
-    hibernation::Encoded encoded;
+    hibernation::EncodedPages encoded;
     format::Object pages;
   };
-  /// Reads the stream to its end into a new object. At its end QEMU has released its disks. Throws
-  /// at the stream's end when the device was lost on the way and the rescue has it whole.
-  Task<Shipped> ship(format::CapsuleDirectory& capsule, std::string object, ProgressSink progress);
+  /// Reads the stream to its end into the pages object of the generation `number`, but for the
+  /// pages that `base` has. At its end QEMU has released its disks. Throws at the stream's end when
+  /// the device was lost on the way and the rescue has it whole.
+  Task<Shipped> ship(format::CapsuleDirectory& capsule, Sequence number, hibernation::PageBase base,
+                     ProgressSink progress);
 
   /// Lets libvirt finish: the guest is gone when this returns. Throws when libvirt says otherwise.
   Task<void> let_go();

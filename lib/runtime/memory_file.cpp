@@ -1,0 +1,126 @@
+#include "runtime/memory_file.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/fault.hpp"
+
+namespace satchel {
+
+namespace {
+
+using Access = format::CapsuleDirectory::Access;
+
+constexpr ByteCount largest_map = mebibytes(64);
+
+Fault unusable(const std::string& object, std::string why) {
+  return Fault(Remedy::other_device,
+               Fault::Text{"read the hibernation file", object, std::move(why), {}});
+}
+
+/// Opens what a map calls a segment, when the head names it as one and both agree on it.
+hibernation::SegmentOpener opener(const format::CapsuleDirectory& capsule,
+                                  const format::Head& head) {
+  return [&capsule, &head](const hibernation::Segment& segment) {
+    const auto path = pages_object(segment.number);
+    const auto& saved = *head.hibernation;
+    const auto* object = head.find(path);
+    if (path != saved.pages && !std::ranges::count(*saved.segments, path)) object = nullptr;
+    if (object == nullptr || object->size != segment.size)
+      throw unusable(path, "the map refers to it, but the head does not name it as such");
+    return capsule.open_checked(*object, Access::read);
+  };
+}
+
+hibernation::PageMap read_map(const format::CapsuleDirectory& capsule, const format::Head& head) {
+  const auto& saved = *head.hibernation;
+  auto map = hibernation::read_page_map(capsule.read_object(*head.find(saved.map), largest_map));
+  if (!map) throw unusable(saved.map, to_string(map.error()));
+  if (pages_object(map->segments.front().number) != saved.pages)
+    throw unusable(saved.map, "it is the map of another generation");
+  return std::move(*map);
+}
+
+bool is_of_pages(const format::Head& head) {
+  return head.hibernation && head.hibernation->segments &&
+         head.hibernation->codec == hibernation::page_codec;
+}
+
+}  // namespace
+
+std::string pages_object(std::uint64_t number) {
+  return "memory/" + std::to_string(number) + ".pages";
+}
+
+std::vector<std::string> earlier_segments(const hibernation::EncodedPages& encoded) {
+  std::vector<std::string> out;
+  for (std::size_t i = 1; i < encoded.segments.size(); ++i)
+    out.push_back(pages_object(encoded.segments[i].number));
+  std::ranges::sort(out);
+  return out;
+}
+
+struct MemoryFile::State {
+  std::optional<hibernation::PageDecoder> pages;
+  // The first codec's:
+  std::optional<hibernation::Decoder> blocks;
+  UniqueFd blocks_file;
+  ByteCount map_size;
+};
+
+MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head)
+    : state_(std::make_unique<State>()) {
+  const auto& saved = *head.hibernation;
+  const auto& map_object = *head.find(saved.map);
+  state_->map_size = map_object.size;
+  if (is_of_pages(head)) {
+    state_->pages.emplace(read_map(capsule, head), opener(capsule, head));
+    return;
+  }
+  if (saved.codec != "zstd-blocks-1")
+    throw Fault(Remedy::later_version, Fault::Text{"read the hibernation file",
+                                                   saved.pages,
+                                                   "it was written with \"" + saved.codec + "\"",
+                                                   {}});
+  auto decoder = hibernation::Decoder::parse(capsule.read_object(map_object, largest_map));
+  if (!decoder) throw unusable(saved.map, to_string(decoder.error()));
+  state_->blocks.emplace(std::move(*decoder));
+  state_->blocks_file = capsule.open_checked(*head.find(saved.pages), Access::read);
+}
+
+MemoryFile::MemoryFile(MemoryFile&&) noexcept = default;
+MemoryFile& MemoryFile::operator=(MemoryFile&&) noexcept = default;
+MemoryFile::~MemoryFile() = default;
+
+ByteCount MemoryFile::stream_size() const {
+  return state_->pages ? state_->pages->stream_size() : state_->blocks->stream_size();
+}
+
+ByteCount MemoryFile::decode(const hibernation::Sink& out, unsigned threads,
+                             const ProgressSink& progress, std::stop_token stop) const {
+  if (state_->pages)
+    return state_->map_size + state_->pages->decode(out, threads, progress, std::move(stop));
+  state_->blocks->decode(state_->blocks_file.get(), out, threads, progress, std::move(stop));
+  return state_->map_size + state_->blocks->pages_size();
+}
+
+hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
+                                  const format::CapsuleDirectory& capsule, const format::Head& head,
+                                  const ProgressSink& progress, std::stop_token stop) {
+  if (!is_of_pages(head)) return {};
+  try {
+    const auto map = read_map(capsule, head);
+    const auto open = opener(capsule, head);
+    if (!stick.has_seen_memory(head.find(head.hibernation->map)->digest))
+      hibernation::verify_page_base(map, open, progress, stop);
+    return hibernation::read_page_base(map, open);
+  } catch (const Fault& fault) {
+    // A sector that can't be read any more must not keep a machine from ever being ejected.
+    if (!stick.is_open() || stop.stop_requested()) throw;
+    parts.log.warning(std::string(fault.what()) + "; all of the memory is stored anew");
+    return {};
+  }
+}
+
+}  // namespace satchel

@@ -1,0 +1,50 @@
+// A generation's memory on a device, whatever codec wrote it: opened and checked, to be decoded, or
+// to be the base of the next. Files lane.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "format/capsule_directory.hpp"
+#include "hibernation/page_codec.hpp"
+#include "runtime/parts.hpp"
+#include "runtime/stick.hpp"
+
+namespace satchel {
+
+/// The pages object of the generation of that number: "memory/7.pages".
+std::string pages_object(std::uint64_t number);
+/// What a head says of the earlier segments that encoded memory refers to.
+std::vector<std::string> earlier_segments(const hibernation::EncodedPages& encoded);
+
+class MemoryFile {
+ public:
+  /// Opens all objects of the head's hibernation file; there is one. Throws Fault when one is not
+  /// there or is not what the head and its map say.
+  MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head);
+  MemoryFile(MemoryFile&&) noexcept;
+  MemoryFile& operator=(MemoryFile&&) noexcept;
+  ~MemoryFile();
+
+  /// Bytes of QEMU's stream: what decode() reports as its total.
+  ByteCount stream_size() const;
+  /// Gives the stream, every block checked before it is given. Once. Gives the bytes that were read
+  /// of the device.
+  ByteCount decode(const hibernation::Sink& out, unsigned threads, const ProgressSink& progress,
+                   std::stop_token stop) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What the next generation's memory may refer to. Nothing, with a line in the log, when it is not
+/// all there and right; what was not read in this insertion is read for that. Throws Fault when
+/// stopped and when the device is gone.
+hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
+                                  const format::CapsuleDirectory& capsule, const format::Head& head,
+                                  const ProgressSink& progress, std::stop_token stop);
+
+}  // namespace satchel

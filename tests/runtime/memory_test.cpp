@@ -1,0 +1,161 @@
+// What an eject stores of the memory that the device has already, and who may rely on it.
+#include <fcntl.h>
+
+#include <boost/asio/post.hpp>
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <future>
+
+#include "base/fault.hpp"
+#include "runtime/host_world.hpp"
+#include "runtime/memory_file.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+/// A machine that came from one computer and runs at another, as it was.
+struct MemoryWorld : HostWorld {
+  DomainId guest;
+  CapsuleId capsule;
+
+  MemoryWorld() {
+    anvil.start();
+    anvil.plug();
+    guest = anvil.machine("traveller");
+    anvil.run_machine(guest);
+    capsule = anvil.pack("traveller");
+    anvil.hypervisor.tick(guest);
+    REQUIRE(anvil.result([&] { return anvil.host().eject(capsule); }) == "done");
+    anvil.pull();
+    bellows.start();
+    bellows.plug();
+    REQUIRE(bellows.reaches(capsule, "ready"));
+    launch(bellows);
+  }
+
+  void launch(TestHost& host) const {
+    LaunchRequest request;
+    request.capsule = capsule;
+    INFO(host.log.all());
+    REQUIRE(host.result([&] { return host.host().launch(request); }) == "done");
+  }
+
+  std::string eject() {
+    return bellows.result([&] { return bellows.host().eject(capsule); });
+  }
+  ByteCount size_of(const std::string& object) const { return head(capsule).find(object)->size; }
+  /// Flips a bit in an object.
+  void damage(const std::string& object, std::streamoff at) const {
+    std::fstream file(on_device(capsule) / object, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const auto byte = static_cast<char>(file.get() ^ 1);
+    file.seekp(at);
+    file.put(byte);
+  }
+  /// The machine goes on at the first computer, where it counts on.
+  void check_that_it_goes_on_at_anvil() {
+    bellows.pull();
+    anvil.plug();
+    INFO(anvil.log.all());
+    REQUIRE(anvil.reaches(capsule, "ready"));
+    launch(anvil);
+    CHECK(anvil.counter(guest) == 1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("memory that the device has already is not written to it again") {
+  MemoryWorld world;
+  const auto before = world.head(world.capsule);
+  REQUIRE(before.hibernation);
+  const auto first = before.hibernation->pages;
+  CHECK(before.hibernation->segments == std::vector<std::string>{});
+  INFO(world.bellows.log.all());
+  CHECK(world.eject() == "done");
+  const auto head = world.head(world.capsule);
+  REQUIRE(head.hibernation);
+  CHECK(head.hibernation->segments == std::vector<std::string>{first});
+  CHECK(world.size_of(head.hibernation->pages) < ByteCount(200));
+  CHECK(world.size_of(first) == before.find(first)->size);
+  CHECK(std::filesystem::exists(world.on_device(world.capsule) / first));
+  world.check_that_it_goes_on_at_anvil();
+  CHECK(world.anvil.result([&] { return world.anvil.host().eject(world.capsule); }) == "done");
+}
+
+TEST_CASE("a segment that was damaged since is relied on no more") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  const auto first = world.head(world.capsule).hibernation->pages;
+  bellows.stop();
+  world.damage(first, 20);
+  bellows.start();
+  REQUIRE(bellows.reaches(world.capsule, "running"));
+  bellows.wait_for_jobs();
+  CHECK(world.eject() == "done");
+  INFO(bellows.log.all());
+  CHECK(bellows.log.says("stored anew"));
+  const auto head = world.head(world.capsule);
+  CHECK(head.hibernation->segments == std::vector<std::string>{});
+  CHECK(world.size_of(head.hibernation->pages) > ByteCount(200));
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("a restarted daemon relies on memory that it has read again") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  bellows.stop();
+  bellows.start();
+  REQUIRE(bellows.reaches(world.capsule, "running"));
+  bellows.wait_for_jobs();
+  CHECK(world.eject() == "done");
+  CHECK_FALSE(bellows.log.says("stored anew"));
+  CHECK(world.head(world.capsule).hibernation->segments->size() == 1);
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("the second copy needs nothing of what only the pulled device has") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  bellows.hypervisor.at_streams_end = [&] {
+    std::promise<void> pulled;
+    boost::asio::post(world.loop.io, [&] {
+      bellows.pull();
+      pulled.set_value();
+    });
+    pulled.get_future().wait();
+  };
+  CHECK(bellows.end_of(bellows.host().eject(world.capsule)).result != "done");
+  REQUIRE(bellows.reaches(world.capsule, "stranded"));
+  bellows.wait_for_jobs();
+  CHECK(std::filesystem::exists(bellows.session_directory(world.capsule) / "guest.save"));
+  bellows.hypervisor.at_streams_end = {};
+  bellows.plug();
+  REQUIRE(bellows.reaches(world.capsule, "running"));
+  bellows.wait_for_jobs();
+  INFO(bellows.log.all());
+  CHECK(bellows.counter(world.guest) == 1);
+  CHECK(world.eject() == "done");
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("a map that refers to what the head does not name is refused") {
+  MemoryWorld world;
+  REQUIRE(world.eject() == "done");
+  const UniqueFd root(::open(world.device().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto capsule = format::CapsuleDirectory::open(root.get(), world.capsule);
+  auto head = world.head(world.capsule);
+  CHECK(MemoryFile(capsule, head).stream_size() == head.hibernation->stream_size);
+  auto other = head;
+  other.hibernation->segments->clear();
+  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("does not name it"));
+  other = head;
+  other.hibernation->pages = other.hibernation->segments->front();
+  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("another generation"));
+  other = head;
+  other.hibernation->codec = "zstd-pages-2";
+  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("zstd-pages-2"));
+}
+
+}  // namespace satchel::test
