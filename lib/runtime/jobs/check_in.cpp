@@ -1,24 +1,16 @@
 #include "runtime/jobs/check_in.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <optional>
 
 #include "base/fault.hpp"
-#include "disk/copy.hpp"
-#include "disk/qcow2.hpp"
-#include "machine/description.hpp"
-#include "machine/reading.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/host_room.hpp"
 #include "runtime/jobs/machine_now.hpp"
 #include "runtime/jobs/rescue.hpp"
+#include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/suspension.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
@@ -26,152 +18,6 @@
 namespace satchel {
 
 namespace {
-
-/// Where the pieces of one check-in stand between its steps.
-struct Shipment {
-  format::CapsuleDirectory capsule;
-  format::SignedHead newest;
-  format::Head next;
-  hibernation::PageBase base;  ///< what the device has of the memory already
-};
-
-format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session& session) {
-  auto seen = capsule.examine();
-  const auto problem = seen.first_problem();
-  if (!seen.newest)
-    throw Fault(Remedy::other_device,
-                Fault::Text{"check in",
-                            session.capsule_name,
-                            problem.value_or("its device holds no complete generation"),
-                            {}});
-  const auto& generation = seen.newest->head.generation;
-  const bool ours = is_of_session(seen.newest->head, session);
-  if (!ours && problem)
-    throw Fault(Remedy::retry, Fault::Text{"check in", session.capsule_name, *problem,
-                                           "Eject it again; the machine goes on running."});
-  if (!ours)
-    throw Fault(Remedy::choose,
-                Fault::Text{"check in", session.capsule_name,
-                            generation.host_name + " has committed to the device since",
-                            "Choose which of the two histories goes on."});
-  follow(session, seen.newest->head);
-  return std::move(*seen.newest);
-}
-
-ByteCount allocated(const std::filesystem::path& file) {
-  struct stat about {};
-  if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file.string());
-  return ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
-}
-
-/// What this check-in writes at least, as far as can be known: refusing before the guest stops is
-/// kinder, but running out later is safe too.
-void check_room(const Shipment& shipment, const Session& session, bool with_memory,
-                ByteCount keep_free) {
-  const auto room = shipment.capsule.room();
-  ByteCount needed = keep_free;
-  for (const auto& overlay : session.disks) {
-    const auto size = allocated(overlay.path);
-    if (size > room.largest_file)
-      throw Fault(Remedy::other_device,
-                  Fault::Text{"check in", session.capsule_name,
-                              "the changes of disk " + overlay.target + " (" + to_string(size) +
-                                  ") are more than a file may have on this filesystem",
-                              "Use a device formatted with ext4 or exFAT (satchelctl format)."});
-    needed = needed + size;
-  }
-  const auto& last = shipment.newest.head.hibernation;
-  // Of memory that the device has already nobody knows how much will be new.
-  if (with_memory && last && shipment.base.segments.empty())
-    if (const auto* pages = shipment.newest.head.find(last->pages)) needed = needed + pages->size;
-  if (needed > room.free)
-    throw Fault(Remedy::free_space,
-                Fault::Text{"check in", session.capsule_name,
-                            "the device has " + to_string(room.free) + " free and about " +
-                                to_string(needed) + " are needed",
-                            "Delete something from the device and eject again; the machine goes on "
-                            "running."});
-}
-
-/// Ships one overlay as the next layer of its disk. A merge while the guest ran left another name
-/// than the neighbour's in its header.
-format::Object ship_layer(format::CapsuleDirectory& capsule, const DiskOverlay& overlay,
-                          const std::string& object, const ProgressSink& progress,
-                          std::stop_token stop) {
-  UniqueFd from(::open(overlay.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!from) throw fault_from_errno(errno, "open the overlay", overlay.path);
-  disk::set_backing(from.get(), file_name(overlay.chain.back()));
-  auto layer = capsule.create_object(object);
-  const disk::SparseSink sink{[&](std::span<const std::byte> bytes) { layer.write(bytes); },
-                              [&](ByteCount hole) { layer.skip(hole); }};
-  disk::copy_sparse(from.get(), sink, progress, stop);
-  return layer.finish();
-}
-
-/// Everything but the memory, and the commit. Files lane; the guest is suspended or off.
-format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& session,
-                                        const HostKey& key, Meter& meter, std::stop_token stop) {
-  auto& next = shipment.next;
-  const auto seq = std::to_string(next.generation.seq.value);
-  for (auto& disk : next.disks) {
-    const auto overlay = std::find_if(session.disks.begin(), session.disks.end(),
-                                      [&](const auto& each) { return each.target == disk.target; });
-    if (overlay == session.disks.end()) continue;
-    // The overlay holds all that this session wrote, so it goes over the chain the session began
-    // with.
-    disk.chain = overlay->chain;
-    disk.chain.push_back(disk.target + "/layer-" + seq + ".qcow2");
-    add_object(next, ship_layer(shipment.capsule, *overlay, disk.chain.back(),
-                                meter.begin("writing disk " + disk.target), stop));
-  }
-  if (session.nvram) {
-    const auto object = "state/" + seq + ".nvram";
-    add_object(next, store_file(shipment.capsule, *session.nvram, object));
-    next.nvram = object;
-  }
-  drop_unnamed_objects(next);
-  meter.name("committing");
-  return shipment.capsule.commit(next, key);
-}
-
-Shipment prepare(const Parts& parts, const CheckInOrder& order, Session& session, bool with_memory,
-                 const JobContext& job) {
-  auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), session.capsule);
-  auto newest = newest_of_session(capsule, session);
-  auto next = next_head(newest.head, author(parts), what::eject);
-  next.hibernation.reset();
-  Shipment made{std::move(capsule), std::move(newest), std::move(next), {}};
-  if (with_memory)
-    made.base = memory_base(parts, *order.stick, made.capsule, made.newest.head,
-                            job.meter->begin("checking the device"), job.stop);
-  check_room(made, session, with_memory, parts.config.space.keep_free_device);
-  return made;
-}
-
-ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory) {
-  ByteCount sum;
-  for (const auto& overlay : session.disks) sum = sum + allocated(overlay.path);
-  if (with_memory) {
-    const auto& last = shipment.newest.head.hibernation;
-    const auto machine = machine::read_json(shipment.newest.head.machine_json);
-    sum = sum + (last ? last->stream_size : machine ? machine::memory(*machine) : ByteCount());
-  }
-  return sum;
-}
-
-/// What makes the device tidy after a commit. The commit stands whatever becomes of it.
-void tidy(Parts& parts, Shipment& shipment, const CheckedIn& result) {
-  try {
-    shipment.capsule.sweep();
-    const auto& generation = result.head.head.generation;
-    shipment.capsule.append_log("generation " + std::to_string(generation.seq.value) + " by " +
-                                generation.host_name + ", eject, " +
-                                std::to_string(result.written.value) + " bytes in " +
-                                std::to_string(result.took.count()) + " ms");
-  } catch (const Fault& failure) {
-    parts.log.warning(std::string(failure.what()) + "; it is tried again after the next eject");
-  }
-}
 
 Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment, Maker maker,
                               GuestState before, ProgressSink progress) {
@@ -245,8 +91,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   const bool with_memory = is_alive(guest);
 
   job.meter->name("checking the device");
-  auto preparing =
-      offload(parts.lanes.files, [&] { return prepare(parts, order, session, with_memory, job); });
+  auto preparing = offload(
+      parts.lanes.files, [&] { return prepare_shipment(parts, order, session, with_memory, job); });
   auto shipment = co_await std::move(preparing);
   job.meter->expect(expected_bytes(shipment, session, with_memory));
   session.base = shipment.newest.head.generation.id;
@@ -312,7 +158,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   result.written = new_bytes(result.head.head, shipment.newest.head);
   result.took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
-  auto tidying = offload(parts.lanes.files, [&] { tidy(parts, shipment, result); });
+  auto tidying = offload(parts.lanes.files, [&] { tidy(parts.log, shipment, result); });
   co_await std::move(tidying);
   co_return result;
 }

@@ -5,16 +5,13 @@
 #include <filesystem>
 #include <optional>
 
-#include "async/beside.hpp"
 #include "base/fault.hpp"
 #include "disk/qemu_img.hpp"
-#include "hibernation/restore_feed.hpp"
-#include "hibernation/save_image.hpp"
 #include "machine/writing.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/preflight.hpp"
-#include "runtime/memory_file.hpp"
+#include "runtime/jobs/restore.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/undo.hpp"
 
@@ -92,55 +89,6 @@ void make_files(Parts& parts, const Launch& launch) {
     write_private_file(
         *launch.session.nvram,
         launch.capsule.read_object(*launch.head.head.find(*launch.head.head.nvram), mebibytes(64)));
-}
-
-/// Streams the hibernation file into libvirt, every block checked before it goes on. Files lane.
-ByteCount feed_memory(const Parts& parts, const Launch& launch, hibernation::RestoreFeed& feed,
-                      const std::string& xml, const ProgressSink& progress, std::stop_token stop) {
-  const MemoryFile memory(launch.capsule, launch.head.head);
-  const auto header = hibernation::write_save_header(xml);
-  feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
-  const auto read =
-      memory.decode([&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
-                    worker_threads(parts.config), progress, stop);
-  const auto& head = launch.head.head;
-  launch.stick->note_memory_seen(head.find(head.hibernation->map)->digest);
-  return read;
-}
-
-/// Restores paused. Either side's failure ends the other.
-Task<ByteCount> restore(Parts& parts, const Launch& launch, std::string xml, JobContext job) {
-  hibernation::RestoreFeed feed(fifo_directory(parts, launch.session.capsule));
-  std::stop_source over;
-  const std::stop_callback job_stopped(job.stop, [&over] { over.request_stop(); });
-  Beside restoring(parts.loop,
-                   parts.hypervisor.restore(launch.session.domain, feed.path().string(), {}),
-                   [&over] { over.request_stop(); });
-  ByteCount read;
-  std::exception_ptr failure;
-  try {
-    const auto sink = job.meter->begin("reading memory");
-    auto feeding = offload(parts.lanes.files, [&] {
-      return feed_memory(parts, launch, feed, xml, sink, over.get_token());
-    });
-    read = co_await std::move(feeding);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    const bool libvirt_failed_first = restoring.failure() != nullptr;
-    bool ended = false;
-    while (!ended) {
-      feed.abandon();
-      auto waiting = restoring.ended_within(std::chrono::milliseconds(100));
-      ended = co_await std::move(waiting);
-    }
-    std::rethrow_exception(libvirt_failed_first ? restoring.failure() : failure);
-  }
-  job.meter->name("starting the machine");
-  auto ending = restoring.join();
-  co_await std::move(ending);
-  co_return read;
 }
 
 /// Writes the check-out: from here on every other host is warned.
@@ -221,7 +169,8 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
     co_await std::move(starting);
     co_return;
   }
-  auto restoring = restore(parts, launch, xml, job);
+  auto restoring = restore_guest(
+      parts, SavedGuest{*launch.stick, launch.capsule, launch.head.head, domain}, xml, job);
   read = co_await std::move(restoring);
   if (launch.head.head.hibernation->was_paused) co_return;
   auto resuming = hypervisor.resume(domain);

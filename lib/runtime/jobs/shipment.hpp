@@ -1,0 +1,37 @@
+// What one check-in brings to the device: its pieces between the steps, and the steps that need no
+// guest. Files lane, but for expected_bytes().
+#pragma once
+
+#include <stop_token>
+
+#include "format/capsule_directory.hpp"
+#include "hibernation/page_codec.hpp"
+#include "runtime/jobs/check_in.hpp"
+#include "runtime/parts.hpp"
+#include "session/session.hpp"
+
+namespace satchel {
+
+struct Shipment {
+  format::CapsuleDirectory capsule;
+  format::SignedHead newest;
+  format::Head next;
+  hibernation::PageBase base;  ///< what the device has of the memory already
+};
+
+/// Throws Fault when the device holds another history, or has too little room as far as that can be
+/// known now. The session follows what the device says of its chain.
+Shipment prepare_shipment(const Parts& parts, const CheckInOrder& order, Session& session,
+                          bool with_memory, const JobContext& job);
+
+/// Of overlays and memory, for the job's meter.
+ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory);
+
+/// Everything but the memory, and the commit. The guest is suspended or off.
+format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& session,
+                                        const HostKey& key, Meter& meter, std::stop_token stop);
+
+/// What makes the device tidy after a commit. The commit stands whatever becomes of it.
+void tidy(Log& log, Shipment& shipment, const CheckedIn& result);
+
+}  // namespace satchel
