@@ -96,6 +96,15 @@ void add_sync(CLI::App& app, Invocation& invocation) {
   bind(command, invocation, options, sync);
 }
 
+void add_verify(CLI::App& app, Invocation& invocation) {
+  auto word = std::make_shared<std::string>();
+  auto* command =
+      app.add_subcommand("verify", "Read all that is kept, and tell what is not as it was written");
+  command->add_option("CAPSULE|DEVICE", *word, "The only device when left out");
+  bind(command, invocation, word,
+       [](Context& context, std::string what) { return verify(context, what); });
+}
+
 void add_moving(CLI::App& app, Invocation& invocation) {
   auto packing = std::make_shared<PackOptions>();
   auto* pack_command = app.add_subcommand("pack", "Make a capsule of a libvirt machine");
@@ -136,6 +145,7 @@ void add_moving(CLI::App& app, Invocation& invocation) {
   add_upkeep(app, invocation, "merge", "Merge the layers on the device into the COW files", merge);
   add_upkeep(app, invocation, "fold", "Merge all changes on the device into the image files", fold);
   add_sync(app, invocation);
+  add_verify(app, invocation);
 
   auto formatting = std::make_shared<FormatOptions>();
   auto* format_command = app.add_subcommand("format", "Make a filesystem; destroys what is there");

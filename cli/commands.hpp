@@ -89,6 +89,9 @@ struct SyncOptions {
   bool emptied = false;
 };
 Task<ExitCode> sync(Context& context, SyncOptions options);
+// verify.cpp
+/// A capsule, or a device: all capsules on it; empty: on the only one.
+Task<ExitCode> verify(Context& context, std::string word);
 // format.cpp
 struct FormatOptions {
   std::string node, fs_type = "ext4", label = "SATCHEL";

@@ -23,9 +23,9 @@ _satchelctl_candidates() {
   fi
   case $1 in
     "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint sync merge \
-      fold format export import ;;
+      fold verify format export import ;;
     list) printf '%s\n' capsules devices jobs ;;
-    show | eject) _satchelctl_names capsules; _satchelctl_names devices ;;
+    show | eject | verify) _satchelctl_names capsules; _satchelctl_names devices ;;
     launch | checkpoint | sync | merge | fold | export) _satchelctl_names capsules ;;
     import) if (($2 == 0)); then compgen -d -- "$3"; else _satchelctl_names devices; fi ;;
     pack) if (($2 == 0)); then _satchelctl_machines; else _satchelctl_names devices; fi ;;

@@ -46,7 +46,7 @@ function __satchelctl_argument --description 'COMMAND COUNT: what its next argum
     switch $argv[1]:$argv[2]
         case list:0
             printf '%s\n' capsules devices jobs
-        case show:0 eject:0
+        case show:0 eject:0 verify:0
             __satchelctl_names capsules devices
         case launch:0 checkpoint:0 merge:0 fold:0 export:0 sync:0
             __satchelctl_names capsules

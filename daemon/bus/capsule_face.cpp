@@ -94,6 +94,19 @@ Task<std::string> sync_report(Requests& requests, Caller caller, CapsuleId capsu
                                             dry_run ? sync::Extent::dry_run : sync::Extent::whole);
 }
 
+Task<ObjectPath> verify(Requests& requests, Caller caller, CapsuleId capsule, Dictionary given) {
+  const Options options("Verify", std::move(given));
+  options.finish();
+  // It only reads: whoever may launch the machine may look whether it is whole.
+  co_await requests.authorise(caller, Action::launch, "verify the machine",
+                              requests.about(capsule));
+  co_return requests.started(requests.commands().verify(capsule));
+}
+
+Task<std::string> verify_report(Requests& requests, CapsuleId capsule) {
+  co_return requests.commands().verify_report(capsule);
+}
+
 Task<ObjectPath> resolve(Requests& requests, Caller caller, CapsuleId capsule, std::string choice) {
   co_await requests.authorise(caller, Action::manage, "choose how the machine goes on",
                               requests.about(capsule));
@@ -173,6 +186,12 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
               [&requests, capsule](Caller caller, Dictionary options) {
                 return sync_report(requests, std::move(caller), capsule, std::move(options));
               })
+      .method("Verify", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return verify(requests, std::move(caller), capsule, std::move(options));
+              })
+      .method("VerifyReport", {}, {"report"},
+              [&requests, capsule](Caller) { return verify_report(requests, capsule); })
       .method("Rollback", {"generation"}, {"job"},
               [&requests, capsule](Caller caller, std::uint64_t generation) {
                 return rollback(requests, std::move(caller), capsule, Sequence(generation));

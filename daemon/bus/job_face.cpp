@@ -6,7 +6,7 @@ namespace {
 
 Action right_for(const std::string& operation) {
   if (operation == "eject") return Action::eject;
-  if (operation == "launch") return Action::launch;
+  if (operation == "launch" || operation == "verify") return Action::launch;
   return Action::manage;
 }
 

@@ -25,7 +25,7 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
   if (how.by == core::Requester::policy)
     order.bytes_per_second = around_.parts.config.merge.rate.value;
   const auto insertion = order.stick->insertion();
-  auto ending = around_.parts.syncs->end_of(id_);
+  auto ending = around_.parts.readers->end_of(id_);
   co_await std::move(ending);
   if (core::session_of(state_) != nullptr) {
     auto loading =
@@ -61,7 +61,7 @@ Task<void> CapsuleRunner::merge_ejected(JobContext job) {
       co_await std::move(dropping);
       session_.reset();
     }
-    auto ending = around_.parts.syncs->end_of(id_);
+    auto ending = around_.parts.readers->end_of(id_);
     co_await std::move(ending);
     TendOrder order;
     order.stick = stick();
@@ -85,8 +85,8 @@ void CapsuleRunner::look_at_upkeep() {
   const auto insertion = core::device_of(state_);
   const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
   if (!held || !held->is_open()) return;
-  // It comes when the sync has ended, whose reader needs the files as they are.
-  if (around_.parts.syncs->reads(*insertion)) return;
+  // It comes when the sync or verification has ended, which needs the files as they are.
+  if (around_.parts.readers->on(*insertion) != nullptr) return;
   const auto& head = head_->head;
   const auto* running = std::get_if<core::Running>(&state_);
   if (running == nullptr && !std::holds_alternative<core::Ready>(state_)) return;

@@ -102,6 +102,11 @@ class Commands {
   virtual JobId sync(SyncRequest request) = 0;
   /// Of the last sync, or dry run, as JSON.
   virtual std::string sync_report(CapsuleId capsule, sync::Extent extent) const = 0;
+  /// Reads all that the capsule's kept generations need; what is not as it was written fails the
+  /// job.
+  virtual JobId verify(CapsuleId capsule) = 0;
+  /// Of the last one that came to its end, as JSON.
+  virtual std::string verify_report(CapsuleId capsule) const = 0;
   /// What to do when a session of another host, taken over, may still need the files as they are.
   enum class WhenNeeded { refuse, go_on };
   virtual JobId merge(CapsuleId capsule, WhenNeeded when_needed) = 0;

@@ -171,7 +171,7 @@ Task<void> Devices::unmount(std::string node, LettingGo::Unmount how) {
 Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<CapsuleId> asking,
                                        LettingGo how) {
   // What only reads it gives way.
-  auto ending = parts_.syncs->end_on(insertion);
+  auto ending = parts_.readers->end_on(insertion);
   co_await std::move(ending);
   const auto held = stick(insertion);
   if (!held || !held->is_open()) co_return core::DeviceUse::released;

@@ -22,7 +22,7 @@ Host::Host(Parts& parts, std::string version)
                             runner(capsule)->deliver(core::DeviceAppeared{insertion});
                           },
                           [this](core::Insertion insertion) {
-                            parts_.syncs->stop_on(insertion);
+                            parts_.readers->stop_on(insertion);
                             for (const auto& each : capsules_on(insertion))
                               each->deliver(core::DeviceGone{insertion});
                           },

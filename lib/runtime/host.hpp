@@ -57,6 +57,8 @@ class Host : public Commands {
   JobId fold(CapsuleId capsule, WhenNeeded when_needed) override;
   JobId sync(SyncRequest request) override;
   std::string sync_report(CapsuleId capsule, sync::Extent extent) const override;
+  JobId verify(CapsuleId capsule) override;
+  std::string verify_report(CapsuleId capsule) const override;
   JobId rollback(CapsuleId capsule, Sequence generation) override;
   JobId remove(CapsuleId capsule) override;
   JobId export_to(ExportRequest request) override;
@@ -109,13 +111,18 @@ class Host : public Commands {
   Task<void> let_go_quietly(core::Insertion insertion);
 
   Task<void> sync_job(JobContext job, SyncRequest request, core::Insertion insertion,
-                      std::shared_ptr<SyncBook::Ticket> ticket);
+                      std::shared_ptr<Readers::Ticket> ticket);
   /// Begins a sync that the settings want, one at a time.
   void sync_by_itself();
   /// Has the merges and folds on the device begin that waited for a sync to end.
   void look_at_upkeep(core::Insertion insertion);
-  /// Throws Fault while a sync reads the capsule's device.
+  /// Throws Fault while a sync or verification reads the capsule's device.
   void check_unread(CapsuleId capsule, const std::string& what) const;
+  /// Throws Fault while disk files on the device are merged or folded.
+  void check_untended(core::Insertion insertion, const std::string& what,
+                      const std::string& name) const;
+  Task<void> verify_job(JobContext job, CapsuleId capsule, core::Insertion insertion,
+                        std::shared_ptr<Readers::Ticket> ticket);
 
   void changed();
   void refresh();
@@ -135,7 +142,8 @@ class Host : public Commands {
   std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;
   std::multiset<core::Insertion> held_;  ///< devices that a job of the host reads or fills
   std::map<CapsuleId, std::pair<core::Insertion, GenerationId>>
-      sync_tried_;  ///< by itself, on what
+      sync_tried_;                             ///< by itself, on what
+  std::map<CapsuleId, std::string> verified_;  ///< the last report of each, until the daemon's end
 };
 
 }  // namespace satchel

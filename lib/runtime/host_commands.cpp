@@ -161,14 +161,14 @@ JobId Host::launch(LaunchRequest request) {
 
 JobId Host::eject(CapsuleId capsule, Layers layers) {
   if (const auto insertion = core::device_of(known(capsule)->state()))
-    parts_.syncs->stop_on(*insertion);
+    parts_.readers->stop_on(*insertion);
   core::EjectAsked event;
   if (layers == Layers::merge) event.merge = core::MergeToo::yes;
   return known(capsule)->ask(event);
 }
 
 JobId Host::eject_device(DeviceNumber device) {
-  parts_.syncs->stop_on(insertion_of(device));
+  parts_.readers->stop_on(insertion_of(device));
   return begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
     return eject_device_job(std::move(job), device, core::Requester::person);
   });
@@ -249,6 +249,7 @@ JobId Host::rollback(CapsuleId capsule, Sequence) {
 JobId Host::remove(CapsuleId capsule) {
   const auto runner = known(capsule);
   check_removable(*runner);
+  check_unread(capsule, "remove");
   return begin({"remove", capsule, runner->view().device},
                [this, capsule](JobContext job) { return remove_job(std::move(job), capsule); });
 }

@@ -50,21 +50,14 @@ JobId Host::sync(SyncRequest request) {
     throw Fault(
         insertion ? Remedy::retry : Remedy::replug,
         Fault::Text{"sync", name, "it is " + std::string(core::name(capsule->state())), {}});
-  if (const auto other = parts_.syncs->reading())
+  if (const auto other = parts_.readers->doing("sync"))
     throw Fault(Remedy::retry,
                 Fault::Text{"sync", name, known(*other)->view().name + " is being synced", {}});
-  for (const auto& neighbour : capsules_on(*insertion))
-    if (core::is_upkeep(neighbour->state()))
-      throw Fault(Remedy::retry, Fault::Text{"sync",
-                                             name,
-                                             neighbour->view().name + " is " +
-                                                 std::string(core::name(neighbour->state())) +
-                                                 " on the same device",
-                                             {}});
+  check_untended(*insertion, "sync", name);
   const auto id = board_.next();
-  SyncBook::Reading reading{request.capsule, *insertion, [this, id] { board_.cancel(id); },
-                            [this, at = *insertion] { look_at_upkeep(at); }};
-  auto ticket = std::make_shared<SyncBook::Ticket>(*parts_.syncs, parts_.loop, std::move(reading));
+  Readers::Reading reading{"sync", request.capsule, *insertion, [this, id] { board_.cancel(id); },
+                           [this, at = *insertion] { look_at_upkeep(at); }};
+  auto ticket = std::make_shared<Readers::Ticket>(*parts_.readers, parts_.loop, std::move(reading));
   return begin({"sync", request.capsule, capsule->view().device},
                [this, request, ticket, at = *insertion](JobContext job) mutable {
                  return sync_job(std::move(job), request, at, std::move(ticket));
@@ -72,7 +65,7 @@ JobId Host::sync(SyncRequest request) {
 }
 
 Task<void> Host::sync_job(JobContext job, SyncRequest request, core::Insertion insertion,
-                          std::shared_ptr<SyncBook::Ticket> ticket) {
+                          std::shared_ptr<Readers::Ticket> ticket) {
   const auto name = known(request.capsule)->view().name;
   auto mounting = devices_.mounted_stick(insertion);
   SyncOrder order;
@@ -111,7 +104,7 @@ std::string Host::sync_report(CapsuleId capsule, sync::Extent extent) const {
 }
 
 void Host::sync_by_itself() {
-  if (parts_.syncs->reading() || !parts_.sync_command) return;
+  if (parts_.readers->doing("sync") || !parts_.sync_command) return;
   for (const auto& [id, capsule] : capsules_) {
     const auto* settings = settings_of(parts_.config, id);
     if (settings == nullptr || settings->sync.empty()) continue;

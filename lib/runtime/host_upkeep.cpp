@@ -31,10 +31,24 @@ JobId Host::fold(CapsuleId capsule, WhenNeeded when_needed) {
 void Host::check_unread(CapsuleId capsule, const std::string& what) const {
   const auto runner = known(capsule);
   const auto insertion = core::device_of(runner->state());
-  if (!insertion || !parts_.syncs->reads(*insertion)) return;
+  const auto* reading = insertion ? parts_.readers->on(*insertion) : nullptr;
+  if (reading == nullptr) return;
+  const std::string who = reading->operation == "sync" ? "a sync" : "a verification";
   throw Fault(Remedy::retry,
-              Fault::Text{what, runner->view().name, "a sync reads the device's files now",
+              Fault::Text{what, runner->view().name, who + " reads the device's files now",
                           "Wait for its end, or cancel it: satchelctl list jobs"});
+}
+
+void Host::check_untended(core::Insertion insertion, const std::string& what,
+                          const std::string& name) const {
+  for (const auto& neighbour : capsules_on(insertion))
+    if (core::is_upkeep(neighbour->state()))
+      throw Fault(Remedy::retry, Fault::Text{what,
+                                             name,
+                                             neighbour->view().name + " is " +
+                                                 std::string(core::name(neighbour->state())) +
+                                                 " on the same device",
+                                             {}});
 }
 
 Task<void> Host::end_upkeep(core::Insertion insertion, CapsuleId asking) {

@@ -86,6 +86,10 @@ bool JobBoard::cancel(JobId id) {
   return true;
 }
 
+void JobBoard::stop(JobId id) {
+  if (const auto job = jobs_.find(id); job != jobs_.end()) job->second.stop.request_stop();
+}
+
 bool JobBoard::was_cancelled(JobId id) const {
   const auto job = jobs_.find(id);
   return job != jobs_.end() && job->second.cancelled;

@@ -47,6 +47,8 @@ class JobBoard {
   void end_like(JobId id, const JobEnd& other);
   /// Asks it to end soon; false when there is no such job.
   bool cancel(JobId id);
+  /// Asks it to end soon, for a reason that its failure tells.
+  void stop(JobId id);
   /// Whether a cancel() was the reason for it to end soon.
   bool was_cancelled(JobId id) const;
   /// Asks it to end when it takes longer, which is a failure; cancel the timer to take that back.

@@ -23,6 +23,7 @@
 #include "ports/volumes.hpp"
 #include "runtime/memory_ledger.hpp"
 #include "runtime/meter.hpp"
+#include "runtime/readers.hpp"
 #include "runtime/sync_book.hpp"
 #include "session/session_shelf.hpp"
 
@@ -50,6 +51,7 @@ struct Parts {
       sync_command{};
   std::filesystem::path sync_program{};  ///< satchel-sync itself
   std::shared_ptr<SyncBook> syncs = std::make_shared<SyncBook>();
+  std::shared_ptr<Readers> readers = std::make_shared<Readers>();
 };
 
 /// Threads that compress or decompress at once.

@@ -3,12 +3,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -93,55 +92,6 @@ const SyncRecord* SyncBook::last(CapsuleId capsule) const {
 const SyncRecord* SyncBook::last_dry_run(CapsuleId capsule) const {
   const auto found = dry_runs_.find(capsule);
   return found == dry_runs_.end() ? nullptr : &found->second;
-}
-
-std::optional<CapsuleId> SyncBook::reading() const {
-  return reading_ ? std::optional(reading_->capsule) : std::nullopt;
-}
-
-SyncBook::Ticket::Ticket(SyncBook& book, boost::asio::any_io_executor loop, Reading reading)
-    : book_(book), ended_(std::make_shared<boost::asio::steady_timer>(std::move(loop))) {
-  ended_->expires_at(boost::asio::steady_timer::time_point::max());
-  book_.reading_ = std::move(reading);
-  book_.ended_ = ended_;
-}
-
-SyncBook::Ticket::~Ticket() {
-  const auto ended = std::move(book_.reading_->ended);
-  book_.reading_.reset();
-  ended_->cancel();
-  if (ended) ended();
-}
-
-void SyncBook::stop_on(core::Insertion device) const {
-  if (!reads(device)) return;
-  const auto stop = reading_->stop;
-  stop();
-}
-
-Task<void> SyncBook::end_on(core::Insertion device) {
-  while (reads(device)) {
-    auto ending = end();
-    co_await std::move(ending);
-  }
-}
-
-Task<void> SyncBook::end_of(CapsuleId capsule) {
-  while (reading() == capsule) {
-    auto ending = end();
-    co_await std::move(ending);
-  }
-}
-
-Task<void> SyncBook::end() {
-  const auto ended = ended_.lock();
-  const auto stop = reading_->stop;
-  stop();
-  // The next one's timer is another one.
-  while (reading_ && ended_.lock() == ended) {
-    boost::system::error_code woken;
-    co_await ended->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
-  }
 }
 
 }  // namespace satchel

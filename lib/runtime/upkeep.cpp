@@ -80,8 +80,8 @@ bool sync_due(const Parts& parts, const format::Head& newest) {
   if (last->generation_id == newest.generation.id) return false;
   // What came since may change nothing that a guest has: a mark, a merge, a fold.
   const auto changes_nothing = [](const std::string& done) {
-    return done == what::check_out || done == what::launch_undone || done == "merge" ||
-           done == "fold";
+    return done == what::check_out || done == what::launch_undone || done == "merge begun" ||
+           done == "merge" || done == "fold begun" || done == "fold";
   };
   bool known = false;
   for (const auto& past : newest.history) {

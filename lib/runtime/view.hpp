@@ -82,8 +82,9 @@ struct CapsuleView {
 
 struct JobView {
   JobId id;
-  std::string operation;  ///< "pack", "launch", "eject", "merge", "fold", "sync", "format"
-  std::string step;       ///< gerund: "writing memory"
+  std::string
+      operation;     ///< "pack", "launch", "eject", "merge", "fold", "sync", "verify", "format"
+  std::string step;  ///< gerund: "writing memory"
   std::optional<CapsuleId> capsule;
   std::optional<DeviceNumber> device;
   ByteCount done;

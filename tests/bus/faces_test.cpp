@@ -169,6 +169,8 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   CHECK(world.authority.last.device == "/dev/sdb1 (SATCHEL)");
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Eject", Dictionary()), BusError);
   CHECK(world.authority.asked.back() == Action::eject);
+  CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Verify", Dictionary()), BusError);
+  CHECK(world.authority.asked.back() == Action::launch);
   for (const auto* method : {"Remove", "Merge", "Fold", "Sync"}) {
     CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", method, Dictionary()), BusError);
     CHECK(world.authority.asked.back() == Action::manage);
@@ -198,7 +200,8 @@ TEST_CASE("what may be merged besides, and although it is needed, is said by opt
   world.ask(capsule_path, "Capsule", "Eject", Dictionary{{"merge", true}});
   world.ask(capsule_path, "Capsule", "Merge", Dictionary());
   world.ask(capsule_path, "Capsule", "Fold", Dictionary{{"although_needed", true}});
-  CHECK(world.commands.asked == Lines{"eject merge", "merge", "fold although-needed"});
+  world.ask(capsule_path, "Capsule", "Verify", Dictionary());
+  CHECK(world.commands.asked == Lines{"eject merge", "merge", "fold although-needed", "verify"});
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Merge", Dictionary{{"force", true}}),
                   BusError);
 }

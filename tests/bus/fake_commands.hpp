@@ -93,6 +93,8 @@ class FakeCommands : public Commands {
     return plain(request.extent == sync::Extent::dry_run ? "dry sync" : "sync", request.capsule);
   }
   std::string sync_report(CapsuleId, sync::Extent) const override { return "{}"; }
+  JobId verify(CapsuleId capsule) override { return plain("verify", capsule); }
+  std::string verify_report(CapsuleId) const override { return "{}"; }
   JobId rollback(CapsuleId capsule, Sequence generation) override {
     return plain("rollback " + std::to_string(generation.value), capsule);
   }

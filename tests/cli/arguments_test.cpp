@@ -53,6 +53,12 @@ TEST_CASE("what a new machine is made of is said in one way") {
   }
 }
 
+TEST_CASE("what is verified may be named, or is the only device") {
+  CHECK(parse({"verify"}).command);
+  CHECK(parse({"verify", "web", "--json"}).output == Output::json);
+  CHECK_THROWS_AS(parse({"verify", "web", "desk"}), Refusal);
+}
+
 TEST_CASE("no command at all is status") { CHECK(parse({}).command); }
 
 TEST_CASE("help and version are printed, not done") {

@@ -96,7 +96,8 @@ TEST_CASE("a stranded guest gets the chain that was committed, whatever its save
 TEST_CASE("a merge that fails anywhere leaves the machine running, says why, and can be repeated") {
   RunningWorld world;
   auto& anvil = world.anvil;
-  const auto next = world.head(world.capsule).generation.seq.value + 1;
+  // The one after it says that a merge has begun.
+  const auto next = world.head(world.capsule).generation.seq.value + 2;
   const auto head = world.on_device(world.capsule) / "heads" / (std::to_string(next) + ".json");
   const auto layer = world.on_device(world.capsule) / world.chain().back();
   const auto kept = world.scratch.path() / "layer";
@@ -169,7 +170,7 @@ TEST_CASE("an eject that merges too leaves one COW file, and stands when the mer
     CHECK(anvil.ends.back().message.empty());
   }
   SECTION("its commit fails") {
-    // The eject takes one generation, the commit that hides the merge's writes is the one after.
+    // The eject takes one generation, the commit that says that a merge has begun is the one after.
     const auto next = world.head(world.capsule).generation.seq.value + 2;
     const auto head = world.on_device(world.capsule) / "heads" / (std::to_string(next) + ".json");
     std::filesystem::create_directories(head / "in the way");

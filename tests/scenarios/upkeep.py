@@ -104,12 +104,12 @@ def killed_within_merges_and_folds_the_daemon_goes_on():
     machine.eject(b)
     pull(b, stick)
     b.stop()
-    # Killed when the head of a fold's next commit is there: that of the merge before it, and its own.
+    # Killed when the head of a fold's next commit is there: those with which the merge before it and it begin, their own.
     configure(b, on_insert="ask", merge=NEVER, capsules={machine.uuid: {"home": True, "cow_limit": "0B"}})
     b.start()
     stick.plug()
     machine.await_state(b, "ready")
-    for _ in range(4 if LONG else 2):
+    for _ in range(6 if LONG else 4):
         place = stick.mounted_at()
         path = machine.path_on(place, f"heads/{max(generations(place, machine)) + 1}.json")
         with When(lambda path=path: os.path.exists(path), b.kill) as killed:
@@ -141,7 +141,7 @@ def killed_within_folds_beside_a_guest_the_daemon_goes_on():
     machine.insert(b, stick)
     qemu = b.guests()
     place = stick.mounted_at()
-    for _ in range(4 if LONG else 2):
+    for _ in range(6 if LONG else 4):
         path = machine.path_on(place, f"heads/{max(generations(place, machine)) + 1}.json")
         with When(lambda path=path: os.path.exists(path), b.kill) as killed:
             b.ctl("fold", machine.name)

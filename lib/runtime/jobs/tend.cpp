@@ -19,7 +19,7 @@ Task<void> merge_and_commit(Tending& at, std::vector<Span> spans, JobContext job
   expect(at, spans, *job.meter);
   auto working = offload(at.parts.lanes.files, [&] {
     check_room(at, spans);
-    hide_from_previous(at, spans);
+    begin(at, spans, what);
     for (const auto& span : spans) merge_span(at, span, job);
     if (what == core::Upkeep::merge)
       commit_merged(at, spans, job);

@@ -106,20 +106,30 @@ void check_room(const Tending& at, const std::vector<Span>& spans) {
                    "Delete something from the device; the machine is not affected.");
 }
 
-void hide_from_previous(Tending& at, const std::vector<Span>& spans) {
-  if (!at.previous) return;
-  const bool hidden = std::all_of(spans.begin(), spans.end(), [&](const Span& span) {
-    const auto& chain = at.disk(span.target).chain;
-    return std::any_of(at.previous->head.disks.begin(), at.previous->head.disks.end(),
-                       [&](const format::Disk& other) {
-                         return other.target == span.target && other.chain.size() > span.top &&
-                                std::equal(
-                                    chain.begin(),
-                                    chain.begin() + static_cast<std::ptrdiff_t>(span.top) + 1,
-                                    other.chain.begin());
-                       });
+namespace {
+
+/// Whether the other slot's generation has the same files up to the topmost one that is merged.
+bool is_hidden(const Tending& at, const Span& span) {
+  if (!at.previous) return true;
+  const auto& chain = at.disk(span.target).chain;
+  const auto& others = at.previous->head.disks;
+  return std::any_of(others.begin(), others.end(), [&](const format::Disk& other) {
+    return other.target == span.target && other.chain.size() > span.top &&
+           std::equal(chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(span.top) + 1,
+                      other.chain.begin());
   });
-  if (!hidden) commit(at, next_of(at, at.doing() + " begun"));
+}
+
+}  // namespace
+
+void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what) {
+  const std::string begun = what == core::Upkeep::merge ? "merge begun" : "fold begun";
+  const auto& history = at.head().history;
+  const bool known = !history.empty() && history.back().what == begun;
+  if (known && std::all_of(spans.begin(), spans.end(),
+                           [&](const Span& span) { return is_hidden(at, span); }))
+    return;
+  commit(at, next_of(at, begun));
 }
 
 void merge_span(const Tending& at, const Span& span, const JobContext& job) {

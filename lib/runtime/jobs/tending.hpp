@@ -53,9 +53,10 @@ std::vector<Span> cows_of(const format::Head& head);
 Tending open(Parts& parts, TendOrder order);
 /// Merging enlarges a file by no more than what is merged into it.
 void check_room(const Tending& at, const std::vector<Span>& spans);
-/// What is written is hidden by the files above. Sees to it that so it is for the generation in the
-/// other slot, with a commit that names the same files once more where need be.
-void hide_from_previous(Tending& at, const std::vector<Span>& spans);
+/// A commit that names the same files once more: history then tells that one has begun, whose end
+/// may never come, and what is written is hidden by the files above for the generation in the other
+/// slot too. None where the last commit was that already.
+void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what);
 /// Also while the session's guest reads the files: it keeps the chain that it was started with, in
 /// which the layers hide all that is written.
 void merge_span(const Tending& at, const Span& span, const JobContext& job);
