@@ -192,6 +192,8 @@ Task<bool> LibvirtHypervisor::set_guest_time(DomainId id) {
     constexpr int patience_s = 5;
     const auto connection = link->connection();
     const auto domain = lookup(connection, id, "set the clock of");
+    // Asked without one, libvirt answers with an error in its own log too.
+    if (xml_of(domain.get(), 0).find("org.qemu.guest_agent.") == std::string::npos) return false;
     if (virDomainAgentSetResponseTimeout(domain.get(), patience_s, 0) >= 0 &&
         virDomainSetTime(domain.get(), 0, 0, VIR_DOMAIN_TIME_SYNC) == 0)
       return true;

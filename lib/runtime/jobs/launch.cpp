@@ -10,6 +10,7 @@
 #include "machine/writing.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/jobs/guest_clock.hpp"
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/jobs/restore.hpp"
 #include "runtime/sessions.hpp"
@@ -175,10 +176,8 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
   if (launch.head.head.hibernation->was_paused) co_return;
   auto resuming = hypervisor.resume(domain);
   co_await std::move(resuming);
-  auto setting = hypervisor.set_guest_time(domain);
-  if (!co_await std::move(setting))
-    parts.log.debug(launch.session.capsule_name +
-                    " has no guest agent; its clock stands where it was saved");
+  auto setting = set_guest_clock(parts, domain, launch.session.capsule_name);
+  co_await std::move(setting);
 }
 
 Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine::Start from,

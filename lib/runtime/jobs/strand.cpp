@@ -17,6 +17,7 @@
 #include "hibernation/save_image.hpp"
 #include "machine/description.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/jobs/guest_clock.hpp"
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/sessions.hpp"
 
@@ -192,6 +193,8 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   if (image) {
     auto resuming = parts.hypervisor.resume(session.domain);
     co_await std::move(resuming);
+    auto setting = set_guest_clock(parts, session.domain, session.capsule_name);
+    co_await std::move(setting);
     auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(*image); });
     co_await std::move(removing);
   }
