@@ -42,7 +42,7 @@ JobId Host::verify(CapsuleId capsule) {
 Task<void> Host::verify_job(JobContext job, CapsuleId capsule, core::Insertion insertion,
                             std::shared_ptr<Readers::Ticket> ticket) {
   const auto runner = known(capsule);
-  Verified verified{job.id, capsule, runner->view().name, parts_.now(), {}};
+  Verified verified{job.id, capsule, runner->view().name, parts_.now(), {}, false};
   std::exception_ptr failure;
   try {
     auto mounting = devices_.mounted_stick(insertion);
@@ -61,7 +61,7 @@ Task<void> Host::verify_job(JobContext job, CapsuleId capsule, core::Insertion i
     auto letting = let_go_quietly(insertion);
     co_await std::move(letting);
   }
-  if (failure && !there)
+  if ((failure || !verified.found.is_whole()) && !there)
     throw Fault(Remedy::replug, Fault::Text{operation, verified.name, "its device was pulled out",
                                             "Plug it in again, and verify it then."});
   if (failure && job.stop.stop_requested() && !board_.was_cancelled(job.id))
@@ -69,6 +69,11 @@ Task<void> Host::verify_job(JobContext job, CapsuleId capsule, core::Insertion i
                 Fault::Text{operation, verified.name, "an eject came, which does not wait for it",
                             "Verify it when the device is in again."});
   if (failure) std::rethrow_exception(failure);
+  const auto* session = core::session_of(runner->state());
+  verified.lives_here = session != nullptr && (session->guest == core::Guest::runs ||
+                                               session->guest == core::Guest::paused);
+  if (const auto stick = devices_.stick(insertion); stick && has_damaged_memory(verified.found))
+    stick->distrust_memory(capsule);
   verified_.insert_or_assign(capsule, report_of(verified));
   if (auto fault = fault_of(verified)) throw *fault;
   parts_.log.info(verified.name + " was verified: " + to_string(verified.found.read) +

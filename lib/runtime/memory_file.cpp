@@ -109,6 +109,10 @@ hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop) {
   if (!is_of_pages(head)) return {};
+  if (stick.distrusts_memory(head.capsule)) {
+    parts.log.info(head.name + ": its memory on the device is damaged; all of it is stored anew");
+    return {};
+  }
   try {
     const auto map = read_map(capsule, head);
     const auto open = opener(capsule, head);

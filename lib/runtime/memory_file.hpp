@@ -41,7 +41,8 @@ class MemoryFile {
 };
 
 /// What the next generation's memory may refer to. Nothing, with a line in the log, when it is not
-/// all there and right; what was not read in this insertion is read for that. Throws Fault when
+/// all there and right, or was found damaged by a verification; what was not read in this insertion
+/// is read for that. Throws Fault when
 /// stopped and when the device is gone.
 hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,

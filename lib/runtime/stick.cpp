@@ -50,6 +50,16 @@ bool Stick::has_seen_memory(const Digest& map) const {
   return memory_seen_.contains(map);
 }
 
+void Stick::distrust_memory(CapsuleId capsule) {
+  const std::lock_guard lock(mutex_);
+  memory_damaged_.insert(capsule);
+}
+
+bool Stick::distrusts_memory(CapsuleId capsule) const {
+  const std::lock_guard lock(mutex_);
+  return memory_damaged_.contains(capsule);
+}
+
 ByteCount Stick::free_space() const {
   struct statvfs about {};
   if (::fstatvfs(root()->get(), &about) != 0)

@@ -42,6 +42,10 @@ class Stick {
   /// thread.
   void note_memory_seen(const Digest& map);
   bool has_seen_memory(const Digest& map) const;
+  /// That what it holds of this capsule's memory was found damaged: nothing of it is referred to
+  /// any more in this insertion; any thread.
+  void distrust_memory(CapsuleId capsule);
+  bool distrusts_memory(CapsuleId capsule) const;
   /// Lets go of the mount, so that anybody's unmount succeeds. No error when it is not open.
   void close();
 
@@ -53,6 +57,7 @@ class Stick {
   mutable std::mutex mutex_;
   std::shared_ptr<const UniqueFd> root_;  ///< guarded by mutex_
   std::set<Digest> memory_seen_;          ///< digests of maps; guarded by mutex_
+  std::set<CapsuleId> memory_damaged_;    ///< guarded by mutex_
 };
 
 }  // namespace satchel

@@ -24,11 +24,11 @@ struct VerifyWorld : UpkeepWorld {
   json report() { return json::parse(anvil.host().verify_report(capsule)); }
   std::filesystem::path newest_layer() const { return on_device(capsule) / chain().back(); }
 
-  static void flip(const std::filesystem::path& file) {
+  static void flip(const std::filesystem::path& file, std::streamoff at = 4321) {
     std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
-    bytes.seekg(4321);
+    bytes.seekg(at);
     const auto now = bytes.get();
-    bytes.seekp(4321);
+    bytes.seekp(at);
     bytes.put(static_cast<char>(now ^ 16));
     REQUIRE(bytes.flush());
   }
@@ -83,6 +83,28 @@ TEST_CASE("a damaged layer fails the verification by name, with the generation t
   CHECK(report.at("whole") == false);
   CHECK(report.at("findings").at(0).at("path") == layer);
   CHECK(world.anvil.state(world.capsule) == "ready");
+}
+
+TEST_CASE("memory that was found damaged beside the running machine is written anew by its eject") {
+  VerifyWorld world;
+  REQUIRE(world.launch(world.anvil) == "done");
+  REQUIRE(world.eject(world.anvil) == "done");
+  world.anvil.pull();
+  REQUIRE(world.anvil.reaches(world.capsule, "absent"));
+  world.anvil.plug_only();
+  REQUIRE(world.anvil.reaches(world.capsule, "ready"));
+  REQUIRE(world.launch(world.anvil) == "done");
+  const auto head = world.head(world.capsule);
+  REQUIRE_FALSE(head.hibernation->segments->empty());
+  const auto pages = head.hibernation->segments->front();
+  VerifyWorld::flip(world.on_device(world.capsule) / pages, 60);
+  const auto end = world.verify();
+  says(end, pages + ", which generation");
+  says(end, "its next eject writes all of its memory anew");
+  REQUIRE(world.eject(world.anvil) == "done");
+  CHECK(world.head(world.capsule).hibernation->segments->empty());
+  world.verify();
+  CHECK(world.report().at("newest_whole") == world.head(world.capsule).generation.seq.value);
 }
 
 TEST_CASE("while a device is verified no merge begins, and while one is at work none is verified") {

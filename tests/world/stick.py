@@ -64,6 +64,12 @@ class Stick:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._trigger(what))
 
+    def forget(self):
+        """What this computer has cached below the filesystem of a stick behind nbdkit comes from the medium again."""
+        with open(self._served_path(), "r+b", buffering=0) as served:
+            os.fsync(served)
+            os.posix_fadvise(served.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
     def properties(self):
         """udev's properties of the plugged device."""
         shown = run("udevadm", "info", "-q", "property", self.node, check=False).stdout

@@ -40,6 +40,8 @@ json numbers(const std::vector<Sequence>& generations) {
   return out;
 }
 
+bool is_of_memory(const format::Flaw& flaw) { return flaw.path.starts_with("memory/"); }
+
 }  // namespace
 
 Task<format::Verification> verify_capsule(Parts& parts, VerifyOrder order, JobContext job) {
@@ -50,6 +52,14 @@ Task<format::Verification> verify_capsule(Parts& parts, VerifyOrder order, JobCo
     return capsule.verify(stepwise(job.meter), job.stop);
   });
   co_return co_await std::move(reading);
+}
+
+bool has_damaged_memory(const format::Verification& found) {
+  return std::ranges::any_of(found.flaws, is_of_memory);
+}
+
+bool has_damaged_memory_alone(const format::Verification& found) {
+  return !found.flaws.empty() && std::ranges::all_of(found.flaws, is_of_memory);
 }
 
 std::string next_step(const Verified& verified) {
@@ -65,11 +75,17 @@ std::string next_step(const Verified& verified) {
            std::string(fold ? "fold" : "merge") + " " + name;
   }
   const auto whole = found.newest_whole();
+  const bool newest_is_whole = whole && *whole == found.kept.front().seq;
+  if (verified.lives_here && !newest_is_whole && has_damaged_memory_alone(found))
+    return "The machine runs on, and its next eject writes all of its memory anew. Eject it, and "
+           "use "
+           "another device soon: satchelctl eject " +
+           name;
   if (!whole)
     return "No generation is whole. Copy what can be read (satchelctl export " + name +
            " --to DIRECTORY), and use another device.";
   const auto number = std::to_string(whole->value);
-  if (*whole == found.kept.front().seq)
+  if (newest_is_whole)
     return "The newest generation, " + number +
            ", is whole, and the machine goes on from it. Take a copy before the device fails "
            "more: satchelctl export " +

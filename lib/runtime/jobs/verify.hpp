@@ -28,7 +28,12 @@ struct Verified {
   std::string name;
   UnixMicros time;
   format::Verification found;
+  bool lives_here = false;  ///< the machine's memory is in this computer
 };
+
+/// Whether something of the saved memory is damaged, and whether nothing else is.
+bool has_damaged_memory(const format::Verification& found);
+bool has_damaged_memory_alone(const format::Verification& found);
 
 /// What to do about what was found; empty when all is whole.
 std::string next_step(const Verified& verified);
