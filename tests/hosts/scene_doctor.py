@@ -27,7 +27,7 @@ def doctor_finds(stage):
     machine.goes_on_at(b)
     domain = b.run("virsh", "-c", "qemu:///system", "domuuid", machine.name).out.strip()
     b.run("aa-exec", "-p", f"libvirt-{domain}", "--", "cat", "/etc/shadow", check=False)
-    is_told(b, "apparmor", "1 access ", "/etc/apparmor.d/local/")
+    is_told(b, "apparmor", "AppArmor has refused ", "/etc/apparmor.d/local/")
     is_told(b, "apparmor", "open of /etc/shadow", "journalctl")
     machine.eject(b)
 
