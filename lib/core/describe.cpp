@@ -86,6 +86,14 @@ std::string held(const CheckedOut& out) {
          ": what was done there is not on the device.";
 }
 
+std::string lacking(const Lacking& seen) {
+  const auto which = "This computer has seen generation " + std::to_string(seen.sequence.value) +
+                     ", left by " + seen.host_name + " on " + to_string(seen.time);
+  if (seen.how == Lacking::How::older_copy)
+    return which + ": this device is an older copy without it.";
+  return which + ", which is not in this device's past: they are two copies that went on apart.";
+}
+
 std::string detail(const State& state) {
   return std::visit(
       Overloaded{
@@ -100,6 +108,7 @@ std::string detail(const State& state) {
           [](const Ready& at) {
             auto out = at.trouble ? at.trouble->what + " " : std::string();
             out += generation(at.found);
+            if (at.found.lacks) out += " " + lacking(*at.found.lacks);
             if (at.found.checked_out) out += " " + held(*at.found.checked_out);
             return out;
           },
@@ -143,7 +152,9 @@ std::string detail(const State& state) {
               return out + (at.choice == Choice::export_ours
                                 ? "Writing this computer's session to plain files."
                                 : "Making this computer's session a machine of its own.");
-            out += "The device went on elsewhere: " + generation(at.theirs);
+            const bool older = at.theirs.lacks && at.theirs.lacks->how == Lacking::How::older_copy;
+            out += (older ? "The device is an older copy: " : "The device went on elsewhere: ") +
+                   generation(at.theirs);
             if (at.theirs.checked_out) out += " " + held(*at.theirs.checked_out);
             return out + " " + kept(at.ours);
           },
@@ -166,6 +177,10 @@ std::string next_step(const State& state) {
                 "administrator trust it.");
           },
           [&](const Ready& at) {
+            if (at.found.lacks)
+              return std::string("Use the device that has it, or launch this one with this-copy") +
+                     (at.found.checked_out ? " and take-over" : "") +
+                     ": it goes on from here, without what came there.";
             if (at.found.checked_out && at.found.checked_out->holder == Holder::this_host)
               return std::string(
                   "Launch it with take-over: it goes on from this generation. What that session "

@@ -32,6 +32,9 @@ std::string next_step(const State& state);
 /// Who has the newest generation checked out, since when, and what that means: one sentence.
 std::string held(const CheckedOut& out);
 
+/// What this host has seen and the device lacks, and what that makes the device: one sentence.
+std::string lacking(const Lacking& seen);
+
 /// Whether pulling this capsule's device loses nothing of the capsule: no job writes to it and no
 /// session depends on it. The device as a whole may be pulled when all its capsules say so.
 bool can_unplug(const State& state);

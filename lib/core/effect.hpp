@@ -79,6 +79,8 @@ struct DropSession {
 enum class Notice {
   ready,
   checked_out_elsewhere,
+  older_copy,
+  another_branch,
   needs_unlock,
   needs_trust,
   examination_failed,

@@ -42,10 +42,12 @@ struct TrustGiven {};   ///< an administrator approved the signer
 
 enum class TakeOver { no, yes };
 enum class Memory { use, ignore };
+enum class ThisCopy { no, yes };
 struct LaunchAsked {
   Requester by = Requester::person;
   TakeOver take_over = TakeOver::no;  ///< although another session has it checked out
   Memory memory = Memory::use;        ///< ignore: boot from disk, keep the hibernation file
+  ThisCopy this_copy = ThisCopy::no;  ///< although this host has seen what the device lacks
   bool operator==(const LaunchAsked&) const = default;
 };
 enum class MergeToo { no, yes };

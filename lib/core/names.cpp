@@ -42,6 +42,10 @@ std::string_view name(Notice notice) {
       return "ready";
     case Notice::checked_out_elsewhere:
       return "checked_out_elsewhere";
+    case Notice::older_copy:
+      return "older_copy";
+    case Notice::another_branch:
+      return "another_branch";
     case Notice::needs_unlock:
       return "needs_unlock";
     case Notice::needs_trust:

@@ -11,7 +11,7 @@ namespace satchel::core {
 Step on(const Stranded& at, const DeviceAppeared& event, const Given& given) {
   if (at.idle == event.device) return std::nullopt;
   if (!at.saving) return examine(event.device, at.session, {}, given);
-  if (at.arrived == event.device) return std::nullopt;
+  if (at.arrived) return std::nullopt;
   auto state = at;
   state.arrived = event.device;
   return Transition{std::move(state), {}};

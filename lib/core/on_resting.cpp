@@ -77,6 +77,7 @@ Step on(const Ready& at, const DeviceReleased& event, const Given& given) {
 
 Step on(const Ready& at, const LaunchAsked& event, const Given& given) {
   if (at.found.checked_out && event.take_over == TakeOver::no) return std::nullopt;
+  if (at.found.lacks && event.this_copy == ThisCopy::no) return std::nullopt;
   const bool use_memory = at.found.has_memory && event.memory == Memory::use;
   return launch(at.device, at.found, {}, use_memory ? LaunchFrom::memory : LaunchFrom::disk, given);
 }

@@ -101,7 +101,8 @@ Step on(const Ready& at, const UpkeepAsked& event, const Given& given) {
 }
 
 Step on(const Ready& at, const UpkeepDue& event, const Given& given) {
-  if (at.trouble) return std::nullopt;  // it is to be read first
+  if (at.trouble) return std::nullopt;      // it is to be read first
+  if (at.found.lacks) return std::nullopt;  // a copy that somebody keeps as it is, maybe
   return begin(at, start(event.what, Requester::policy, Although::refuse, given));
 }
 

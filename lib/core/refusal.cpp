@@ -1,5 +1,7 @@
 // Why what was asked for is not possible now, and what is.
 
+#include <utility>
+
 #include "core/describe.hpp"
 #include "core/react.hpp"
 #include "core/settle.hpp"
@@ -11,8 +13,12 @@ namespace {
 constexpr auto wait_for_it = "Wait until it is done: `satchelctl monitor` shows how far it is.";
 
 Reason launch(const State& state) {
-  if (const auto* at = std::get_if<Ready>(&state); at && at->found.checked_out)
-    return {held(*at->found.checked_out), next_step(state)};
+  if (const auto* at = std::get_if<Ready>(&state);
+      at && (at->found.lacks || at->found.checked_out)) {
+    auto why = at->found.lacks ? lacking(*at->found.lacks) : std::string();
+    if (at->found.checked_out) why += (why.empty() ? "" : " ") + held(*at->found.checked_out);
+    return {std::move(why), next_step(state)};
+  }
   if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state) ||
       (session_of(state) != nullptr && is_upkeep(state)))
     return {"The machine runs on this computer already.", {}};

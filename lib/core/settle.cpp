@@ -128,7 +128,14 @@ Transition settle(Insertion device, Found found, std::optional<Session> ours,
     wanted = LaunchAsked{Requester::policy, TakeOver::no, Memory::use};
   if (wanted)
     if (auto step = on(ready, *wanted, given)) return *step;
-  return {ready, {Tell{ready.found.checked_out ? Notice::checked_out_elsewhere : Notice::ready}}};
+  return {ready, {Tell{notice_of(ready.found)}}};
+}
+
+Notice notice_of(const Found& found) {
+  if (found.lacks)
+    return found.lacks->how == Lacking::How::older_copy ? Notice::older_copy
+                                                        : Notice::another_branch;
+  return found.checked_out ? Notice::checked_out_elsewhere : Notice::ready;
 }
 
 Transition launch(Insertion device, Found found, std::optional<Session> session, LaunchFrom from,

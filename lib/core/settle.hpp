@@ -24,6 +24,8 @@ Transition examine(Insertion device, std::optional<Session> ours, std::optional<
 /// The device was read: ready, running, launching or diverged.
 Transition settle(Insertion device, Found found, std::optional<Session> ours,
                   std::optional<LaunchAsked> wanted, const Given& given);
+/// What is to be told of a capsule at rest with this generation.
+Notice notice_of(const Found& found);
 /// Begin to bring a generation to life.
 Transition launch(Insertion device, Found found, std::optional<Session> session, LaunchFrom from,
                   const Given& given);

@@ -39,6 +39,20 @@ struct CheckedOut {
   bool operator==(const CheckedOut&) const = default;
 };
 
+/// A generation that this host has seen of the capsule and that the device's history lacks: the
+/// device is a copy, or was restored from one, and what came elsewhere is not on it.
+struct Lacking {
+  enum class How {
+    older_copy,      ///< the device's newest generation came before it
+    another_branch,  ///< the device went on from an ancestor of it by another way
+  };
+  How how = How::older_copy;
+  Sequence sequence;
+  std::string host_name;  ///< that committed it
+  UnixMicros time;
+  bool operator==(const Lacking&) const = default;
+};
+
 /// The newest generation of the capsule on the device, as verified.
 struct Found {
   GenerationId id;
@@ -51,6 +65,7 @@ struct Found {
   /// The name of another host whose session here was taken over and not given up since: it may
   /// still need what a merge or fold changes. Empty: none.
   std::string needed_by{};
+  std::optional<Lacking> lacks{};
   bool operator==(const Found&) const = default;
 };
 

@@ -32,6 +32,12 @@ Found found_needed() {
   return out;
 }
 
+Found found_lacking(Lacking::How how) {
+  auto out = found();
+  out.lacks = Lacking{how, Sequence(3), "bellows", UnixMicros(1'795'343'640'000'000)};
+  return out;
+}
+
 Found found_checked_out_by_us() {
   auto out = found(2);
   out.checked_out = CheckedOut{HostId(uuid(100)), "anvil", SessionId(uuid(200)),
@@ -72,6 +78,8 @@ std::vector<NamedState> states() {
       {"ready", Ready{first_stay, found()}},
       {"ready, checked out elsewhere", Ready{first_stay, found_checked_out()}},
       {"ready, taken over from another host", Ready{first_stay, found_needed()}},
+      {"ready, an older copy", Ready{first_stay, found_lacking(Lacking::How::older_copy)}},
+      {"ready, another branch", Ready{first_stay, found_lacking(Lacking::How::another_branch)}},
       {"launching", Launching{work(), found(), {}, LaunchFrom::memory}},
       {"launching, device gone", Launching{work_gone, found(), {}, LaunchFrom::memory}},
       {"launching, eject asked", Launching{work_removal, found(), {}, LaunchFrom::memory}},
@@ -98,6 +106,8 @@ std::vector<NamedState> states() {
       {"stranded, guest off", Stranded{off}},
       {"stranded, device there but unused", Stranded{halted, {}, {}, first_stay}},
       {"diverged", Diverged{first_stay, found(3), saved}},
+      {"diverged, from an older copy",
+       Diverged{first_stay, found_lacking(Lacking::How::older_copy), saved}},
       {"diverged, resolving", Diverged{first_stay, found(3), saved, work()}},
       {"failed", Failed{first_stay, {}, reason()}},
       {"failed, with a saved session", Failed{first_stay, saved, reason()}},
@@ -115,6 +125,8 @@ std::vector<NamedEvent> events() {
       {"examined (found)", Examined{under_way, found()}},
       {"examined (found, checked out elsewhere)", Examined{under_way, found_checked_out()}},
       {"examined (found, committed elsewhere since)", Examined{under_way, found(3)}},
+      {"examined (found, an older copy)",
+       Examined{under_way, found_lacking(Lacking::How::older_copy)}},
       {"examined (needs unlock)", Examined{under_way, NeedsUnlock{}}},
       {"examined (needs trust)", Examined{under_way, NeedsTrust{"12:34"}}},
       {"examined (failed)", Examined{under_way, reason()}},
@@ -123,6 +135,8 @@ std::vector<NamedEvent> events() {
       {"launch_asked", LaunchAsked{}},
       {"launch_asked (take over)", LaunchAsked{Requester::person, TakeOver::yes, Memory::use}},
       {"launch_asked (boot instead)", LaunchAsked{Requester::person, TakeOver::no, Memory::ignore}},
+      {"launch_asked (this copy)",
+       LaunchAsked{Requester::person, TakeOver::no, Memory::use, ThisCopy::yes}},
       {"eject_asked", EjectAsked{}},
       {"eject_asked (host shuts down)", EjectAsked{Requester::host_shutdown}},
       {"eject_asked (merge too)", EjectAsked{Requester::person, MergeToo::yes}},

@@ -20,6 +20,8 @@ Found found(std::uint8_t generation = 1);
 Found found_checked_out();
 /// A session of another host was taken over.
 Found found_needed();
+/// This host has seen generation 3 of it, by "bellows".
+Found found_lacking(Lacking::How how);
 /// Goes on from found(generation).
 Session session(Guest guest, std::uint8_t generation = 1);
 /// found(2) as the session's own launch leaves it.

@@ -38,3 +38,13 @@ TEST_CASE("states, events and effects have names of their own") {
   for (const auto& [title, event] : samples::events()) names.insert(name(event));
   CHECK(names.size() == std::variant_size_v<Event>);
 }
+TEST_CASE("every asked event has an effect on a state or gets a sentence there") {
+  for (const auto& [title, state] : samples::states())
+    for (const auto& [label, event] : samples::events()) {
+      if (!is_asked(event) || react(state, event, samples::next_job, {})) continue;
+      CAPTURE(title, label);
+      const auto why = refusal(state, event);
+      CHECK_FALSE(why.what.empty());
+      CHECK(why.what.back() == '.');
+    }
+}
