@@ -36,6 +36,12 @@ void add_looking(CLI::App& app, Invocation& invocation) {
   bind(show_command, invocation, word,
        [](Context& context, std::string what) { return show(context, what); });
 
+  auto capsule = std::make_shared<std::string>();
+  auto* history_command = app.add_subcommand("history", "List a capsule's generations");
+  history_command->add_option("CAPSULE", *capsule)->required();
+  bind(history_command, invocation, capsule,
+       [](Context& context, std::string what) { return history(context, what); });
+
   auto* monitor_command = app.add_subcommand("monitor", "Tell what changes until Ctrl-C");
   monitor_command->callback([&invocation] { invocation.command = monitor; });
 
@@ -103,6 +109,40 @@ void add_verify(CLI::App& app, Invocation& invocation) {
   command->add_option("CAPSULE|DEVICE", *word, "The only device when left out");
   bind(command, invocation, word,
        [](Context& context, std::string what) { return verify(context, what); });
+}
+
+void add_deciding(CLI::App& app, Invocation& invocation) {
+  auto resolving = std::make_shared<ResolveOptions>();
+  auto* resolve_command =
+      app.add_subcommand("resolve", "Choose how it goes on where it has two histories");
+  resolve_command->add_option("CAPSULE", resolving->capsule)->required();
+  resolve_command
+      ->add_option("CHOICE", resolving->choice,
+                   "continue-device, keep-both, export-ours or discard-ours")
+      ->required()
+      ->check(CLI::IsMember({"continue-device", "keep-both", "export-ours", "discard-ours"}));
+  resolve_command->add_option("--to", resolving->to,
+                              "Where export-ours writes to: a new or empty directory");
+  resolve_command->add_flag("--yes,-y", resolving->yes, "Do not ask");
+  bind(resolve_command, invocation, resolving, resolve);
+
+  auto going_back = std::make_shared<RollbackOptions>();
+  auto* rollback_command =
+      app.add_subcommand("rollback", "Make an earlier generation the newest again");
+  rollback_command->add_option("CAPSULE", going_back->capsule)->required();
+  rollback_command
+      ->add_option("GENERATION", going_back->generation,
+                   "One that 'satchelctl history' calls restorable")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  rollback_command->add_flag("--yes,-y", going_back->yes, "Do not ask");
+  bind(rollback_command, invocation, going_back, rollback);
+
+  auto removing = std::make_shared<RemoveOptions>();
+  auto* remove_command = app.add_subcommand("remove", "Delete a capsule from its device, for good");
+  remove_command->add_option("CAPSULE", removing->capsule)->required();
+  remove_command->add_flag("--yes,-y", removing->yes, "Do not ask");
+  bind(remove_command, invocation, removing, remove);
 }
 
 void add_moving(CLI::App& app, Invocation& invocation) {
@@ -202,6 +242,7 @@ Invocation parse_arguments(int argc, const char* const* argv) {
   app.footer("satchelctl(1) has the exit statuses and examples.");
   add_looking(app, invocation);
   add_moving(app, invocation);
+  add_deciding(app, invocation);
   add_carrying(app, invocation);
   try {
     app.parse(argc, argv);

@@ -30,6 +30,7 @@ using Command = std::function<Task<ExitCode>(Context&)>;
 Task<ExitCode> status(Context& context);
 Task<ExitCode> list(Context& context, std::string kind);
 Task<ExitCode> show(Context& context, std::string word);
+Task<ExitCode> history(Context& context, std::string capsule);
 // monitor.cpp
 Task<ExitCode> monitor(Context& context);
 // doctor.cpp
@@ -75,6 +76,24 @@ struct ImportOptions {
   bool no_memory = false;
 };
 Task<ExitCode> import_from(Context& context, ImportOptions options);
+// resolve.cpp
+struct ResolveOptions {
+  std::string capsule, choice;
+  std::string to;  ///< of export-ours alone
+  bool yes = false;
+};
+Task<ExitCode> resolve(Context& context, ResolveOptions options);
+struct RollbackOptions {
+  std::string capsule;
+  std::uint64_t generation = 0;
+  bool yes = false;
+};
+Task<ExitCode> rollback(Context& context, RollbackOptions options);
+struct RemoveOptions {
+  std::string capsule;
+  bool yes = false;
+};
+Task<ExitCode> remove(Context& context, RemoveOptions options);
 // upkeep.cpp
 struct UpkeepOptions {
   std::string capsule;

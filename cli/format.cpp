@@ -1,9 +1,9 @@
 // format: shows what would be destroyed, asks, and has it done.
-#include <istream>
 #include <optional>
 #include <ostream>
 
 #include "commands.hpp"
+#include "consent.hpp"
 #include "run_job.hpp"
 #include "udisks/volumes.hpp"
 
@@ -27,14 +27,6 @@ std::string describe(const Volume& volume) {
   return out;
 }
 
-/// Only "yes", written out, is consent.
-bool agrees(Context& context) {
-  context.out << "Type 'yes' to destroy it: " << std::flush;
-  std::string answer;
-  std::getline(context.in, answer);
-  return answer == "yes";
-}
-
 }  // namespace
 
 Task<ExitCode> format(Context& context, FormatOptions options) {
@@ -48,13 +40,11 @@ Task<ExitCode> format(Context& context, FormatOptions options) {
     throw Refusal(ExitCode::not_found,
                   "There is no block device '" + printable(options.node) + "'.",
                   "'lsblk' lists them.");
-  if (!options.yes) {
-    if (context.input == Context::Input::none || context.output == Output::json)
-      throw Refusal(ExitCode::usage, "Formatting destroys what is on " + options.node + ".",
-                    "Give --yes when that is what you want.");
-    context.out << "All that is on this device will be destroyed:\n" << describe(*volume);
-    if (!agrees(context)) throw Refusal(ExitCode::cancelled, "Nothing was formatted.");
-  }
+  if (!options.yes)
+    ask_for_consent(context, {"Formatting destroys what is on " + options.node + ".",
+                              "All that is on this device will be destroyed:\n" +
+                                  describe(*volume) + "Type 'yes' to destroy it: ",
+                              "Nothing was formatted."});
   Dictionary given;
   given["fs"] = options.fs_type;
   given["label"] = options.label;

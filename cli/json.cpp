@@ -36,6 +36,18 @@ Json json(const DeviceView& device) {
               {"write_speed", device.write_speed}};
 }
 
+Json history(const CapsuleView& capsule) {
+  auto out = Json::array();
+  for (const auto& generation : capsule.history)
+    out.push_back(Json{{"generation", generation.seq.value},
+                       {"id", uuid_or_empty(generation.id.value)},
+                       {"host", generation.host_name},
+                       {"time", generation.time.value},
+                       {"what", generation.what},
+                       {"restorable", generation.restorable}});
+  return out;
+}
+
 Json json(const HostView& host, const CapsuleView& capsule) {
   auto out = Json{{"id", capsule.id.value.str()},
                   {"path", path_of(capsule.id)},
@@ -68,12 +80,7 @@ Json json(const HostView& host, const CapsuleView& capsule) {
                   {"history", Json::array()}};
   if (const auto* device = device_of(host, capsule.device)) out["device"] = device->node;
   if (capsule.job) out["job"] = capsule.job->value;
-  for (const auto& generation : capsule.history)
-    out["history"].push_back(Json{{"generation", generation.seq.value},
-                                  {"id", uuid_or_empty(generation.id.value)},
-                                  {"host", generation.host_name},
-                                  {"time", generation.time.value},
-                                  {"what", generation.what}});
+  out["history"] = history(capsule);
   return out;
 }
 
@@ -137,6 +144,8 @@ std::string json_of(const HostView& host) {
 std::string json_of(const HostView& host, const CapsuleView& capsule) {
   return line(json(host, capsule));
 }
+
+std::string json_of_history(const CapsuleView& capsule) { return line(history(capsule)); }
 
 std::string json_of(const DeviceView& device) { return line(json(device)); }
 

@@ -16,6 +16,8 @@ namespace satchel::cli {
 std::string json_of(const HostView& host);
 std::string json_of(const HostView& host, const CapsuleView& capsule);
 std::string json_of(const DeviceView& device);
+/// Its generations, newest last.
+std::string json_of_history(const CapsuleView& capsule);
 std::string json_of_list(const HostView& host, const std::string& kind);
 std::string json_of(const std::vector<Finding>& findings);
 /// How a job ended, and what it was about: {"job", "result", "message", "can_unplug"}

@@ -141,6 +141,18 @@ std::string describe(const DeviceView& device, const Screen& screen) {
                 screen);
 }
 
+Table history_table(const CapsuleView& capsule) {
+  Table table({{"GENERATION", Align::right},
+               {"HOST", Align::left, Fit::shrink},
+               {"TIME"},
+               {"WHAT", Align::left, Fit::shrink},
+               {"RESTORABLE"}});
+  for (auto each = capsule.history.rbegin(); each != capsule.history.rend(); ++each)
+    table.add({std::to_string(each->seq.value), printable(each->host_name), local_time(each->time),
+               printable(each->what), each->restorable ? "yes" : ""});
+  return table;
+}
+
 std::string describe(const HostView& host, const CapsuleView& capsule, const Screen& screen) {
   const auto* device = device_of(host, capsule.device);
   auto out = fields(
@@ -172,14 +184,7 @@ std::string describe(const HostView& host, const CapsuleView& capsule, const Scr
        {"Can be unplugged", capsule.can_unplug ? "yes" : "no"}},
       screen);
   if (capsule.history.empty()) return out;
-  Table history({{"GENERATION", Align::right},
-                 {"HOST", Align::left, Fit::shrink},
-                 {"TIME"},
-                 {"WHAT", Align::left, Fit::shrink}});
-  for (auto each = capsule.history.rbegin(); each != capsule.history.rend(); ++each)
-    history.add({std::to_string(each->seq.value), printable(each->host_name),
-                 local_time(each->time), printable(each->what)});
-  return out + "\n" + history.render(screen);
+  return out + "\n" + history_table(capsule).render(screen);
 }
 
 }  // namespace
@@ -238,6 +243,19 @@ Task<ExitCode> show(Context& context, std::string word) {
     context.out << (json ? json_of(host, *capsule) : describe(host, *capsule, context.screen));
   else if (const auto* device = std::get_if<DeviceView>(&target))
     context.out << (json ? json_of(*device) : describe(*device, context.screen));
+  co_return ExitCode::done;
+}
+
+Task<ExitCode> history(Context& context, std::string word) {
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
+  const auto& capsule = find_capsule(host, word);
+  if (context.output == Output::json)
+    context.out << json_of_history(capsule);
+  else if (capsule.history.empty())
+    context.out << "Nothing is known of it here; plug its device in.\n";
+  else
+    context.out << history_table(capsule).render(context.screen);
   co_return ExitCode::done;
 }
 

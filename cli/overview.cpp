@@ -73,13 +73,14 @@ DeviceView read_device(DeviceNumber number, const Dictionary& from) {
 
 GenerationView read_generation(const Structure& line) {
   GenerationView generation;
-  if (line.fields.size() != 5) return generation;
+  if (line.fields.size() != 6) return generation;
   generation.seq = Sequence(line.fields[0].as<std::uint64_t>().value_or(0));
   if (const auto id = Uuid::parse(line.fields[1].as<std::string>().value_or("")))
     generation.id = GenerationId(*id);
   generation.host_name = line.fields[2].as<std::string>().value_or("");
   generation.time = UnixMicros(line.fields[3].as<std::uint64_t>().value_or(0));
   generation.what = line.fields[4].as<std::string>().value_or("");
+  generation.restorable = line.fields[5].as<bool>().value_or(false);
   return generation;
 }
 

@@ -17,16 +17,20 @@ _satchelctl_machines() {
 _satchelctl_candidates() {
   # $1: the command so far, $2: how many arguments it has, $3: the word, $4: the one before it. One
   # candidate a line.
-  if [[ $1 == export && $4 == --to ]]; then
+  if [[ ($1 == export || $1 == resolve) && $4 == --to ]]; then
     compgen -d -- "$3"
     return
   fi
   case $1 in
-    "") printf '%s\n' status list show monitor doctor pack create launch eject checkpoint sync merge \
-      fold verify format export import ;;
+    "") printf '%s\n' status list show history monitor doctor pack create launch eject checkpoint sync merge \
+      fold verify resolve rollback remove format export import ;;
     list) printf '%s\n' capsules devices jobs ;;
     show | eject | verify) _satchelctl_names capsules; _satchelctl_names devices ;;
-    launch | checkpoint | sync | merge | fold | export) _satchelctl_names capsules ;;
+    launch | checkpoint | sync | merge | fold | export | remove | history | rollback) _satchelctl_names capsules ;;
+    resolve)
+      if (($2 == 0)); then _satchelctl_names capsules
+      else printf '%s\n' continue-device keep-both export-ours discard-ours; fi
+      ;;
     import) if (($2 == 0)); then compgen -d -- "$3"; else _satchelctl_names devices; fi ;;
     pack) if (($2 == 0)); then _satchelctl_machines; else _satchelctl_names devices; fi ;;
     format) lsblk --noheadings --list --paths --output NAME 2>/dev/null ;;
@@ -63,6 +67,8 @@ _satchelctl_options() {
     format) options+=(--fs --label --yes) ;;
     export) options+=(--to --flat --chain --no-memory --generation) ;;
     import) options+=(--name --uuid --no-memory) ;;
+    resolve) options+=(--to --yes) ;;
+    remove | rollback) options+=(--yes) ;;
   esac
   printf '%s\n' "${options[@]}"
 }

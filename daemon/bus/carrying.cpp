@@ -49,6 +49,7 @@ Task<ObjectPath> export_capsule(Requests& requests, Caller caller, ObjectPath ca
   if (!options.take("memory", true)) request.memory = ExportRequest::Memory::without;
   const auto generation = options.take("generation", std::uint64_t{0});
   if (generation != 0) request.generation = Sequence(generation);
+  if (options.take("ours", false)) request.of = ExportRequest::Of::session;
   options.finish();
   request.layout = layout_named(layout);
   co_await requests.authorise(caller, Action::manage, "export the machine",

@@ -52,7 +52,7 @@ std::vector<HistoryLine> as_bus(const std::vector<GenerationView>& history) {
   std::vector<HistoryLine> out;
   for (const auto& each : history)
     out.emplace_back(as_bus(each.seq), as_bus(each.id), each.host_name, as_bus(each.time),
-                     each.what);
+                     each.what, each.restorable);
   return out;
 }
 

@@ -48,7 +48,8 @@ using SyncLine = std::tuple<std::uint64_t, std::uint64_t, std::string>;
 SyncLine as_bus(const SyncView& synced);
 
 /// One generation: signature (tssts).
-using HistoryLine = std::tuple<std::uint64_t, std::string, std::string, std::uint64_t, std::string>;
+using HistoryLine =
+    std::tuple<std::uint64_t, std::string, std::string, std::uint64_t, std::string, bool>;
 std::vector<HistoryLine> as_bus(const std::vector<GenerationView>& history);
 
 }  // namespace satchel::faces

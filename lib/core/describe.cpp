@@ -98,7 +98,10 @@ std::string detail(const State& state) {
   return std::visit(
       Overloaded{
           [](const Absent&) { return std::string("The device is not plugged in."); },
-          [](const Examining&) { return std::string("Reading the device."); },
+          [](const Examining& at) {
+            return std::string(at.from ? "Going back to an earlier generation."
+                                       : "Reading the device.");
+          },
           [](const Locked&) { return std::string("The device is encrypted and locked."); },
           [](const Untrusted& at) {
             return "The newest generation was made by a computer that is not trusted here; its "
@@ -208,8 +211,8 @@ std::string next_step(const State& state) {
           [](const Diverged& at) {
             if (at.resolving) return std::string();
             return std::string(
-                "Choose: continue the device's, keep both, export this computer's, "
-                "or discard this computer's.");
+                "Choose with satchelctl resolve: continue the device's, keep both, export this "
+                "computer's, or discard this computer's.");
           },
           [](const Failed& at) { return at.reason.next; },
           [](const auto&) { return std::string(); },

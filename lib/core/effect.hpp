@@ -43,6 +43,12 @@ struct StartUpkeep {
   Requester by;
   Although although = Although::refuse;
 };
+/// Commit the content of an earlier generation anew; ends as an examination does, with Examined, or
+/// with JobEnded when the device has what it had.
+struct StartRollback {
+  JobId job;
+  Sequence to;
+};
 /// Save the paused guest on this host.
 struct SaveStranded {
   JobId job;
@@ -103,7 +109,7 @@ struct Tell {
 };
 
 using Effect = std::variant<StartExamine, StartLaunch, StartEject, ReleaseDevice, StartCheckpoint,
-                            StartUpkeep, SaveStranded, Reattach, Resolve, Cancel, PauseGuest,
-                            ResumeGuest, DropSession, Tell>;
+                            StartUpkeep, StartRollback, SaveStranded, Reattach, Resolve, Cancel,
+                            PauseGuest, ResumeGuest, DropSession, Tell>;
 
 }  // namespace satchel::core

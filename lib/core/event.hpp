@@ -62,6 +62,10 @@ struct UpkeepAsked {
   Although although = Although::refuse;
 };
 struct CheckpointAsked {};
+/// A generation that the device still has is to be the newest again.
+struct RollbackAsked {
+  Sequence to;
+};
 struct CancelAsked {};
 struct ChoiceMade {
   Choice choice;
@@ -138,8 +142,8 @@ struct Packed {
 
 using Event =
     std::variant<DeviceAppeared, DeviceGone, DeviceReleased, Examined, UnlockGiven, TrustGiven,
-                 LaunchAsked, EjectAsked, CheckpointAsked, UpkeepAsked, CancelAsked, ChoiceMade,
-                 JobEnded, GuestStopped, GuestPaused, GuestResumed, SessionFound, CheckpointDue,
-                 UpkeepDue, CapsuleRemoved, Packed>;
+                 LaunchAsked, EjectAsked, CheckpointAsked, UpkeepAsked, RollbackAsked, CancelAsked,
+                 ChoiceMade, JobEnded, GuestStopped, GuestPaused, GuestResumed, SessionFound,
+                 CheckpointDue, UpkeepDue, CapsuleRemoved, Packed>;
 
 }  // namespace satchel::core

@@ -16,22 +16,21 @@ std::string_view name(const State& state) {
 }
 
 std::string_view name(const Event& event) {
-  static constexpr std::array<std::string_view, 21> names = {
+  static constexpr std::array<std::string_view, 22> names = {
       "device_appeared", "device_gone",   "device_released", "examined",         "unlock_given",
       "trust_given",     "launch_asked",  "eject_asked",     "checkpoint_asked", "upkeep_asked",
-      "cancel_asked",    "choice_made",   "job_ended",       "guest_stopped",    "guest_paused",
-      "guest_resumed",   "session_found", "checkpoint_due",  "upkeep_due",       "capsule_removed",
-      "packed"};
+      "rollback_asked",  "cancel_asked",  "choice_made",     "job_ended",        "guest_stopped",
+      "guest_paused",    "guest_resumed", "session_found",   "checkpoint_due",   "upkeep_due",
+      "capsule_removed", "packed"};
   static_assert(std::variant_size_v<Event> == names.size());
   return names.at(event.index());
 }
 
 std::string_view name(const Effect& effect) {
-  static constexpr std::array<std::string_view, 14> names = {
-      "start_examine",    "start_launch", "start_eject",   "release_device",
-      "start_checkpoint", "start_upkeep", "save_stranded", "reattach",
-      "resolve",          "cancel",       "pause_guest",   "resume_guest",
-      "drop_session",     "tell"};
+  static constexpr std::array<std::string_view, 15> names = {
+      "start_examine", "start_launch",   "start_eject",   "release_device", "start_checkpoint",
+      "start_upkeep",  "start_rollback", "save_stranded", "reattach",       "resolve",
+      "cancel",        "pause_guest",    "resume_guest",  "drop_session",   "tell"};
   static_assert(std::variant_size_v<Effect> == names.size());
   return names.at(effect.index());
 }

@@ -14,8 +14,25 @@ Step on(const Examining& at, const DeviceGone& event, const Given&) {
   return with_work(at, gone(at.work, event.device), {Cancel{at.work.job}});
 }
 
+namespace {
+
+/// A way back has ended: nothing is launched that nobody asked for.
+Step came_back(const Examining& at, Found found, std::optional<Reason> trouble, DeviceHealth health,
+               const Given& given) {
+  auto then = rest(at.work, std::move(found), trouble, health, given);
+  if (const auto* ready = std::get_if<Ready>(&then.state);
+      ready != nullptr && !trouble && at.wanted)
+    if (auto launched = on(*ready, *at.wanted, given)) return launched;
+  return then;
+}
+
+}  // namespace
+
 Step on(const Examining& at, const Examined& event, const Given& given) {
   if (event.job != at.work.job) return std::nullopt;
+  if (const auto* found = std::get_if<Found>(&event.verdict);
+      found != nullptr && at.from && !at.ours)
+    return came_back(at, *found, {}, DeviceHealth::works, given);
   const auto& work = at.work;
   if (!work.now) return part(at.ours, {}, {}, given);
   if (work.now != work.on) return examine(*work.now, at.ours, at.wanted, given);
@@ -45,6 +62,10 @@ Step on(const Examining& at, const Examined& event, const Given& given) {
 
 Step on(const Examining& at, const JobEnded& event, const Given& given) {
   if (event.job != at.work.job) return std::nullopt;
+  if (at.from && !at.ours) {
+    auto end = ending_of(event);
+    return came_back(at, end.found.value_or(*at.from), end.trouble, end.health, given);
+  }
   auto reason = Reason{"Reading the device was cancelled.", "Launch it to have it read again."};
   if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) reason = failed->reason;
   return on(at, Examined{event.job, std::move(reason)}, given);

@@ -91,6 +91,13 @@ Step on(const Ready& at, const EjectAsked& event, const Given& given) {
   return release(at.device, at.found, {}, event.by, given);
 }
 
+Step on(const Ready& at, const RollbackAsked& event, const Given& given) {
+  // What was done there is still to come, or a copy that somebody keeps as it is, maybe.
+  if (at.found.checked_out || at.found.lacks) return std::nullopt;
+  auto state = Examining{Work{given.next, at.device, at.device}, {}, {}, at.found};
+  return Transition{std::move(state), {StartRollback{given.next, event.to}}};
+}
+
 Step on(const Ready& at, const SessionFound& event, const Given& given) {
   return settle(at.device, at.found, event.session, {}, given);
 }

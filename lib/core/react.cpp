@@ -62,8 +62,9 @@ bool is_asked(const Event& event) {
   return std::holds_alternative<UnlockGiven>(event) || std::holds_alternative<TrustGiven>(event) ||
          std::holds_alternative<LaunchAsked>(event) || std::holds_alternative<EjectAsked>(event) ||
          std::holds_alternative<CheckpointAsked>(event) ||
-         std::holds_alternative<UpkeepAsked>(event) || std::holds_alternative<CancelAsked>(event) ||
-         std::holds_alternative<ChoiceMade>(event);
+         std::holds_alternative<UpkeepAsked>(event) ||
+         std::holds_alternative<RollbackAsked>(event) ||
+         std::holds_alternative<CancelAsked>(event) || std::holds_alternative<ChoiceMade>(event);
 }
 
 }  // namespace satchel::core

@@ -68,6 +68,15 @@ Reason upkeep(const State& state) {
           next_step(state)};
 }
 
+Reason rollback(const State& state) {
+  if (const auto* at = std::get_if<Ready>(&state); at && at->found.lacks)
+    return {lacking(*at->found.lacks), next_step(state)};
+  if (const auto* at = std::get_if<Ready>(&state); at && at->found.checked_out)
+    return {held(*at->found.checked_out), next_step(state)};
+  return {"Only a machine that is at rest on its device can go back. " + detail(state),
+          next_step(state)};
+}
+
 Reason choice(const State& state) {
   if (const auto* at = std::get_if<Diverged>(&state); at && at->resolving)
     return {"The choice made is being carried out.", {}};
@@ -86,6 +95,7 @@ Reason refusal(const State& state, const Event& event) {
   if (std::holds_alternative<EjectAsked>(event)) return eject(state);
   if (std::holds_alternative<CheckpointAsked>(event)) return checkpoint(state);
   if (std::holds_alternative<UpkeepAsked>(event)) return upkeep(state);
+  if (std::holds_alternative<RollbackAsked>(event)) return rollback(state);
   if (std::holds_alternative<ChoiceMade>(event)) return choice(state);
   return {"Nothing is under way that could be cancelled.", {}};
 }

@@ -25,11 +25,13 @@ struct Absent {
   bool operator==(const Absent&) const = default;
 };
 
-/// The device is mounted, read and verified.
+/// The device is mounted, read and verified; with `from` an earlier generation is made the newest
+/// before that.
 struct Examining {
   Work work;
   std::optional<Session> ours;          ///< this host's session, when it has one
   std::optional<LaunchAsked> wanted{};  ///< asked for meanwhile
+  std::optional<Found> from{};          ///< what was newest before the way back
   bool operator==(const Examining&) const = default;
 };
 

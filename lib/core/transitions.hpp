@@ -33,6 +33,7 @@ Step on(const Ready&, const LaunchAsked&, const Given&);
 Step on(const Ready&, const EjectAsked&, const Given&);
 Step on(const Ready&, const UpkeepAsked&, const Given&);
 Step on(const Ready&, const UpkeepDue&, const Given&);
+Step on(const Ready&, const RollbackAsked&, const Given&);
 Step on(const Ready&, const SessionFound&, const Given&);
 Step on(const Ready&, const CapsuleRemoved&, const Given&);
 Step on(const Failed&, const CapsuleRemoved&, const Given&);

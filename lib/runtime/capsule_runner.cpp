@@ -106,7 +106,16 @@ void CapsuleRunner::perform(const core::Effect& effect) {
                  [&me = self, e](JobContext job) { return me.tend(std::move(job), e); });
     }
     void operator()(const core::StartCheckpoint& e) { unsupported(e.job, "checkpoint"); }
-    void operator()(const core::Resolve& e) { unsupported(e.job, "resolve"); }
+    void operator()(const core::StartRollback& e) {
+      self.begin(e.job, "rollback", [&me = self, to = e.to](JobContext job) {
+        return me.roll_back(std::move(job), to);
+      });
+    }
+    void operator()(const core::Resolve& e) {
+      self.begin(e.job, "resolve", [&me = self, choice = e.choice](JobContext job) {
+        return me.resolve(std::move(job), choice);
+      });
+    }
     void operator()(const core::SaveStranded& e) {
       self.begin(e.job, "save",
                  [&me = self](JobContext job) { return me.save_stranded(std::move(job)); });

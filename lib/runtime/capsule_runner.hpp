@@ -22,6 +22,8 @@
 
 namespace satchel {
 
+struct ExportOrder;
+
 class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
  public:
   struct Surroundings {
@@ -31,6 +33,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
     std::function<void()> changed;
     /// Ends the merges and folds of other capsules at rest on the device, and waits for that.
     std::function<Task<void>(core::Insertion, CapsuleId asking)> end_upkeep;
+    /// A session that this capsule's device had left behind is a capsule of its own there now.
+    std::function<void(core::Insertion, format::SignedHead)> kept_beside;
   };
   CapsuleRunner(Surroundings around, CapsuleId id);
 
@@ -49,6 +53,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// Something asked for: gives the job that it began, or that it waits for. Throws Fault when the
   /// answer is "not now".
   JobId ask(core::Event event);
+  /// Of a diverged capsule: this host's session becomes the files that the order says. Throws Fault
+  /// when the answer is "not now".
+  JobId ask_export(ExportOrder order);
 
   /// Begins the merge or fold that is due, at most once for a generation.
   void look_at_upkeep();
@@ -90,6 +97,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<core::Event> save_stranded(JobContext job);
   Task<core::Event> reattach(JobContext job);
   Task<core::Event> tend(JobContext job, core::StartUpkeep how);
+  Task<core::Event> roll_back(JobContext job, Sequence to);
+  Task<core::Event> resolve(JobContext job, core::Choice choice);
   /// A job that ends as the one does that comes when this one has ended.
   JobId wait_behind(JobId first, std::string operation);
   Task<void> come_next(JobContext job, JobId first, std::string operation);
@@ -105,6 +114,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::optional<format::SignedHead> head_;  ///< of the newest generation, as last seen
   std::optional<Session> session_;
   Home home_ = Home::no;
+  std::shared_ptr<ExportOrder> export_to_;   ///< what export_ours is to write, while that is asked
   std::map<core::Upkeep, Sequence> tended_;  ///< the generation that it was tried on
   std::optional<Beside> chore_;  ///< what a dropped session leaves to do; jobs wait for it
 };

@@ -1,7 +1,10 @@
 // A capsule as the bus shows it, from its state and the newest head.
+#include <algorithm>
+
 #include "core/describe.hpp"
 #include "machine/description.hpp"
 #include "runtime/capsule_runner.hpp"
+#include "runtime/heads.hpp"
 #include "runtime/upkeep.hpp"
 
 namespace satchel {
@@ -32,9 +35,11 @@ void add_head(CapsuleView& view, const format::Head& head) {
   view.cow_size = sizes.cows;
   view.layers_size = sizes.layers;
   view.layers = static_cast<std::uint32_t>(sizes.most_layers);
+  const auto kept = restorable(head);
   for (const auto& past : head.history)
     view.history.push_back({past.generation.seq, past.generation.id, past.generation.host_name,
-                            past.generation.time, past.what});
+                            past.generation.time, past.what,
+                            std::ranges::find(kept, past.generation.seq) != kept.end()});
   if (const auto machine = machine::read_json(head.machine_json))
     view.memory_size = machine::memory(*machine);
 }

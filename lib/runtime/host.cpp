@@ -102,9 +102,20 @@ std::shared_ptr<CapsuleRunner> Host::runner(CapsuleId capsule) {
         CapsuleRunner::Surroundings{parts_, board_, devices_, [this] { changed(); },
                                     [this](core::Insertion insertion, CapsuleId asking) {
                                       return end_upkeep(insertion, asking);
+                                    },
+                                    [this](core::Insertion insertion, format::SignedHead head) {
+                                      came_up(insertion, std::move(head));
                                     }},
         capsule);
   return slot;
+}
+
+void Host::came_up(core::Insertion insertion, format::SignedHead head) {
+  const auto made = runner(head.head.capsule);
+  made->packed(insertion, std::move(head), std::nullopt, std::nullopt);
+  // It may have been pulled within the last step, when nobody knew this capsule yet.
+  if (!devices_.stick(insertion)) made->deliver(core::DeviceGone{insertion});
+  devices_.look_at_space(insertion);
 }
 
 std::vector<std::shared_ptr<CapsuleRunner>> Host::capsules_on(core::Insertion insertion) const {

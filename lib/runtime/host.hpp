@@ -71,6 +71,8 @@ class Host : public Commands {
 
   std::shared_ptr<CapsuleRunner> known(CapsuleId capsule) const;
   std::shared_ptr<CapsuleRunner> runner(CapsuleId capsule);
+  /// A capsule at rest that a job has just made on the device.
+  void came_up(core::Insertion insertion, format::SignedHead head);
   std::vector<std::shared_ptr<CapsuleRunner>> capsules_on(core::Insertion insertion) const;
   Task<void> end_upkeep(core::Insertion insertion, CapsuleId asking);
   bool in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const;

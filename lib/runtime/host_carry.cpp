@@ -40,6 +40,14 @@ core::Insertion readable_device(const CapsuleRunner& runner) {
   return *device;
 }
 
+/// A session's overlay has no place in a chain of a device's files, and no generation.
+void check_plain(const ExportRequest& request, const std::string& name) {
+  if (request.layout == ExportRequest::Layout::flat && !request.generation) return;
+  throw Fault(Remedy::fix_request,
+              Fault::Text{"export", name, "what this computer kept of it is exported flat only",
+                          "Leave the layout and the generation out."});
+}
+
 bool is_path(std::string_view path) {
   if (!path.starts_with('/') || path.size() >= 4096) return false;
   while (!path.empty()) {
@@ -84,7 +92,9 @@ class Held {
 
 JobId Host::export_to(ExportRequest request) {
   const auto capsule = known(request.capsule);
-  const auto insertion = readable_device(*capsule);
+  const bool ours = request.of == ExportRequest::Of::session;
+  if (ours) check_plain(request, capsule->view().name);
+  const auto insertion = ours ? core::Insertion() : readable_device(*capsule);
   ExportOrder order;
   order.capsule = request.capsule;
   const auto path = checked_path(request.directory, std::move(request.path));
@@ -94,6 +104,7 @@ JobId Host::export_to(ExportRequest request) {
   order.generation.seq = request.generation;
   if (request.memory == ExportRequest::Memory::without)
     order.generation.memory = GenerationChoice::Memory::without;
+  if (ours) return capsule->ask_export(std::move(order));
   return begin({"export", request.capsule, devices_.number_of(insertion)},
                [this, order = std::move(order), insertion](JobContext job) {
                  return export_job(std::move(job), order, insertion);
@@ -149,7 +160,6 @@ Task<void> Host::import_job(JobContext job, ImportOrder order, core::Insertion i
   const Held held(held_, insertion);
   auto mounting = devices_.mounted_stick(insertion);
   order.stick = co_await std::move(mounting);
-  const auto capsule = order.capsule;
   const auto from = order.from->shown();
   auto importing = import_capsule(parts_, std::move(order), job);
   auto imported = co_await std::move(importing);
@@ -159,10 +169,7 @@ Task<void> Host::import_job(JobContext job, ImportOrder order, core::Insertion i
     board_.remark(job.id, each);
   }
   parts_.log.info(name + " was imported from " + from);
-  runner(capsule)->packed(insertion, std::move(imported.head), std::nullopt, std::nullopt);
-  // It may have been pulled within the last step, when nobody knew this capsule yet.
-  if (!devices_.stick(insertion)) runner(capsule)->deliver(core::DeviceGone{insertion});
-  devices_.look_at_space(insertion);
+  came_up(insertion, std::move(imported.head));
 }
 
 Task<void> Host::let_go_quietly(core::Insertion insertion) {

@@ -240,10 +240,17 @@ JobId Host::resolve(CapsuleId capsule, std::string choice) {
     throw Fault(Remedy::fix_request,
                 Fault::Text{"resolve", known(capsule)->view().name, "there is no choice " + choice,
                             "Choices: continue-device, keep-both, export-ours, discard-ours."});
+  if (chosen->second == core::Choice::export_ours)
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"resolve", known(capsule)->view().name,
+                            "an export needs a directory to write to",
+                            "Use satchelctl resolve MACHINE export-ours --to DIRECTORY, or the "
+                            "method Export with its option \"ours\"."});
   return known(capsule)->ask(core::ChoiceMade{chosen->second});
 }
-JobId Host::rollback(CapsuleId capsule, Sequence) {
-  throw not_yet("roll back", known(capsule)->view().name);
+JobId Host::rollback(CapsuleId capsule, Sequence generation) {
+  check_unread(capsule, "roll back");
+  return known(capsule)->ask(core::RollbackAsked{generation});
 }
 
 JobId Host::remove(CapsuleId capsule) {

@@ -120,6 +120,7 @@ std::string asked_for(const core::Event& event) {
   if (std::holds_alternative<core::CheckpointAsked>(event)) return "checkpoint";
   if (const auto* upkeep = std::get_if<core::UpkeepAsked>(&event))
     return std::string(core::name(upkeep->what));
+  if (std::holds_alternative<core::RollbackAsked>(event)) return "roll back";
   if (std::holds_alternative<core::CancelAsked>(event)) return "cancel the work on";
   if (std::holds_alternative<core::ChoiceMade>(event)) return "resolve";
   return "change";

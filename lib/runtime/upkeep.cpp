@@ -78,16 +78,11 @@ bool sync_due(const Parts& parts, const format::Head& newest) {
   const auto* last = parts.syncs->last(newest.capsule);
   if (last == nullptr || last->outcome != SyncRecord::Outcome::complete) return true;
   if (last->generation_id == newest.generation.id) return false;
-  // What came since may change nothing that a guest has: a mark, a merge, a fold.
-  const auto changes_nothing = [](const std::string& done) {
-    return done == what::check_out || done == what::launch_undone || done == "merge begun" ||
-           done == "merge" || done == "fold begun" || done == "fold";
-  };
   bool known = false;
   for (const auto& past : newest.history) {
     if (past.generation.id == last->generation_id)
       known = true;
-    else if (known && !changes_nothing(past.what))
+    else if (known && !keeps_content(past.what))
       return true;
   }
   return !known;

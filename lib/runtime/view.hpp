@@ -40,6 +40,7 @@ struct GenerationView {
   std::string host_name;
   UnixMicros time;
   std::string what;
+  bool restorable = false;  ///< a rollback can go back to it
   bool operator==(const GenerationView&) const = default;
 };
 

@@ -87,7 +87,7 @@ Event any_end(Random& random, const State& state) {
 }
 
 Event any_event(Random& random, const State& state) {
-  switch (draw(random, 26)) {
+  switch (draw(random, 27)) {
     case 0:
     case 1:
       return DeviceAppeared{Insertion(1 + draw(random, 5))};
@@ -155,6 +155,8 @@ Event any_event(Random& random, const State& state) {
                          one_of(random, {Although::refuse, Although::go_on})};
     case 24:
       return UpkeepDue{one_of(random, {Upkeep::merge, Upkeep::fold})};
+    case 25:
+      return RollbackAsked{Sequence(draw(random, 4))};
     default:
       return Packed{any_device(random, state), any_found(random),
                     draw(random, 2) == 0 ? std::optional(any_session(random)) : std::nullopt};
@@ -179,7 +181,8 @@ bool writes_to_device(const Effect& effect) {
   return std::holds_alternative<StartLaunch>(effect) || std::holds_alternative<Reattach>(effect) ||
          std::holds_alternative<StartEject>(effect) ||
          std::holds_alternative<StartCheckpoint>(effect) ||
-         std::holds_alternative<StartUpkeep>(effect) || std::holds_alternative<Resolve>(effect);
+         std::holds_alternative<StartUpkeep>(effect) ||
+         std::holds_alternative<StartRollback>(effect) || std::holds_alternative<Resolve>(effect);
 }
 
 // Performs nothing, but keeps the books that a runtime would keep, and checks them.

@@ -205,22 +205,15 @@ void check_firmware(const ExportSource& source, const machine::HostPolicy& polic
 
 }  // namespace
 
-Task<Exported> export_capsule(Parts& parts, ExportOrder order, JobContext job) {
-  job.meter->name("checking the device");
-  auto opening = offload(parts.lanes.files, [&] {
-    auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
-    auto source =
-        open_generation(std::move(capsule), order.generation, worker_threads(parts.config));
-    check_empty(order, source.name);
-    return source;
-  });
-  const auto source = co_await std::move(opening);
+Task<Exported> export_source(Parts& parts, const ExportOrder& order, const ExportSource& source,
+                             JobContext job) {
   // The XML is for a libvirt like this one; whether the accelerator works here does not matter.
   auto asking = parts.hypervisor.ability(Accelerator::tcg);
   const auto host = co_await std::move(asking);
 
   Exported result{source.name, source.state, {}};
   auto writing = offload(parts.lanes.files, [&] {
+    check_empty(order, source.name);
     const auto policy = host_policy(parts.config, host, source.accelerator);
     check_firmware(source, policy);
     const auto sizes = measure(order, source);
@@ -232,6 +225,17 @@ Task<Exported> export_capsule(Parts& parts, ExportOrder order, JobContext job) {
   });
   co_await std::move(writing);
   co_return result;
+}
+
+Task<Exported> export_capsule(Parts& parts, ExportOrder order, JobContext job) {
+  job.meter->name("checking the device");
+  auto opening = offload(parts.lanes.files, [&] {
+    auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
+    return open_generation(std::move(capsule), order.generation, worker_threads(parts.config));
+  });
+  const auto source = co_await std::move(opening);
+  auto exporting = export_source(parts, order, source, job);
+  co_return co_await std::move(exporting);
 }
 
 }  // namespace satchel

@@ -32,7 +32,12 @@ struct Exported {
   ByteCount written;
 };
 
-/// Nothing is left in the directory when it fails. Throws Fault.
+/// What `order` names of its source is looked at before: here it only says where to, and how. The
+/// source is the caller's until the task has ended. Nothing is left in the directory when it fails.
+/// Throws Fault.
+Task<Exported> export_source(Parts& parts, const ExportOrder& order, const ExportSource& source,
+                             JobContext job);
+/// A generation on the order's stick.
 Task<Exported> export_capsule(Parts& parts, ExportOrder order, JobContext job);
 
 }  // namespace satchel

@@ -1,9 +1,7 @@
 #include "runtime/jobs/import.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <optional>
@@ -12,7 +10,6 @@
 #include "base/beneath.hpp"
 #include "base/fault.hpp"
 #include "format/text.hpp"
-#include "hibernation/page_codec.hpp"
 #include "machine/firmware.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/new_capsule.hpp"
@@ -23,39 +20,6 @@ namespace satchel {
 namespace {
 
 constexpr auto imported_emulator = "QEMU, as imported";
-
-/// Encodes the save image's stream as the hibernation file of generation 1. Files lane.
-void store_memory(format::CapsuleDirectory& capsule, format::Head& head,
-                  const ImportedMemory& memory, const Config& config, Accelerator accelerator,
-                  Meter& meter, std::stop_token stop) {
-  auto pages = capsule.create_object("memory/1.pages");
-  auto at = memory.stream_at.value;
-  const auto end = at + memory.stream_size.value;
-  const auto read = [&](std::span<std::byte> buffer, std::stop_token) -> std::size_t {
-    for (;;) {
-      const auto n =
-          ::pread(memory.file.get(), buffer.data(),
-                  std::min<std::uint64_t>(buffer.size(), end - at), static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw fault_from_errno(errno, "read", "the save image");
-      at += static_cast<std::uint64_t>(n);
-      return static_cast<std::size_t>(n);
-    }
-  };
-  const auto write = [&](std::span<const std::byte> bytes) { pages.write(bytes); };
-  const hibernation::PageEncoderSettings settings{config.compression.level, worker_threads(config),
-                                                  head.generation.seq.value};
-  const auto encoded = hibernation::encode_pages(read, {write, {}}, {}, settings,
-                                                 meter.begin("writing memory"), std::move(stop));
-  if (encoded.stream_size != memory.stream_size)
-    throw Fault(Remedy::retry,
-                Fault::Text{"import", "the save image", "it changed while it was read", {}});
-  SavedMemory saved{
-      pages.finish(),      store_bytes(capsule, encoded.map, "memory/1.map"),
-      encoded.stream_size, accelerator,
-      imported_emulator,   memory.was_paused ? GuestState::paused : GuestState::running};
-  set_hibernation(head, std::move(saved));
-}
 
 /// Nothing of that identity may be there: what fails later removes it. Files lane.
 void check_free(const ImportOrder& order) {
@@ -96,21 +60,22 @@ Import plan(const ImportOrder& order, ImportSet set) {
 Task<format::SignedHead> run(Parts& parts, Import& import, JobContext job, Undo& undo) {
   import.order.more = [&](format::CapsuleDirectory & capsule, format::Head & head, Meter & meter,
                           std::stop_token stop) {
-    if (import.set.nvram) {
-      head.nvram = "state/1.nvram";
-  add_object(head, store_bytes(capsule, *import.set.nvram, *head.nvram));
-}
-if (import.set.memory)
-  store_memory(capsule, head, *import.set.memory, parts.config, import.set.machine.accelerator,
-               meter, std::move(stop));
-};  // namespace
+    const auto& set = import.set;
+  if (set.nvram) {
+    head.nvram = "state/1.nvram";
+    add_object(head, store_bytes(capsule, *set.nvram, *head.nvram));
+  }
+  if (set.memory)
+    store_memory(capsule, head, *set.memory, parts.config, set.machine.accelerator,
+                 imported_emulator, meter, std::move(stop));
+};
 auto beginning = begin_capsule(parts, import.order, job, undo);
 const auto unfinished = co_await std::move(beginning);
 auto finishing = finish_capsule(parts, import.order, *unfinished, std::nullopt, job);
 co_return co_await std::move(finishing);
-}  // namespace satchel
-
 }  // namespace
+
+}  // namespace satchel
 
 Task<Imported> import_capsule(Parts& parts, ImportOrder order, JobContext job) {
   job.meter->name("looking at the files");

@@ -1,15 +1,12 @@
 #include "runtime/jobs/import_set.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
 #include "base/fault.hpp"
-#include "hibernation/save_image.hpp"
 #include "machine/reading.hpp"
 #include "runtime/jobs/export_names.hpp"
 #include "runtime/jobs/import_disks.hpp"
@@ -21,61 +18,16 @@ namespace {
 
 constexpr ByteCount largest_xml = mebibytes(4);
 constexpr ByteCount largest_nvram = mebibytes(64);
-constexpr std::string_view stream_magic = "QEVM";
 constexpr std::string_view save_magic = "LibvirtQemud";
 
 Fault unfit(const std::string& object, std::string why, std::string next = {}) {
   return Fault(Remedy::fix_request, Fault::Text{"import", object, std::move(why), std::move(next)});
 }
 
-/// So many bytes from there; fewer at the file's end.
-std::string read_at(int fd, std::uint64_t at, std::size_t size, const std::string& shown) {
-  std::string out(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t n = ::pread(fd, out.data() + done, size - done, static_cast<off_t>(at + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw fault_from_errno(errno, "read", shown);
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  out.resize(done);
-  return out;
-}
-
-struct SaveImage {
-  ImportedMemory memory;
-  std::string xml;
-};
-
-SaveImage open_save_image(const disk::GivenDirectory& from, const std::string& name) {
-  const auto shown = from.shown(name);
+SaveImage open_saved(const disk::GivenDirectory& from, const std::string& name) {
   auto file = from.open(name);
-  if (!file) throw unfit(shown, "it is missing");
-  const auto start = read_at(file->get(), 0, hibernation::save_header_size, shown);
-  if (start.starts_with("LibvirtQemudPart"))
-    throw unfit(shown, "the save was not finished", "Save the machine again.");
-  const auto header =
-      hibernation::read_save_header(std::as_bytes(std::span(start.data(), start.size())));
-  if (!header) throw unfit(shown, to_string(header.error()));
-  if (header->compression != 0)
-    throw unfit(shown, "it is compressed",
-                "Save the machine with save_image_format = \"raw\" in libvirt's qemu.conf, which "
-                "is the default.");
-  auto text = read_at(file->get(), hibernation::save_header_size, header->data_length, shown);
-  const auto end = text.find('\0');
-  if (text.size() != header->data_length || end == std::string::npos)
-    throw unfit(shown, "it ends within the machine's description");
-  text.resize(end);  // a cookie of libvirt's may follow; a restore does without
-  struct stat about {};
-  if (::fstat(file->get(), &about) != 0) throw fault_from_errno(errno, "look at", shown);
-  const ByteCount at(hibernation::save_header_size + header->data_length);
-  const auto size = static_cast<std::uint64_t>(about.st_size);
-  if (read_at(file->get(), at.value, stream_magic.size(), shown) != stream_magic)
-    throw unfit(shown, "no memory of QEMU's follows the machine's description");
-  return SaveImage{
-      ImportedMemory{std::move(*file), at, ByteCount(size - at.value), !header->was_running},
-      std::move(text)};
+  if (!file) throw unfit(from.shown(name), "it is missing");
+  return open_save_image(std::move(*file), "import", from.shown(name));
 }
 
 bool is_save_image(const disk::GivenDirectory& from, const std::string& name) {
@@ -140,7 +92,7 @@ ImportSet read_import_set(const disk::GivenDirectory& from, ImportMemory memory,
                            save_name ? machine::Moment::running : machine::Moment::shut_off);
   ImportSet out;
   if (save_name) {
-    auto image = open_save_image(from, *save_name);
+    auto image = open_saved(from, *save_name);
     auto saved = read_machine(from, *save_name, image.xml, machine::Moment::running);
     if (reading && reading->machine.id != saved.machine.id)
       throw unfit(from.shown(*save_name), "it is not the memory of the machine in " + *xml_name,

@@ -13,6 +13,7 @@
 #include "disk/qemu_img.hpp"
 #include "machine/description.hpp"
 #include "machine/firmware.hpp"
+#include "runtime/jobs/saved_memory.hpp"
 
 namespace satchel {
 
@@ -22,13 +23,6 @@ struct ImportedDisk {
   std::vector<disk::SourceFile> source;  ///< the same, by path, each format named
   ByteCount virtual_size;
   ByteCount flat_size;
-};
-
-struct ImportedMemory {
-  UniqueFd file;
-  ByteCount stream_at;  ///< where QEMU's stream begins
-  ByteCount stream_size;
-  bool was_paused;
 };
 
 struct ImportSet {

@@ -6,30 +6,11 @@
 
 #include "base/fault.hpp"
 #include "machine/description.hpp"
-#include "machine/reading.hpp"
 #include "runtime/jobs/preflight.hpp"
 
 namespace satchel {
 
 namespace {
-
-/// The machine as it runs now, which may have other devices than when it was packed. What names
-/// other hosts' things stays as it was: this host's names are hints to nobody.
-machine::Reading describe_now(const std::string& live_xml, const std::string& before_json) {
-  auto now = machine::read_domain(live_xml, machine::Moment::running);
-  if (!now)
-    throw Fault(Remedy::fix_config,
-                Fault::Text{"check in", "the machine as it runs now", to_string(now.error()),
-                            "Detach what can't travel (virsh detach-device) and eject again."});
-  machine::measure_firmware(*now);
-  if (const auto before = machine::read_json(before_json)) {
-    now->machine.name = before->name;
-    for (auto& card : now->machine.devices.interfaces)
-      for (const auto& old : before->devices.interfaces)
-        if (old.mac == card.mac) card.network = old.network;
-  }
-  return std::move(*now);
-}
 
 /// A medium that is not in its drive any more stays behind: it goes with the objects that the head
 /// does not name.
@@ -41,14 +22,32 @@ void leave_media(format::Head& next, const std::vector<std::string>& in_drives) 
 
 }  // namespace
 
+machine::Reading read_machine_now(const std::string& xml, machine::Moment moment,
+                                  const std::string& before_json, const std::string& doing) {
+  auto now = machine::read_domain(xml, moment);
+  if (!now)
+    throw Fault(Remedy::fix_config,
+                Fault::Text{doing, "the machine as it is now", to_string(now.error()),
+                            "Detach what can't travel (virsh detach-device) and try again."});
+  machine::measure_firmware(*now);
+  if (const auto before = machine::read_json(before_json)) {
+    now->machine.name = before->name;
+    for (auto& card : now->machine.devices.interfaces)
+      for (const auto& old : before->devices.interfaces)
+        if (old.mac == card.mac) card.network = old.network;
+  }
+  return std::move(*now);
+}
+
 Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& next) {
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
   if (!domain || domain->live.empty())
     throw Fault(Remedy::retry,
                 Fault::Text{"check in", session.capsule_name, "its guest has ended just now", {}});
-  auto reading =
-      offload(parts.lanes.files, [&] { return describe_now(domain->live, next.machine_json); });
+  auto reading = offload(parts.lanes.files, [&] {
+    return read_machine_now(domain->live, machine::Moment::running, next.machine_json, "check in");
+  });
   const auto now = co_await std::move(reading);
   const auto& machine = now.machine;
   next.machine_json = machine::write_json(machine);

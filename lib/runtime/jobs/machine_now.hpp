@@ -5,6 +5,7 @@
 #include <string>
 
 #include "format/head.hpp"
+#include "machine/reading.hpp"
 #include "runtime/parts.hpp"
 #include "session/session.hpp"
 
@@ -15,6 +16,13 @@ struct Maker {
   Accelerator accelerator{};
   std::string emulator;
 };
+
+/// The machine of this live or saved description, which may have other devices than when it was
+/// packed. What names other hosts' things stays as it was in `before_json`: this host's names are
+/// hints to nobody. `doing` is for sentences: "check in". Throws Fault for what can't travel. Files
+/// lane.
+machine::Reading read_machine_now(const std::string& xml, machine::Moment moment,
+                                  const std::string& before_json, const std::string& doing);
 
 /// Writes the machine as it runs now into the next head. Asked before the suspension: libvirt
 /// answers nothing about a domain that waits at the gate. Throws Fault for what can't travel.

@@ -3,22 +3,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
-#include "hibernation/save_image.hpp"
 #include "machine/description.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/jobs/guest_clock.hpp"
 #include "runtime/jobs/preflight.hpp"
+#include "runtime/jobs/saved_memory.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -103,20 +100,10 @@ Opened open_base(const std::shared_ptr<Stick>& stick, Session& session) {
 /// way when the device went may have left it with files that lack what the device did not get.
 std::string description_with(const std::vector<machine::SessionDisk>& disks,
                              const std::string& image) {
-  std::ifstream file(image, std::ios::binary);
-  std::array<char, hibernation::save_header_size> bytes{};
-  file.read(bytes.data(), bytes.size());
-  const auto header = hibernation::read_save_header(std::as_bytes(std::span(bytes)));
-  std::string xml(header ? header->data_length : 0, '\0');
-  file.read(xml.data(), static_cast<std::streamsize>(xml.size()));
-  if (!header || !file)
-    throw Fault(Remedy::report_bug,
-                Fault::Text{"read the save image",
-                            image,
-                            header ? "it is too short" : to_string(header.error()),
-                            {}});
-  xml.resize(xml.find('\0') == std::string::npos ? xml.size() : xml.find('\0'));
-  return machine::with_chains(xml, disks);
+  UniqueFd file(::open(image.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) throw fault_from_errno(errno, "open", image);
+  const auto saved = open_save_image(std::move(file), "go on from", image);
+  return machine::with_chains(saved.xml, disks);
 }
 
 }  // namespace

@@ -1,0 +1,162 @@
+#include "runtime/jobs/session_source.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/chains.hpp"
+#include "runtime/jobs/machine_now.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace {
+
+constexpr auto doing = "keep";
+constexpr std::size_t largest_read = 1U << 20;
+
+Fault lost(const Session& session, std::string why) {
+  return Fault(
+      Remedy::choose,
+      Fault::Text{doing, session.capsule_name + " as this computer left it", std::move(why),
+                  "What this computer wrote is kept; it can't be put together with this "
+                  "device any more."});
+}
+
+UniqueFd open_here(const std::string& path, int flags) {
+  UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) throw fault_from_errno(errno, "open", path);
+  return fd;
+}
+
+ByteCount size_of(int fd, const std::string& path) {
+  struct stat about {};
+  if (::fstat(fd, &about) != 0) throw fault_from_errno(errno, "look at", path);
+  return ByteCount(static_cast<std::uint64_t>(about.st_size));
+}
+
+/// A merge or fold by whoever took the machine over changes the files that this session needs; it
+/// is refused there unless somebody says that the session is given up.
+void check_unmerged(const format::Head& newest, const Session& session) {
+  for (const auto& [generation, what] : newest.history)
+    if (generation.seq > session.base_sequence &&
+        (what.starts_with("merge") || what.starts_with("fold")))
+      throw lost(session, generation.host_name + " has merged the files that it was begun over");
+}
+
+ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::Head& newest,
+                       const Session& session, const DiskOverlay& overlay) {
+  const auto known = std::find_if(newest.disks.begin(), newest.disks.end(),
+                                  [&](const auto& each) { return each.target == overlay.target; });
+  const bool whole = known != newest.disks.end() &&
+                     std::all_of(overlay.chain.begin(), overlay.chain.end(),
+                                 [&](const auto& path) { return newest.find(path) != nullptr; });
+  if (!whole)
+    throw lost(session,
+               "the device lacks files of disk " + overlay.target + " that it was begun over");
+  const format::Disk below{overlay.target, known->virtual_size, overlay.chain};
+  auto files = open_chain(capsule, newest, below);
+  ExportedDisk out{overlay.target, known->virtual_size, {}};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto size = size_of(files[i].get(), below.chain[i]);
+    out.chain.push_back({file_name(below.chain[i]), std::move(files[i]), size});
+  }
+  auto top = open_here(overlay.path, O_RDONLY);
+  const auto size = size_of(top.get(), overlay.path);
+  out.chain.push_back({file_name(overlay.path), std::move(top), size});
+  return out;
+}
+
+/// What is in a CD drive; the device has it as long as its newest generation does.
+ExportedDisk open_medium(const format::CapsuleDirectory& capsule, const format::Head& newest,
+                         const Session& session, const std::string& target) {
+  for (const auto& disk : newest.disks) {
+    if (disk.target != target || !disk.is_medium()) continue;
+    auto files = open_chain(capsule, newest, disk);
+    const auto size = size_of(files.front().get(), disk.chain.front());
+    ExportedDisk out{target, disk.virtual_size, {}};
+    out.chain.push_back({file_name(disk.chain.front()), std::move(files.front()), size});
+    return out;
+  }
+  throw lost(session, "the device lacks the medium in its drive " + target);
+}
+
+ExportedMemory stream_of(const ImportedMemory& memory, std::string image) {
+  ExportedMemory out;
+  out.stream_size = memory.stream_size;
+  out.steps = memory.stream_size;
+  out.was_paused = memory.was_paused;
+  out.stream = [fd = memory.file.get(), at = memory.stream_at, size = memory.stream_size,
+                image = std::move(image)](const hibernation::Sink& sink,
+                                          const ProgressSink& progress, std::stop_token stop) {
+    std::uint64_t done = 0;
+    while (done < size.value) {
+      if (stop.stop_requested())
+        throw Fault(Remedy::retry, Fault::Text{"export", image, "it was stopped", {}});
+      const auto wanted = std::min<std::uint64_t>(largest_read, size.value - done);
+      const auto bytes = read_at(fd, at.value + done, wanted, image);
+      if (bytes.empty())
+        throw Fault(Remedy::retry, Fault::Text{"export", image, "it became shorter", {}});
+      sink(std::as_bytes(std::span(bytes.data(), bytes.size())));
+      done += bytes.size();
+      if (progress) progress({"writing memory", ByteCount(done), size});
+    }
+  };
+  return out;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  if (!in) throw fault_from_errno(errno, "read", path);
+  return bytes;
+}
+
+}  // namespace
+
+SessionSource open_session(format::CapsuleDirectory& capsule, const Session& session,
+                           const std::string& definition, const std::string& here) {
+  const auto seen = capsule.examine();
+  if (!seen.newest) throw lost(session, "no generation on the device is complete");
+  const auto& newest = seen.newest->head;
+  check_unmerged(newest, session);
+
+  SessionSource out;
+  auto& content = out.content;
+  std::string xml = definition;
+  auto moment = machine::Moment::shut_off;
+  if (session.save_image) {
+    auto saved =
+        open_save_image(open_here(*session.save_image, O_RDONLY), doing, *session.save_image);
+    xml = std::move(saved.xml);
+    moment = machine::Moment::running;
+    out.memory = std::move(saved.memory);
+    // The daemon had paused it because its device was gone, as it resumes it when that is back.
+    out.memory->was_paused = false;
+    content.memory = stream_of(*out.memory, *session.save_image);
+  }
+  auto reading = read_machine_now(xml, moment, newest.machine_json, doing);
+  for (const auto& each : reading.left_behind)
+    out.left_behind.push_back(each.where + ": " + each.what);
+  if (!reading.machine.devices.tpms.empty()) throw no_tpm_yet(doing, session.capsule_name);
+  content.name = session.capsule_name;
+  content.state = "as " + here + " left it, begun " + core::to_string(session.started);
+  content.accelerator = reading.machine.accelerator;
+  for (const auto& overlay : session.disks)
+    content.disks.push_back(open_disk(capsule, newest, session, overlay));
+  for (const auto& target : reading.media)
+    content.disks.push_back(open_medium(capsule, newest, session, target));
+  if (session.nvram) content.nvram = read_file(*session.nvram);
+  content.machine = std::move(reading.machine);
+  return out;
+}
+
+}  // namespace satchel
