@@ -87,7 +87,7 @@ Event any_end(Random& random, const State& state) {
 }
 
 Event any_event(Random& random, const State& state) {
-  switch (draw(random, 27)) {
+  switch (draw(random, 26)) {
     case 0:
     case 1:
       return DeviceAppeared{Insertion(1 + draw(random, 5))};
@@ -126,9 +126,9 @@ Event any_event(Random& random, const State& state) {
           one_of(random, {Requester::person, Requester::desktop, Requester::host_shutdown}),
           one_of(random, {MergeToo::no, MergeToo::yes})};
     case 16:
-      return CheckpointAsked{};
+      return draw(random, 2) == 0 ? Event(CheckpointAsked{}) : Event(CancelAsked{});
     case 17:
-      return CancelAsked{};
+      return RollbackAsked{Sequence(draw(random, 4))};
     case 18:
       return ChoiceMade{one_of(random, {Choice::continue_device, Choice::keep_both,
                                         Choice::export_ours, Choice::discard_ours})};
@@ -155,8 +155,6 @@ Event any_event(Random& random, const State& state) {
                          one_of(random, {Although::refuse, Although::go_on})};
     case 24:
       return UpkeepDue{one_of(random, {Upkeep::merge, Upkeep::fold})};
-    case 25:
-      return RollbackAsked{Sequence(draw(random, 4))};
     default:
       return Packed{any_device(random, state), any_found(random),
                     draw(random, 2) == 0 ? std::optional(any_session(random)) : std::nullopt};
@@ -177,12 +175,9 @@ std::optional<JobId> begun_by(const Effect& effect) {
       effect);
 }
 
-bool writes_to_device(const Effect& effect) {
-  return std::holds_alternative<StartLaunch>(effect) || std::holds_alternative<Reattach>(effect) ||
-         std::holds_alternative<StartEject>(effect) ||
-         std::holds_alternative<StartCheckpoint>(effect) ||
-         std::holds_alternative<StartUpkeep>(effect) ||
-         std::holds_alternative<StartRollback>(effect) || std::holds_alternative<Resolve>(effect);
+template <class... T>
+bool is_one(const Effect& effect) {
+  return (std::holds_alternative<T>(effect) || ...);
 }
 
 // Performs nothing, but keeps the books that a runtime would keep, and checks them.
@@ -211,7 +206,8 @@ struct Books {
       REQUIRE_FALSE(open);  // one job at most
       REQUIRE(*begun == next);
       open = begun;
-      writing = writes_to_device(effect);
+      writing = is_one<StartLaunch, Reattach, StartEject, StartCheckpoint, StartUpkeep,
+                       StartRollback, Resolve>(effect);
       last_job = begun->value;
     }
     check_session(*step, event);
