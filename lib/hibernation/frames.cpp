@@ -35,7 +35,9 @@ CompressionContext make_context() {
 Fault damaged(std::string object, std::string why) {
   return Fault(Remedy::choose,
                {"restore", std::move(object), std::move(why),
-                "Plug the device in again; if it stays damaged, boot the machine from its disks."});
+                "Plug the device in again; if it stays damaged, boot the machine from its disks "
+                "(satchelctl launch --start-fresh), or go back to an earlier generation "
+                "(satchelctl history)."});
 }
 
 std::size_t pack_frame(std::span<const std::byte> raw, int level, std::vector<std::byte>& packed) {

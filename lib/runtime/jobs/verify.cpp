@@ -90,9 +90,9 @@ std::string next_step(const Verified& verified) {
            ", is whole, and the machine goes on from it. Take a copy before the device fails "
            "more: satchelctl export " +
            name + " --to DIRECTORY";
-  return "Generation " + number +
-         " is whole. Take a copy of it, and use another device: " + "satchelctl export " + name +
-         " --generation " + number + " --to DIRECTORY";
+  return "Generation " + number + " is whole. Go back to it (satchelctl rollback " + name + " " +
+         number + "), or take a copy of it (satchelctl export " + name + " --generation " + number +
+         " --to DIRECTORY), and use another device.";
 }
 
 std::string report_of(const Verified& verified) {
