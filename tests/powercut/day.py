@@ -32,15 +32,20 @@ def tend(host, stick, machine, what):
     machine.goes_on_at(host)
 
 
-def pack_counter(host, stick, machine):
-    """The smallest of machines (tests/hosts/counter.S): what it leaves on a stick is read again in no time."""
-    raw, disk, serial = (os.path.join(host.directory, machine.name + end) for end in (".raw", ".qcow2", ".serial"))
+def start_counter(host, name):
+    """The smallest of machines (tests/hosts/counter.S): what it leaves on a stick is read again in no time. Returns the path
+    of its serial port's file."""
+    raw, disk, serial = (os.path.join(host.directory, name + end) for end in (".raw", ".qcow2", ".serial"))
     with open(raw, "wb") as file:
         file.write(counter.disk())
     run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk)
-    define(host, machine.name, domain_xml(machine.name, [disk], serial=serial, machine="pc", memory=counter.MEMORY))
-    host.virsh("start", machine.name)
-    machine.ticks = Ticks(serial)
+    define(host, name, domain_xml(name, [disk], serial=serial, machine="pc", memory=counter.MEMORY))
+    host.virsh("start", name)
+    return serial
+
+
+def pack_counter(host, stick, machine):
+    machine.ticks = Ticks(start_counter(host, machine.name))
     machine.ticks.await_count(2)
     host.start()
     plug(host, stick)
