@@ -1,4 +1,6 @@
 // satcheld: see satcheld(8).
+#include <malloc.h>
+
 #include <exception>
 #include <iostream>
 
@@ -13,6 +15,13 @@ namespace {
 
 constexpr int failed = 1;
 constexpr int bad_configuration = 78;  // EX_CONFIG of sysexits.h: systemd does not restart on it
+
+/// Buffers of some MiB go back to the system as soon as they are freed. By its own lights malloc
+/// would keep the largest that there was for each of many threads, for as long as the daemon runs.
+void keep_small() {
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  ::mallopt(M_ARENA_MAX, 2);
+}
 
 int serve(const satchel::Places& places, satchel::Config config) {
   const auto log = satchel::open_log(config.log.level);
@@ -29,6 +38,7 @@ int serve(const satchel::Places& places, satchel::Config config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_small();
   const auto places = satchel::places();
   const auto parsed = satchel::parse_options(argc, argv, places.configuration / "satchel.yaml");
   if (!parsed.options) return parsed.exit_status;
