@@ -115,8 +115,10 @@ Task<std::optional<core::Found>> CapsuleRunner::look_again() {
   // Before its first examination it is not known here what the device holds.
   if (!held || !held->is_open() || !head_) co_return std::nullopt;
   try {
-    auto examining = offload(around_.parts.lanes.files, [held, id = id_] {
-      return format::CapsuleDirectory::open(held->root()->get(), id).examine();
+    auto examining = offload(around_.parts.lanes.files, [this, held, id = id_] {
+      auto found = format::CapsuleDirectory::open(held->root()->get(), id).examine();
+      if (found.newest) overlook_unrun(around_.parts, id, found.newest->head);
+      return found;
     });
     auto seen = co_await std::move(examining);
     if (!seen.newest) co_return std::nullopt;

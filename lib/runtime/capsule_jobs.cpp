@@ -70,7 +70,10 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   auto home = Home::no;
   auto examining = offload(around_.parts.lanes.files, [&, held, id = id_] {
     auto found = format::CapsuleDirectory::open(held->root()->get(), id).examine();
-    if (found.newest) home = home_of(around_.parts, found.newest->head);
+    if (found.newest) {
+      home = home_of(around_.parts, found.newest->head);
+      overlook_unrun(around_.parts, id, found.newest->head);
+    }
     return found;
   });
   auto seen = co_await std::move(examining);

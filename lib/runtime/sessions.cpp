@@ -150,27 +150,45 @@ std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule) {
 
 namespace {
 
-std::filesystem::path packed_note(const Parts& parts, CapsuleId capsule) {
-  return parts.state_directory / "packed" / capsule.value.str();
+// What this computer remembers of a capsule, one line in a file of its own.
+std::filesystem::path note_of(const Parts& parts, const char* what, CapsuleId capsule) {
+  return parts.state_directory / what / capsule.value.str();
+}
+
+void remember(const Parts& parts, const char* what, CapsuleId capsule, const Uuid& id) {
+  const auto note = note_of(parts, what, capsule);
+  if (::mkdir(note.parent_path().c_str(), 0700) != 0 && errno != EEXIST)
+    throw fault_from_errno(errno, "make", note.parent_path().string());
+  write_private_file(note, id.str() + "\n");
+}
+
+bool is_remembered(const Parts& parts, const char* what, CapsuleId capsule, const Uuid& id) {
+  std::ifstream note(note_of(parts, what, capsule));
+  std::string line;
+  return std::getline(note, line) && line == id.str();
 }
 
 }  // namespace
 
 void remember_packed(const Parts& parts, CapsuleId capsule, DomainId domain) {
-  const auto directory = parts.state_directory / "packed";
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-    throw fault_from_errno(errno, "make", directory.string());
-  write_private_file(packed_note(parts, capsule), domain.value.str() + "\n");
+  remember(parts, "packed", capsule, domain.value);
 }
 
 bool was_packed_here(const Parts& parts, CapsuleId capsule, DomainId domain) {
-  std::ifstream note(packed_note(parts, capsule));
-  std::string line;
-  return std::getline(note, line) && line == domain.value.str();
+  return is_remembered(parts, "packed", capsule, domain.value);
+}
+
+void remember_unrun(const Parts& parts, CapsuleId capsule, SessionId session) {
+  remember(parts, "unrun", capsule, session.value);
+}
+
+void overlook_unrun(const Parts& parts, CapsuleId capsule, format::Head& head) {
+  if (head.checked_out && is_remembered(parts, "unrun", capsule, head.checked_out->session.value))
+    head.checked_out.reset();
 }
 
 bool was_packed_here(const Parts& parts, CapsuleId capsule) {
-  return std::filesystem::exists(packed_note(parts, capsule));
+  return std::filesystem::exists(note_of(parts, "packed", capsule));
 }
 
 Fault no_tpm_yet(std::string doing, std::string name) {
@@ -236,8 +254,10 @@ Task<void> drop_session(Parts& parts, Session session) {
     auto defining = parts.hypervisor.define(*session.original_definition);
     co_await std::move(defining);
   }
-  auto removing = offload(parts.lanes.files,
-                          [&parts, capsule = session.capsule] { parts.shelf.remove(capsule); });
+  auto removing = offload(parts.lanes.files, [&parts, &session] {
+    if (session.phase == Phase::launching) remember_unrun(parts, session.capsule, session.session);
+    parts.shelf.remove(session.capsule);
+  });
   co_await std::move(removing);
 }
 

@@ -48,6 +48,12 @@ bool was_packed_here(const Parts& parts, CapsuleId capsule, DomainId domain);
 /// Made from any machine of this host.
 bool was_packed_here(const Parts& parts, CapsuleId capsule);
 
+/// Notes that a session ended before its guest ran: its check-out mark, which may still be on a
+/// device that went meanwhile, guards nothing. Files lane.
+void remember_unrun(const Parts& parts, CapsuleId capsule, SessionId session);
+/// Takes the mark of such a session off a head that was read. Files lane.
+void overlook_unrun(const Parts& parts, CapsuleId capsule, format::Head& head);
+
 /// A TPM's state does not travel yet, and one without its state, or with another machine's, is
 /// worse than none.
 Fault no_tpm_yet(std::string doing, std::string name);

@@ -235,6 +235,27 @@ TEST_CASE("the device gone while launching leaves no half machine here") {
   }
 }
 
+TEST_CASE("a launch that a pull cut short begins again when the device is back") {
+  LaunchWorld world;
+  auto& bellows = world.bellows;
+  bellows.hypervisor.fail(Call::restore);
+  const auto job = world.begin();
+  REQUIRE(bellows.until([&] { return bellows.hypervisor.count(Call::define) > 0; }));
+  bellows.pull();
+  CHECK(bellows.end_of(job).result != "done");
+  bellows.wait_for_jobs();
+  SECTION("at once") {}
+  SECTION("with another daemon") {
+    bellows.stop();
+    bellows.start();
+  }
+  bellows.plug();
+  REQUIRE(bellows.reaches(world.capsule, "ready"));
+  INFO(bellows.log.all());
+  CHECK(bellows.capsule(world.capsule)->checked_out_by.empty());
+  world.check_that_it_launches();
+}
+
 TEST_CASE("a capsule that another computer has out is launched only by taking over") {
   LaunchWorld world;
   world.check_that_it_launches();

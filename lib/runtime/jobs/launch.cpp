@@ -193,6 +193,8 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
   const auto mark_before = launch.head.head.checked_out;
   undo.note("take the check-out back", [&parts, &launch, mark_before] {
     return offload(parts.lanes.files, [&parts, &launch, mark_before] {
+      // First, as the device may be gone.
+      remember_unrun(parts, launch.session.capsule, launch.session.session);
       check_back_in(parts, launch.stick, launch.session, mark_before);
     });
   });
