@@ -67,7 +67,8 @@ class Host:
         self._socket.bind(address)
         self.notified = []
         # As systemd does, all the time: who tells it something waits while nobody reads.
-        threading.Thread(target=self._listen, args=(self._socket, self.notified), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._socket, self.notified), daemon=True)
+        self._listener.start()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([program("satcheld")], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=dict(self.environment(), NOTIFY_SOCKET=address),
@@ -113,6 +114,7 @@ class Host:
             raise Failure(f"satcheld of host {self.name} does not stop\n{self.log()[-3000:]}") from late
         finally:
             self._socket.shutdown(socket.SHUT_RDWR)
+            self._listener.join()
             self._socket.close()
 
     def log(self):
