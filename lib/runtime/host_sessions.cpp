@@ -8,6 +8,27 @@
 
 namespace satchel {
 
+namespace {
+
+/// Whether the journal tells of a step that the guest, which is alive, has left behind it, or that
+/// has to be done for it.
+bool is_within_job(const Session& session, const DomainEntry& guest) {
+  switch (session.phase) {
+    case Phase::ejecting:
+    case Phase::waking:
+      return true;
+    case Phase::launching:
+      return guest.state == GuestState::running;
+    case Phase::packing:
+    case Phase::running:
+    case Phase::stranded:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 Task<std::optional<DomainEntry>> Host::after_save(DomainEntry guest, GuestWas before) {
   if (guest.state != GuestState::paused && guest.state != GuestState::paused_by_io_error)
     co_return guest;
@@ -28,14 +49,14 @@ Task<std::optional<DomainEntry>> Host::after_save(DomainEntry guest, GuestWas be
 }
 
 Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry guest) {
-  const bool ran = session.phase == Phase::ejecting && session.guest_was == GuestWas::running;
+  const bool ran = session.phase == Phase::waking ||
+                   (session.phase == Phase::ejecting && session.guest_was == GuestWas::running);
   auto waiting = after_save(std::move(guest), ran ? GuestWas::running : GuestWas::paused);
   auto now = co_await std::move(waiting);
   // Only of one that lives is it true that there is more than was saved.
   if (!is_alive(now)) co_return now;
   session.save_image.reset();
-  session.phase = Phase::running;
-  auto noting = offload(parts_.lanes.files, [&] { parts_.shelf.save(session); });
+  auto noting = note_phase(parts_, session, Phase::running);
   co_await std::move(noting);
   co_return now;
 }
@@ -81,9 +102,14 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
       continue;
     }
     // Alive all the same: the daemon was killed within the job that would have written this down.
-    if (is_alive(guest) && (session.save_image || session.phase == Phase::ejecting)) {
+    if (is_alive(guest) && (session.save_image || is_within_job(session, *guest))) {
       auto taking_up = take_up(session, std::move(*guest));
       guest = co_await std::move(taking_up);
+    }
+    if (session.phase == Phase::waking && !is_alive(guest)) {
+      auto looking = offload(parts_.lanes.files, [&session] { return has_written(session); });
+      // What it was woken from is still all that there is of it.
+      if (!co_await std::move(looking)) session.phase = Phase::launching;
     }
     if (session.save_image && !is_alive(guest)) {
       auto checking = check_save_image(session);

@@ -127,6 +127,17 @@ bool is_alive(const std::optional<DomainEntry>& guest) {
                    guest->state == GuestState::paused_by_io_error);
 }
 
+Task<void> note_phase(Parts& parts, Session& session, Phase phase) {
+  session.phase = phase;
+  auto noting = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
+  co_await std::move(noting);
+}
+
+bool has_written(const Session& session) {
+  return std::ranges::any_of(session.disks,
+                             [](const auto& overlay) { return holds_data(overlay.path); });
+}
+
 std::filesystem::path serial_log(const Parts& parts, CapsuleId capsule) {
   return parts.state_directory / "serial" / (capsule.value.str() + ".log");
 }

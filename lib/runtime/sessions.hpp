@@ -32,6 +32,12 @@ void follow(Session& session, const format::Head& newest);
 /// Whether there is something in memory to be saved.
 bool is_alive(const std::optional<DomainEntry>& guest);
 
+/// Writes the journal, with what is under way now.
+Task<void> note_phase(Parts& parts, Session& session, Phase phase);
+
+/// Whether a guest has written to any of its overlays. Files lane.
+bool has_written(const Session& session);
+
 /// How the session's domain is written on this host.
 machine::SessionPlan session_plan(const Parts& parts, const Session& session,
                                   std::vector<machine::SessionDisk> disks);

@@ -14,8 +14,9 @@ inline constexpr int version = 1;
 template <class T, std::size_t n>
 using Words = std::array<std::pair<T, std::string_view>, n>;
 
-inline constexpr Words<Phase, 5> phases = {{{Phase::packing, "packing"},
+inline constexpr Words<Phase, 6> phases = {{{Phase::packing, "packing"},
                                             {Phase::launching, "launching"},
+                                            {Phase::waking, "waking"},
                                             {Phase::running, "running"},
                                             {Phase::ejecting, "ejecting"},
                                             {Phase::stranded, "stranded"}}};

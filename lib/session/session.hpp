@@ -16,10 +16,11 @@ namespace satchel {
 /// What was under way when the journal was written last.
 enum class Phase {
   packing,    ///< the capsule is being made from a machine of this host
-  launching,  ///< the guest may not have lived yet
+  launching,  ///< the guest has not lived yet, unless libvirt says that it runs
   running,
   ejecting,  ///< `committing` says whether the device may hold it already
   stranded,  ///< the device is gone; `save_image` is set once the guest is on this host's disk
+  waking,    ///< it is about to be let run, and may run already
 };
 
 /// How the guest is to go on after it was suspended.

@@ -38,8 +38,8 @@ TEST_CASE("a journal reads back as it was written, with and without what is opti
 }
 
 TEST_CASE("every phase has a word of its own") {
-  for (const auto phase :
-       {Phase::packing, Phase::launching, Phase::running, Phase::ejecting, Phase::stranded}) {
+  for (const auto phase : {Phase::packing, Phase::launching, Phase::waking, Phase::running,
+                           Phase::ejecting, Phase::stranded}) {
     auto session = samples::session();
     session.phase = phase;
     CHECK(read_journal(write_journal(session))->phase == phase);

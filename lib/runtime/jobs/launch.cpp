@@ -166,6 +166,8 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
       Undo::OnFailure::stop);
   if (from == machine::Start::boot) {
     job.meter->name("starting the machine");
+    auto noting = note_phase(parts, launch.session, Phase::waking);
+    co_await std::move(noting);
     auto starting = hypervisor.start(domain, xml);
     co_await std::move(starting);
     co_return;
@@ -174,6 +176,9 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
       parts, SavedGuest{*launch.stick, launch.capsule, launch.head.head, domain}, xml, job);
   read = co_await std::move(restoring);
   if (launch.head.head.hibernation->was_paused) co_return;
+  // Before it may run: whoever finds the journal then lets a paused guest run, and drops none.
+  auto noting = note_phase(parts, launch.session, Phase::waking);
+  co_await std::move(noting);
   auto resuming = hypervisor.resume(domain);
   co_await std::move(resuming);
   auto setting = set_guest_clock(parts, domain, launch.session.capsule_name);
@@ -209,9 +214,8 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
   auto starting = start(parts, launch, clearance, from, job, undo, read);
   co_await std::move(starting);
 
-  launch.session.phase = Phase::running;
-  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(launch.session); });
-  co_await std::move(saving);
+  auto noting = note_phase(parts, launch.session, Phase::running);
+  co_await std::move(noting);
 }
 
 }  // namespace

@@ -34,11 +34,6 @@ Task<Session> load(Parts& parts, CapsuleId capsule) {
   co_return std::move(*session);
 }
 
-Task<void> save(Parts& parts, const Session& session) {
-  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
-  co_await std::move(saving);
-}
-
 void make_durable(const std::string& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd || ::fsync(fd.get()) != 0) throw fault_from_errno(errno, "write out", file);
@@ -53,8 +48,7 @@ Task<void> save_guest(Parts& parts, Session& session) {
   auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(image); });
   co_await std::move(removing);
   session.save_image = image;
-  session.phase = Phase::stranded;
-  auto noting = save(parts, session);
+  auto noting = note_phase(parts, session, Phase::stranded);
   co_await std::move(noting);
   std::exception_ptr failure;
   try {
@@ -68,8 +62,7 @@ Task<void> save_guest(Parts& parts, Session& session) {
     const auto left = co_await std::move(finding);
     if (is_alive(left)) {
       session.save_image.reset();
-      session.phase = phase;
-      auto taking_back = save(parts, session);
+      auto taking_back = note_phase(parts, session, phase);
       co_await std::move(taking_back);
     }
     std::rethrow_exception(failure);
@@ -161,13 +154,12 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
     co_await std::move(starting);
   }
   const auto image = std::exchange(session.save_image, std::nullopt);
-  session.phase = Phase::running;
   session.disk_sequence = stick->disk_sequence();
   // The journal forgets the image before the guest may run: old memory over newer disks would be
   // the end of both. While it can't be written the guest must not run.
   std::exception_ptr failure;
   try {
-    auto noting = save(parts, session);
+    auto noting = note_phase(parts, session, image ? Phase::waking : Phase::running);
     co_await std::move(noting);
   } catch (...) {
     failure = std::current_exception();
@@ -182,6 +174,13 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
     co_await std::move(resuming);
     auto setting = set_guest_clock(parts, session.domain, session.capsule_name);
     co_await std::move(setting);
+    try {
+      auto noting = note_phase(parts, session, Phase::running);
+      co_await std::move(noting);
+    } catch (const Fault& fault) {
+      // It runs, and the next start would let it run as well.
+      parts.log.warning(std::string(fault.what()) + "; the machine runs on");
+    }
     auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(*image); });
     co_await std::move(removing);
   }

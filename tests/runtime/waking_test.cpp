@@ -1,0 +1,113 @@
+// The daemon killed between a restored guest and its first step: it is let run, or what it was
+// restored from counts; what it did is never dropped.
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
+
+#include "runtime/host_world.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+/// A machine that counted to one.
+struct WakingWorld : HostWorld {
+  DomainId guest;
+  CapsuleId capsule;
+
+  WakingWorld() {
+    anvil.start();
+    anvil.plug();
+    guest = anvil.machine("traveller");
+    anvil.run_machine(guest);
+    capsule = anvil.pack("traveller");
+    anvil.hypervisor.tick(guest);
+  }
+  ~WakingWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
+
+  std::filesystem::path journal() const { return anvil.session_directory(capsule) / "journal"; }
+  std::filesystem::path overlay() const { return anvil.session_directory(capsule) / "vda.qcow2"; }
+
+  void launch() {
+    REQUIRE(anvil.result([&] { return anvil.host().eject(capsule); }) == "done");
+    anvil.pull();
+    anvil.plug();
+    REQUIRE(anvil.reaches(capsule, "ready"));
+    LaunchRequest request;
+    request.capsule = capsule;
+    REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+  }
+  void plug_in_again() {
+    anvil.pull();
+    REQUIRE(anvil.reaches(capsule, "stranded"));
+    anvil.wait_for_jobs();
+    anvil.plug();
+    REQUIRE(anvil.reaches(capsule, "running"));
+    anvil.wait_for_jobs();
+  }
+  /// As a daemon leaves it that is killed when the guest is about to be let run.
+  void stop_as_if_killed() {
+    anvil.stop();
+    std::ifstream in(journal());
+    auto session = read_journal(std::string(std::istreambuf_iterator<char>(in), {}));
+    REQUIRE(session);
+    session->phase = Phase::waking;
+    std::ofstream(journal()) << write_journal(*session);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a guest that was about to be let run when the daemon was killed is let run") {
+  WakingWorld world;
+  auto& anvil = world.anvil;
+  SECTION("launched") { world.launch(); }
+  SECTION("plugged in again") { world.plug_in_again(); }
+  world.stop_as_if_killed();
+  anvil.await(anvil.hypervisor.pause(world.guest));
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(anvil.counter(world.guest) == 1);
+  anvil.hypervisor.tick(world.guest);
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(world.head(world.capsule).hibernation);
+}
+
+TEST_CASE("what a guest wrote before the journal knew that it runs is not dropped") {
+  WakingWorld world;
+  auto& anvil = world.anvil;
+  world.launch();
+  world.stop_as_if_killed();
+  std::filesystem::resize_file(world.overlay(), 1 << 20);
+  SECTION("it is off when the daemon is back") { anvil.hypervisor.guest_shuts_down(world.guest); }
+  SECTION("it is off when a later daemon is back") {
+    anvil.start();
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    anvil.stop();
+    anvil.hypervisor.guest_shuts_down(world.guest);
+  }
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(anvil.has_session(world.capsule));
+  CHECK(std::filesystem::file_size(world.overlay()) == 1 << 20);
+}
+
+TEST_CASE("a guest that was about to be let run and is gone is launched from its memory again") {
+  WakingWorld world;
+  auto& anvil = world.anvil;
+  world.launch();
+  world.stop_as_if_killed();
+  anvil.await(anvil.hypervisor.destroy(world.guest));
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  INFO(anvil.log.all());
+  CHECK(anvil.until([&] { return !anvil.has_session(world.capsule); }));
+  CHECK(world.head(world.capsule).hibernation);
+}
+
+}  // namespace satchel::test
