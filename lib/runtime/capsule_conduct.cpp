@@ -18,6 +18,12 @@ std::string sentence(std::string what) {
   return what;
 }
 
+Fault pulled(const std::string& name) {
+  return Fault(Remedy::replug,
+               Fault::Text{"finish the work on", name, "its device was pulled out",
+                           "Nothing is lost: plug the same device in again to go on."});
+}
+
 /// Why an examination that came to its end found nothing to use.
 std::optional<Fault> reason_of(const core::Event& event) {
   const auto* examined = std::get_if<core::Examined>(&event);
@@ -32,6 +38,7 @@ std::optional<Fault> reason_of(const core::Event& event) {
 
 Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
   const auto self = shared_from_this();
+  const auto device = core::device_of(state_);
   if (chore_) {
     auto waiting = chore_->settled();
     co_await std::move(waiting);
@@ -52,7 +59,7 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
     const bool more_wanted =
         examining && (examining->wanted || examining->work.removal.has_value());
     deliver(std::move(*event));
-    if (const auto device = core::device_of(state_)) around_.devices.look_at_space(*device);
+    if (const auto now = core::device_of(state_)) around_.devices.look_at_space(*now);
     if (unreadable) {
       around_.board.end_failed(job.id, *unreadable);
     } else if (const auto next = core::job_of(state_); more_wanted && next && *next != job.id) {
@@ -70,7 +77,12 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
   const bool cancelled =
       std::holds_alternative<core::Cancelled>(std::get<core::JobEnded>(ended).outcome);
   deliver(std::move(ended));
-  if (cancelled)
+  // Cancelled by the state machine, or faster to fail by itself: the device being gone is the
+  // reason.
+  const bool is_gone = device && !around_.devices.stick(*device);
+  if (is_gone && (cancelled || fault->remedy() == Remedy::replug))
+    around_.board.end_failed(job.id, pulled(name_));
+  else if (cancelled)
     around_.board.end_cancelled(job.id);
   else
     around_.board.end_failed(job.id, *fault);
