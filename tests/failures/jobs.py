@@ -1,0 +1,293 @@
+"""The jobs of docs/FAILURES.md, by its headings: how each is prepared, begun, and asked for again."""
+import os
+import shutil
+import threading
+
+import counter
+from guest import Ticks
+from host import NAME, Host
+from rig import Instants, SystemHost, look
+from travel import CAPSULE, Machine, define, domain_xml, equal, expect, new_stick, plug, run, wait_for
+
+WORLD = os.environ.get("WORLD", "/nonexistent")
+
+
+class Scene:
+    """One row's: a host, a stick, a machine, and the job. `before` is the generation on the stick when the job begins."""
+
+    command, settings = (), {}
+
+    def __init__(self, base, instants, verdict):
+        self.base, self.verdict = base, verdict
+        self.host, self.stick = SystemHost("f", instants, **self.settings), new_stick("320M", fs=None, pullable=True)
+        run("cp", "--sparse=always", base.image, self.stick.image)
+        self.machine = Machine("traveller", Ticks(*base.paths), base.uuid)
+        self.said, self._asking = None, None
+        self._held, self.guests, self.node = None, {}, None
+
+    def prepare(self):
+        """All that comes before the job."""
+        self.host.start()
+
+    def begin(self):
+        """Begins the job, beside what follows."""
+        self._asking = threading.Thread(target=self._ask)
+        self._asking.start()
+
+    def _ask(self):
+        self.said = self.host.ctl(*self.command)
+
+    def is_over(self):
+        return self._asking is not None and not self._asking.is_alive()
+
+    def answer(self):
+        """What satchelctl said: (exit status, output, errors)."""
+        wait_for(self.is_over, 60, "satchelctl comes to an end")
+        return self.said
+
+    def ask_again(self):
+        self.host.must(*self.command)
+
+    def remember(self):
+        """How things are right before the job."""
+        self.before = look(self.stick, self.verdict).number
+        self.booted, self.guests = self.boots(), self.host.guests()
+        self.node = self.stick.node
+
+    def held(self):
+        """What the device holds, looked at once after the failure."""
+        if self._held is None:
+            self._held = look(self.stick, self.verdict)
+        return self._held
+
+    def unfinished(self):
+        """Capsules that no pack, create or import has finished."""
+        return [dict(faces[CAPSULE], path=path) for path, faces in self.host.objects().items()
+                if CAPSULE in faces and faces[CAPSULE]["State"] == "failed" and faces[CAPSULE]["Job"] == "/"]
+
+    def remove_unfinished(self):
+        """As they tell their user to."""
+        for each in self.unfinished():
+            Host.busctl("call", NAME, each["path"], CAPSULE, "Remove", "a{sv}", "0")
+        wait_for(lambda: not self.unfinished(), 30, "what was not finished is removed")
+
+    def ticks_here(self):
+        return self.host.serial_of(self.machine.uuid or self.base.uuid)
+
+    def boots(self):
+        """How often the machine was heard to boot."""
+        here = self.ticks_here()
+        heard = self.machine.ticks or here
+        if here.path not in heard.paths:
+            heard = heard.then(here)
+        return len(heard.boots())
+
+    def runs(self):
+        """The machine runs, and has not missed a count."""
+        now = self.machine.await_state(self.host, "running", seconds=60)
+        self.machine.goes_on_at(self.host, 2)
+        return now
+
+    def end(self):
+        """Whatever has happened, in the end the machine is on its device and goes on from there."""
+        self.bring_to_run()
+        self.machine.eject(self.host)
+        equal("what the device holds", look(self.stick, self.verdict).what, "eject")
+
+    def bring_to_run(self):
+        if self.machine.here(self.host)["State"] not in ("running", "launching"):
+            self.machine.await_state(self.host, "ready")
+            self.host.must("launch", self.machine.name)
+        self.runs()
+
+
+class Insert(Scene):
+    def begin(self):
+        self.stick.plug()
+
+
+class Running(Scene):
+    """Of a machine that runs from its stick."""
+
+    def prepare(self):
+        super().prepare()
+        self.machine.insert(self.host, self.stick)
+
+
+class Eject(Running):
+    command = ("eject", "traveller")
+
+
+class Merge(Running):
+    command = ("merge", "traveller")
+
+
+class Fold(Running):
+    command = ("fold", "traveller")
+
+
+class Pull(Running):
+    def begin(self):
+        self.stick.pull()
+
+
+class Back(Running):
+    def prepare(self):
+        super().prepare()
+        self.stick.pull()
+        wait_for(lambda: (now := self.machine.here(self.host))["State"] == "stranded" and now["Job"] == "/", 60,
+                 "it is saved on this computer")
+
+    def begin(self):
+        self.stick.plug()
+
+
+class Empty(Scene):
+    """Of a machine that comes to an empty stick."""
+
+    def __init__(self, base, instants, verdict):
+        super().__init__(base, instants, verdict)
+        run("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-L", "SATCHEL", self.stick.image)
+
+    def prepare(self):
+        super().prepare()
+        plug(self.host, self.stick)
+
+    def bring_to_run(self):
+        self.remove_unfinished()
+        if not self.machine.here(self.host):
+            self.ask_again()
+        super().bring_to_run()
+
+
+class Pack(Empty):
+    """Of a machine that runs here."""
+
+    command = ("pack", "traveller")
+
+    def __init__(self, base, instants, verdict):
+        super().__init__(base, instants, verdict)
+        self.machine = Machine("traveller")
+
+    def prepare(self):
+        self.machine.ticks = start_counter(self.host, "traveller")
+        super().prepare()
+
+    def ticks_here(self):
+        return self.machine.ticks
+
+    def bring_to_run(self):
+        now = self.machine.here(self.host)
+        if now and now["State"] == "ready":
+            # The device has it, and it has gone on here on its own disks: the device's is the older one.
+            Host.busctl("call", NAME, now["path"], CAPSULE, "Remove", "a{sv}", "0")
+            wait_for(lambda: not self.machine.here(self.host), 30, "the older one is removed")
+        super().bring_to_run()
+
+    def goes_on_as_it_was(self):
+        """Neither paused nor booted, and none of its disks is an overlay of ours."""
+        self.machine.ticks.await_more(2)
+        self.machine.ticks.check_unbroken()
+        expect("another QEMU runs than before", self.host.guests() == self.guests)
+        wait_for(lambda: "sessions" not in self.host.virsh("domblklist", "traveller"), 30, "it is on its own disks")
+
+    def runs(self):
+        now = self.machine.await_state(self.host, "running", seconds=60)
+        self.machine.ticks.await_more(2)
+        self.machine.ticks.check_unbroken()
+        return now
+
+
+class Create(Empty):
+    """Of the disk image of a machine that never ran."""
+
+    settings = {"on_insert": "ask"}
+
+    def __init__(self, base, instants, verdict):
+        super().__init__(base, instants, verdict)
+        self.machine = Machine("traveller")
+        image = os.path.join(self.host.directory, "image.raw")
+        with open(image, "wb") as file:
+            file.write(counter.disk())
+        self.command = ("create", "traveller", "--disk", image, "--memory", "32MiB", "--cpus", "1", "--network", "none")
+
+
+class Import(Empty):
+    """Of what was exported from the packed stick."""
+
+    settings = {"on_insert": "ask"}
+
+    def __init__(self, base, instants, verdict):
+        super().__init__(base, instants, verdict)
+        self.command = ("import", base.exported, "--uuid", base.uuid)
+
+
+class Export(Scene):
+    """Of a machine at rest."""
+
+    settings = {"on_insert": "ask"}
+
+    def __init__(self, base, instants, verdict):
+        super().__init__(base, instants, verdict)
+        self.place = os.path.join(self.host.directory, "out")
+        self.command = ("export", "traveller", "--to", self.place)
+
+    def prepare(self):
+        super().prepare()
+        self.stick.plug()
+        self.machine.await_state(self.host, "ready")
+
+    def ask_again(self):
+        """As for whoever finds half an export."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        super().ask_again()
+
+
+JOBS = {kind.__name__: kind for kind in (Insert, Eject, Merge, Fold, Pull, Back, Pack, Create, Import, Export)}
+
+
+def job_of(heading):
+    """The job of a heading: its first word."""
+    return JOBS[heading.split()[0].strip(",:")]
+
+
+def start_counter(host, name):
+    """The smallest of machines (tests/hosts/counter.S), running here on a disk of this computer; returns its Ticks."""
+    raw, disk, serial = (os.path.join(host.directory, name + end) for end in (".raw", ".qcow2", ".serial"))
+    with open(raw, "wb") as file:
+        file.write(counter.disk())
+    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk)
+    define(host, name, domain_xml(name, [disk], serial=serial, machine="pc", memory=counter.MEMORY))
+    host.virsh("start", name)
+    heard = Ticks(serial)
+    heard.await_count(2)
+    return heard
+
+
+class Base:
+    """A stick with the machine 'traveller' on it, packed and ejected once for all rows."""
+
+    def __init__(self, instants):
+        host, stick, machine = SystemHost("p", instants), new_stick("320M"), Machine("traveller")
+        machine.ticks = start_counter(host, machine.name)
+        host.start()
+        plug(host, stick)
+        host.must("pack", machine.name, stick.node)
+        machine.await_state(host, "running")
+        machine.ticks.await_more(2)
+        machine.eject(host)
+        stick.pull()
+        host.stop()
+        host = SystemHost("q", instants, on_insert="ask")
+        host.start()
+        plug(host, stick)
+        self.exported = os.path.join(host.directory, "exported")
+        host.must("export", machine.name, "--to", self.exported)
+        host.must("eject", stick.node)
+        stick.pull()
+        host.stop()
+        host.forget_guests()
+        self.image, self.paths, self.uuid = stick.image, machine.ticks.paths, machine.uuid
+
+
+__all__ = ["Base", "Instants", "JOBS", "job_of"]
