@@ -170,6 +170,7 @@ Task<ExitCode> launch(Context& context, LaunchOptions options) {
   const auto& capsule = find_capsule(host, options.capsule);
   Dictionary given;
   if (options.take_over) given["take_over"] = true;
+  if (options.this_copy) given["this_copy"] = true;
   if (options.start_fresh) given["start_fresh"] = true;
   auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Launch", given);
   auto carrying = carry_out(context, std::move(call), "Launching " + quoted(capsule.name));

@@ -161,6 +161,8 @@ void add_moving(CLI::App& app, Invocation& invocation) {
   launch_command->add_option("CAPSULE", launching->capsule)->required();
   launch_command->add_flag("--take-over", launching->take_over,
                            "Although another host has it checked out");
+  launch_command->add_flag("--this-copy", launching->this_copy,
+                           "Although the device is an older copy, or one that went on apart");
   launch_command->add_flag("--start-fresh", launching->start_fresh,
                            "Boot from its disks, not from its saved memory");
   bind(launch_command, invocation, launching, launch);

@@ -53,6 +53,7 @@ struct LaunchOptions {
   std::string capsule;
   bool take_over = false;
   bool start_fresh = false;
+  bool this_copy = false;
 };
 Task<ExitCode> launch(Context& context, LaunchOptions options);
 struct EjectOptions {

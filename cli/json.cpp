@@ -32,6 +32,7 @@ Json json(const DeviceView& device) {
               {"removable", device.removable},
               {"read_only", device.read_only},
               {"can_unplug", device.can_unplug},
+              {"detail", device.detail},
               {"read_speed", device.read_speed},
               {"write_speed", device.write_speed}};
 }

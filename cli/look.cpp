@@ -94,8 +94,18 @@ Table job_table(const HostView& host) {
   return table;
 }
 
-std::string remarks(const HostView& host, const Screen& screen) {
+std::string device_remarks(const HostView& host, const Screen& screen) {
   std::string out;
+  for (const auto& device : host.devices)
+    if (!device.detail.empty())
+      out += "\n" +
+             wrapped(printable(device.node) + ": " + printable(device.detail), screen.width, 0, 2) +
+             "\n";
+  return out;
+}
+
+std::string remarks(const HostView& host, const Screen& screen) {
+  auto out = device_remarks(host, screen);
   for (const auto& capsule : host.capsules) {
     if (capsule.detail.empty() && capsule.next_step.empty()) continue;
     out += "\n" +
@@ -137,7 +147,8 @@ std::string describe(const DeviceView& device, const Screen& screen) {
                  {"Read-only", device.read_only ? "yes" : ""},
                  {"Reads at", speed(device.read_speed)},
                  {"Writes at", speed(device.write_speed)},
-                 {"Can be unplugged", device.can_unplug ? "yes" : "no"}},
+                 {"Can be unplugged", device.can_unplug ? "yes" : "no"},
+                 {"Detail", printable(device.detail)}},
                 screen);
 }
 

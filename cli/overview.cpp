@@ -66,6 +66,7 @@ DeviceView read_device(DeviceNumber number, const Dictionary& from) {
   device.removable = value<bool>(from, "Removable");
   device.read_only = value<bool>(from, "ReadOnly");
   device.can_unplug = value<bool>(from, "CanUnplug");
+  device.detail = text(from, "Detail");
   device.write_speed = value<std::uint64_t>(from, "WriteSpeed");
   device.read_speed = value<std::uint64_t>(from, "ReadSpeed");
   return device;

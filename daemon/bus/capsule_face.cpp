@@ -12,6 +12,7 @@ Task<ObjectPath> launch(Requests& requests, Caller caller, CapsuleId capsule, Di
   request.capsule = capsule;
   if (options.take("take_over", false))
     request.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  if (options.take("this_copy", false)) request.when_lacking = LaunchRequest::Lacking::this_copy;
   if (options.take("start_fresh", false)) request.memory = LaunchRequest::Memory::start_fresh;
   options.finish();
   co_await requests.authorise(caller, Action::launch, "launch the machine",

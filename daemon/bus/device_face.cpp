@@ -29,6 +29,7 @@ Interface& describe(Shown<DeviceWithCapsules>& shown, Requests& requests) {
       .property("Removable", &View::removable)
       .property("ReadOnly", &View::read_only)
       .property("CanUnplug", &View::can_unplug)
+      .property("Detail", &View::detail)
       .property("ReadSpeed", &View::read_speed)
       .property("WriteSpeed", &View::write_speed)
       .property("Capsules", &View::capsules);

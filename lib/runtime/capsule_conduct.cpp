@@ -56,8 +56,8 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
   if (!fault) {
     const auto unreadable = reason_of(*event);
     const auto* examining = std::get_if<core::Examining>(&state_);
-    const bool more_wanted =
-        examining && (examining->wanted || examining->work.removal.has_value());
+    const auto wanted = examining ? examining->wanted : std::nullopt;
+    const bool more_wanted = wanted || (examining && examining->work.removal.has_value());
     deliver(std::move(*event));
     if (const auto now = core::device_of(state_)) around_.devices.look_at_space(*now);
     if (unreadable) {
@@ -67,6 +67,10 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
       auto waiting = around_.board.wait(*next);
       const auto end = co_await std::move(waiting);
       around_.board.end_like(job.id, end);
+    } else if (wanted && std::holds_alternative<core::Ready>(state_)) {
+      const auto why = core::refusal(state_, *wanted);
+      around_.board.end_failed(
+          job.id, Fault(Remedy::fix_request, Fault::Text{"launch", name_, why.what, why.next}));
     } else {
       around_.board.end_done(job.id);
     }

@@ -42,33 +42,16 @@ core::Reason unreadable(const format::Examination& seen) {
 }  // namespace
 
 core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const {
-  const auto& head = signed_head.head;
-  core::Found found;
-  found.id = head.generation.id;
-  found.sequence = head.generation.seq;
-  found.last_host = head.generation.host;
-  found.last_host_name = head.generation.host_name;
-  found.time = head.generation.time;
-  found.has_memory = head.hibernation.has_value();
-  found.needed_by = still_needed_by(head, around_.parts.key.public_key().host_id());
-  if (head.checked_out) {
-    const bool here = head.checked_out->host == around_.parts.key.public_key().host_id();
-    core::CheckedOut out;
-    out.host = head.checked_out->host;
-    out.host_name = head.checked_out->host_name;
-    out.session = head.checked_out->session;
-    out.time = head.checked_out->since;
-    out.holder = here ? core::Holder::this_host : core::Holder::another_host;
-    found.checked_out = std::move(out);
-  }
-  return found;
+  return found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_);
 }
 
 Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device) {
   auto mounting = around_.devices.mounted_stick(device);
   const auto held = co_await std::move(mounting);
   auto home = Home::no;
+  auto seen_before = seen_;
   auto examining = offload(around_.parts.lanes.files, [&, held, id = id_] {
+    if (!seen_before) seen_before = load_seen(around_.parts.state_directory, id);
     auto found = format::CapsuleDirectory::open(held->root()->get(), id).examine();
     if (found.newest) {
       home = home_of(around_.parts, found.newest->head);
@@ -78,12 +61,31 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   });
   auto seen = co_await std::move(examining);
   home_ = home;
+  seen_ = std::move(seen_before);
   tended_.clear();
   for (const auto& problem : seen.problems) around_.parts.log.warning(name_ + ": " + problem);
   if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen)};
   name_ = seen.newest->head.name;
   head_ = std::move(*seen.newest);
+  auto noting = note_seen(Noting::if_newer);
+  co_await std::move(noting);
   co_return core::Examined{job.id, found_in(*head_)};
+}
+
+Task<void> CapsuleRunner::note_seen(Noting how) {
+  auto now = seen_after(seen_, head_->head, how);
+  if (seen_ == now) co_return;
+  seen_ = std::move(now);
+  auto& parts = around_.parts;
+  try {
+    auto storing = offload(parts.lanes.files, [&parts, id = id_, seen = *seen_] {
+      store_seen(parts.state_directory, id, seen);
+    });
+    co_await std::move(storing);
+  } catch (const Fault& failure) {
+    parts.log.warning(std::string(failure.what()) + "; an older copy of " + name_ +
+                      " may go unnoticed here");
+  }
 }
 
 Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
@@ -104,6 +106,8 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   auto meeting = exchange_cards(around_.parts, held);
   co_await std::move(meeting);
   head_ = std::move(launched.head);
+  auto noting = note_seen(Noting::as_ours);
+  co_await std::move(noting);
   session_ = std::move(launched.session);
   auto asking = core_session_now(around_.parts, *session_);
   auto session = co_await std::move(asking);
@@ -141,6 +145,8 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
   auto& done = *result;
   around_.devices.note_write(insertion, done.written, done.took);
   head_ = std::move(done.head);
+  auto noting = note_seen(Noting::as_ours);
+  co_await std::move(noting);
   if (how.merge == core::MergeToo::yes) {
     auto merging = merge_ejected(job);
     co_await std::move(merging);

@@ -210,6 +210,7 @@ void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
                            std::optional<Session> session,
                            const std::optional<DomainEntry>& guest) {
   name_ = head.head.name;
+  seen_.reset();
   core::Packed event;
   event.device = device;
   event.found = found_in(head);
@@ -217,6 +218,7 @@ void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
   head_ = std::move(head);
   home_ = home_of(around_.parts, head_->head);
   session_ = std::move(session);
+  chore("note the generation", note_seen(Noting::as_ours));
   deliver(std::move(event));
 }
 

@@ -17,6 +17,7 @@
 #include "runtime/devices.hpp"
 #include "runtime/job_board.hpp"
 #include "runtime/parts.hpp"
+#include "runtime/seen_generation.hpp"
 #include "runtime/view.hpp"
 #include "session/session.hpp"
 
@@ -39,6 +40,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   CapsuleRunner(Surroundings around, CapsuleId id);
 
   CapsuleId id() const { return id_; }
+  const std::string& name() const { return name_; }
   const core::State& state() const { return state_; }
   /// The libvirt domain of the open session, where there is one.
   std::optional<DomainId> domain() const;
@@ -105,6 +107,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<core::Event> not_yet(std::string operation);
 
   core::Found found_in(const format::SignedHead& head) const;
+  /// That this host has seen the newest head; a failure is a warning.
+  Task<void> note_seen(Noting how);
   std::shared_ptr<Stick> stick() const;
 
   Surroundings around_;
@@ -112,6 +116,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   core::State state_;
   std::string name_;
   std::optional<format::SignedHead> head_;  ///< of the newest generation, as last seen
+  std::optional<SeenGeneration> seen_;      ///< read at the first examination
   std::optional<Session> session_;
   Home home_ = Home::no;
   std::shared_ptr<ExportOrder> export_to_;   ///< what export_ours is to write, while that is asked

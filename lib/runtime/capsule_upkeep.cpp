@@ -39,6 +39,8 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
   auto tended = co_await std::move(tending);
   if (!tended.said.empty()) around_.board.remark(job.id, tended.said);
   head_ = std::move(tended.head);
+  auto noting = note_seen(Noting::if_newer);
+  co_await std::move(noting);
   tended_[how.what] = head_->head.generation.seq;
   core::Done done;
   done.found = found_in(*head_);
@@ -69,6 +71,8 @@ Task<void> CapsuleRunner::merge_ejected(JobContext job) {
     auto tending = satchel::tend(around_.parts, std::move(order), job);
     auto tended = co_await std::move(tending);
     head_ = std::move(tended.head);
+    auto noting = note_seen(Noting::if_newer);
+    co_await std::move(noting);
     if (!tended.said.empty()) around_.board.remark(job.id, tended.said);
     co_return;
   } catch (const std::exception& failure) {

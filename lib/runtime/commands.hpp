@@ -37,6 +37,7 @@ struct LaunchRequest {
   CapsuleId capsule;
   enum class CheckedOut { refuse, take_over } when_checked_out = CheckedOut::refuse;
   enum class Memory { resume, start_fresh } memory = Memory::resume;
+  enum class Lacking { refuse, this_copy } when_lacking = Lacking::refuse;
 };
 
 struct FormatRequest {

@@ -46,7 +46,7 @@ void Devices::present(const Plug& plug) {
     absent(plug.node);
   }
   const core::Insertion insertion(++insertions_);
-  Entry entry{plug, {}, std::nullopt, nullptr};
+  Entry entry{plug, {}, std::nullopt, {}, nullptr};
   entry.view.number = DeviceNumber(static_cast<std::uint32_t>(insertion.value));
   entry.view.node = plug.node;
   entry.view.label = plug.label;
@@ -127,6 +127,7 @@ Task<void> Devices::look(core::Insertion insertion) {
     if (entry == nullptr) co_return;
     entry->view.mount_point = stick->mount_point();
     entry->view.free = free;
+    entry->capsules = capsules;
     parts_.log.info(node + " is mounted on " + stick->mount_point() + " and holds " +
                     std::to_string(capsules.size()) +
                     (capsules.size() == 1 ? " capsule" : " capsules"));
@@ -207,31 +208,6 @@ Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<
   co_return core::DeviceUse::released;
 }
 
-std::shared_ptr<Stick> Devices::stick(core::Insertion insertion) const {
-  const auto* entry = find(insertion);
-  return entry == nullptr ? nullptr : entry->stick;
-}
-
-std::optional<core::Insertion> Devices::insertion_of(DeviceNumber number) const {
-  const core::Insertion insertion(number.value);
-  if (find(insertion) == nullptr) return std::nullopt;
-  return insertion;
-}
-
-std::optional<core::Insertion> Devices::same_insertion(const std::string& fs_uuid,
-                                                       std::uint64_t disk_sequence) const {
-  for (const auto& [insertion, entry] : entries_)
-    if (entry.plug.fs_uuid == fs_uuid && entry.plug.disk_sequence == disk_sequence)
-      return insertion;
-  return std::nullopt;
-}
-
-std::optional<DeviceNumber> Devices::number_of(core::Insertion insertion) const {
-  const auto* entry = find(insertion);
-  if (entry == nullptr) return std::nullopt;
-  return entry->view.number;
-}
-
 void Devices::look_at_space(core::Insertion insertion) {
   boost::asio::co_spawn(parts_.loop, measure_space(insertion), boost::asio::detached);
 }
@@ -257,29 +233,6 @@ void Devices::note_write(core::Insertion insertion, ByteCount bytes,
 void Devices::note_read(core::Insertion insertion, ByteCount bytes,
                         std::chrono::milliseconds took) {
   if (auto* entry = find(insertion)) entry->view.read_speed = per_second(bytes, took);
-}
-
-std::vector<DeviceView> Devices::views() const {
-  std::vector<DeviceView> out;
-  for (const auto& [insertion, entry] : entries_) out.push_back(entry.view);
-  return out;
-}
-
-Devices::Entry* Devices::find(core::Insertion insertion) {
-  const auto found = entries_.find(insertion);
-  return found == entries_.end() ? nullptr : &found->second;
-}
-
-const Devices::Entry* Devices::find(core::Insertion insertion) const {
-  const auto found = entries_.find(insertion);
-  return found == entries_.end() ? nullptr : &found->second;
-}
-
-std::optional<core::Insertion> Devices::at(const std::string& node) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const auto& each) { return each.second.plug.node == node; });
-  if (found == entries_.end()) return std::nullopt;
-  return found->first;
 }
 
 }  // namespace satchel

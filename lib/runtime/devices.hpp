@@ -59,6 +59,11 @@ class Devices {
   std::optional<core::Insertion> insertion_of(DeviceNumber number) const;
   std::optional<DeviceNumber> number_of(core::Insertion insertion) const;
   std::optional<core::Insertion> at(const std::string& node) const;
+  std::string node_of(core::Insertion insertion) const;
+  /// Those that are mounted and hold this capsule, as seen when they came; the oldest first.
+  std::vector<core::Insertion> holding(CapsuleId capsule) const;
+  /// It was removed from that device.
+  void forget(core::Insertion insertion, CapsuleId capsule);
 
   /// Unmounts and, where asked and possible, powers the port off, unless another capsule uses the
   /// device. Throws Fault when something outside keeps it busy; then it stays mounted and open.
@@ -77,6 +82,7 @@ class Devices {
     Plug plug;
     DeviceView view;
     std::optional<Beside> arriving;
+    std::vector<CapsuleId> capsules{};  ///< found on it when it came
     std::shared_ptr<Stick> stick;  ///< null while it is being looked at, or when it could not be
   };
   void present(const Plug& plug);

@@ -106,6 +106,29 @@ std::vector<Sequence> restorable(const format::Head& newest) {
   return out;
 }
 
+core::Found found_from(const format::Head& head, const HostId& here,
+                       const std::optional<SeenGeneration>& seen) {
+  core::Found found;
+  found.id = head.generation.id;
+  found.sequence = head.generation.seq;
+  found.last_host = head.generation.host;
+  found.last_host_name = head.generation.host_name;
+  found.time = head.generation.time;
+  found.has_memory = head.hibernation.has_value();
+  found.needed_by = still_needed_by(head, here);
+  if (seen) found.lacks = lacking(*seen, head);
+  if (head.checked_out) {
+    core::CheckedOut out;
+    out.host = head.checked_out->host;
+    out.host_name = head.checked_out->host_name;
+    out.session = head.checked_out->session;
+    out.time = head.checked_out->since;
+    out.holder = out.host == here ? core::Holder::this_host : core::Holder::another_host;
+    found.checked_out = std::move(out);
+  }
+  return found;
+}
+
 void add_object(format::Head& head, format::Object object) {
   std::erase_if(head.objects, [&](const auto& each) { return each.path == object.path; });
   const auto place = std::lower_bound(

@@ -6,11 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "core/words.hpp"
 #include "format/capsule_directory.hpp"
 #include "format/head.hpp"
 #include "hibernation/page_codec.hpp"
 #include "ports/hypervisor.hpp"
 #include "runtime/parts.hpp"
+#include "runtime/seen_generation.hpp"
 
 namespace satchel {
 
@@ -47,6 +49,10 @@ Sequence first_with_content_of(const std::vector<format::Past>& history, std::si
 /// The generations, of those in this newest one's history, that its device can go back to: what the
 /// other slot holds, and the older ones with the same content. Oldest first.
 std::vector<Sequence> restorable(const format::Head& newest);
+
+/// The newest generation as the state machine of this host sees it.
+core::Found found_from(const format::Head& head, const HostId& here,
+                       const std::optional<SeenGeneration>& seen);
 
 /// Adds an object, in its place by path; one of that path is replaced.
 void add_object(format::Head& head, format::Object object);

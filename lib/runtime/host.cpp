@@ -19,12 +19,13 @@ Host::Host(Parts& parts, std::string version)
     : parts_(parts),
       devices_(parts, Devices::Hooks{
                           [this](core::Insertion insertion, CapsuleId capsule) {
-                            runner(capsule)->deliver(core::DeviceAppeared{insertion});
+                            capsule_seen(insertion, capsule);
                           },
                           [this](core::Insertion insertion) {
                             parts_.readers->stop_on(insertion);
                             for (const auto& each : capsules_on(insertion))
                               each->deliver(core::DeviceGone{insertion});
+                            look_at_copies();
                           },
                           [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
                             return in_use(insertion, asking);
@@ -202,6 +203,7 @@ void Host::refresh() {
   }
   if (view_.sessions != sessions_before) room_.look();
   for (auto& device : view_.devices) {
+    device.detail = said_of(core::Insertion(device.number.value));
     for (const auto& job : view_.running_jobs)
       if (job.device == device.number) device.can_unplug = false;
     for (const auto& capsule : view_.capsules)

@@ -78,6 +78,14 @@ class Host : public Commands {
   bool in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const;
   core::Insertion insertion_of(DeviceNumber device) const;
 
+  // A capsule's copies on several devices at once: host_copies.cpp.
+  /// Its runner is told, but when it has another device: then the first one goes on undisturbed.
+  void capsule_seen(core::Insertion insertion, CapsuleId capsule);
+  /// Runners whose device is gone are told of the next that holds a copy.
+  void look_at_copies();
+  /// What is to be known of a device that holds a second copy; empty for any other.
+  std::string said_of(core::Insertion insertion) const;
+
   struct FoundSession {
     Session session;
     std::optional<DomainEntry> guest;

@@ -155,6 +155,8 @@ JobId Host::launch(LaunchRequest request) {
   core::LaunchAsked event;
   if (request.when_checked_out == LaunchRequest::CheckedOut::take_over)
     event.take_over = core::TakeOver::yes;
+  if (request.when_lacking == LaunchRequest::Lacking::this_copy)
+    event.this_copy = core::ThisCopy::yes;
   if (request.memory == LaunchRequest::Memory::start_fresh) event.memory = core::Memory::ignore;
   return known(request.capsule)->ask(event);
 }
@@ -274,7 +276,9 @@ Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
     format::CapsuleDirectory::remove(stick->root()->get(), capsule);
   });
   co_await std::move(removing);
+  devices_.forget(*insertion, capsule);
   runner->deliver(core::CapsuleRemoved{});
+  look_at_copies();
 }
 
 void Host::cancel(JobId job) {

@@ -42,6 +42,8 @@ std::string_view id_of(core::Notice notice) {
 LogLevel level_of(core::Notice notice) {
   switch (notice) {
     case core::Notice::checked_out_elsewhere:
+    case core::Notice::older_copy:
+    case core::Notice::another_branch:
     case core::Notice::guest_halted:
     case core::Notice::stranded:
     case core::Notice::diverged:

@@ -16,6 +16,11 @@ std::string status_sentence(const HostView& view) {
   return out;
 }
 
+std::string second_copy_sentence(const std::string& capsule, const std::string& used_node) {
+  return "It holds a second copy of " + capsule + ", besides " + used_node +
+         ", which is the one in use: this one is left alone until that one is pulled out.";
+}
+
 std::string saving_sentence(const HostView& view) {
   std::string names;
   bool saves = false;

@@ -12,4 +12,7 @@ std::string status_sentence(const HostView& view);
 /// "Saving traveller to its device.", while somebody waits to take a machine along; else empty.
 std::string saving_sentence(const HostView& view);
 
+/// Of a device with a copy of a capsule whose runner has another device.
+std::string second_copy_sentence(const std::string& capsule, const std::string& used_node);
+
 }  // namespace satchel

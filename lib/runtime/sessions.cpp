@@ -285,4 +285,16 @@ void write_private_file(const std::filesystem::path& file, std::string_view byte
   if (::fsync(out.get()) != 0) throw fault_from_errno(errno, "write", file.string());
 }
 
+void replace_private_file(const std::filesystem::path& file, std::string_view bytes) {
+  auto fresh = file;
+  fresh += ".new";
+  write_private_file(fresh, bytes);
+  if (::rename(fresh.c_str(), file.c_str()) != 0)
+    throw fault_from_errno(errno, "write", file.string());
+  const auto place = file.parent_path();
+  const UniqueFd directory(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0)
+    throw fault_from_errno(errno, "write out", place.string());
+}
+
 }  // namespace satchel

@@ -82,5 +82,7 @@ Task<void> drop_session(Parts& parts, Session session);
 
 /// Writes a file that only root reads, anew. Files lane.
 void write_private_file(const std::filesystem::path& file, std::string_view bytes);
+/// The same, durably: after a power cut it is as before or as told. Files lane.
+void replace_private_file(const std::filesystem::path& file, std::string_view bytes);
 
 }  // namespace satchel

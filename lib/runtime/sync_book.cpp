@@ -1,6 +1,5 @@
 #include "runtime/sync_book.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -11,7 +10,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
-#include "base/handle.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel {
 
@@ -68,20 +67,7 @@ void SyncBook::store(const fs::path& state_directory, const SyncRecord& record) 
                          {"complete", record.outcome == SyncRecord::Outcome::complete},
                          {"report", json::parse(record.report)}}
                         .dump();
-  const auto target = place / (record.capsule.value.str() + ".json");
-  const auto fresh = place / (record.capsule.value.str() + ".new");
-  const UniqueFd file(
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) throw fault_from_errno(errno, "make", fresh.string());
-  for (std::size_t at = 0; at < text.size();) {
-    const auto n = ::write(file.get(), text.data() + at, text.size() - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw fault_from_errno(errno, "write", fresh.string());
-    at += static_cast<std::size_t>(n);
-  }
-  if (::fsync(file.get()) != 0) throw fault_from_errno(errno, "write", fresh.string());
-  if (::rename(fresh.c_str(), target.c_str()) != 0)
-    throw fault_from_errno(errno, "write", target.string());
+  replace_private_file(place / (record.capsule.value.str() + ".json"), text);
 }
 
 const SyncRecord* SyncBook::last(CapsuleId capsule) const {

@@ -29,6 +29,7 @@ struct DeviceView {
   bool removable = false;
   bool read_only = false;
   bool can_unplug = true;
+  std::string detail;             ///< what is to be known of it; mostly empty
   std::uint64_t write_speed = 0;  ///< bytes a second as last measured by a commit; 0 not known
   std::uint64_t read_speed = 0;   ///< the same for launches
   bool operator==(const DeviceView&) const = default;

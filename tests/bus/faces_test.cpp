@@ -109,10 +109,11 @@ TEST_CASE("what comes and goes is added and removed") {
 TEST_CASE("a job is there when its path is answered, and its end is told before it goes") {
   FacesWorld world;
   Signals signals(world);
-  auto reply = world.ask(capsule_path, "Capsule", "Launch", Dictionary{{"take_over", true}});
+  auto reply = world.ask(capsule_path, "Capsule", "Launch",
+                         Dictionary{{"take_over", true}, {"this_copy", true}});
   const auto path = reply.read<ObjectPath>();
   CHECK(path.value == std::string(root) + "/job/1");
-  CHECK(world.commands.asked == Lines{"launch take-over"});
+  CHECK(world.commands.asked == Lines{"launch take-over this-copy"});
   const auto job = world.properties(path.value, "Job");
   CHECK(find<std::string>(job, "Operation") == "launch");
   CHECK(find<ObjectPath>(job, "Capsule") == ObjectPath(capsule_path));

@@ -169,9 +169,9 @@ TEST_CASE("a device that went with its power is told by its capsules") {
 
 TEST_CASE("a failed job ends with the status of its error and says why") {
   Desk desk;
-  desk.start(launch(desk.context, LaunchOptions{"debian", true, true}));
+  desk.start(launch(desk.context, LaunchOptions{"debian", true, true, true}));
   REQUIRE(desk.asks(1));
-  CHECK(desk.host().asked[0] == "launch take-over fresh");
+  CHECK(desk.host().asked[0] == "launch take-over this-copy fresh");
   desk.host().end(JobId(1), bus_error_name(Remedy::free_space), "The disk is full. Free some.");
   REQUIRE(desk.ends());
   CHECK(desk.code == ExitCode::no_space);

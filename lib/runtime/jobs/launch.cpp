@@ -10,6 +10,7 @@
 #include "machine/writing.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/guest_clock.hpp"
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/jobs/restore.hpp"
@@ -90,29 +91,6 @@ void make_files(Parts& parts, const Launch& launch) {
     write_private_file(
         *launch.session.nvram,
         launch.capsule.read_object(*launch.head.head.find(*launch.head.head.nvram), mebibytes(64)));
-}
-
-/// Writes the check-out: from here on every other host is warned.
-format::SignedHead check_out(const Parts& parts, Launch& launch) {
-  auto next = next_head(launch.head.head, author(parts), what::check_out);
-  next.checked_out = format::CheckedOut{parts.key.public_key().host_id(), parts.host_name,
-                                        launch.session.session, parts.now()};
-  return launch.capsule.commit(next, parts.key);
-}
-
-/// Takes a check-out back after a launch that failed. Opens the capsule anew: a commit that failed
-/// may have reached the device or not.
-/// Another host's mark that was there before comes back with it.
-void check_back_in(const Parts& parts, const std::shared_ptr<Stick>& stick, const Session& session,
-                   const std::optional<format::CheckedOut>& mark_before) {
-  auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
-  const auto seen = capsule.examine();
-  if (!seen.newest || !seen.newest->head.checked_out ||
-      seen.newest->head.checked_out->session != session.session)
-    return;
-  auto next = next_head(seen.newest->head, author(parts), what::launch_undone);
-  next.checked_out = mark_before;
-  capsule.commit(next, parts.key);
 }
 
 /// The name under which the machine runs here, and whose its definition is.
@@ -200,13 +178,11 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
     return offload(parts.lanes.files, [&parts, &launch, mark_before] {
       // First, as the device may be gone.
       remember_unrun(parts, launch.session.capsule, launch.session.session);
-      check_back_in(parts, launch.stick, launch.session, mark_before);
+      check_back_in(parts, *launch.stick, launch.session, mark_before);
     });
   });
   auto checking = offload(parts.lanes.files, [&] {
-    launch.head = check_out(parts, launch);
-    launch.session.base = launch.head.head.generation.id;
-    launch.session.base_sequence = launch.head.head.generation.seq;
+    launch.head = check_out(parts, launch.capsule, launch.head.head, launch.session);
     parts.shelf.save(launch.session);
   });
   co_await std::move(checking);
