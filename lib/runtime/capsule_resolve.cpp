@@ -56,6 +56,8 @@ Task<core::Event> CapsuleRunner::roll_back(JobContext job, Sequence to) {
     return satchel::roll_back(around_.parts, *held, id_, to);
   });
   head_ = co_await std::move(going_back);
+  auto noting = note_seen(Noting::as_ours);
+  co_await std::move(noting);
   tended_.clear();
   around_.parts.log.info(name_ + " is as it was in generation " + std::to_string(to.value) +
                          " again, which is generation " +

@@ -14,6 +14,7 @@ from disturbed import Disturbed
 from soak import soak
 
 AMOUNTS = {"short": (24, 10, 25), "long": (1000, 200, 500)}  # kills, pulls, cycles
+SHORT_SEED = 2  # always the same instants; the long form draws others
 
 
 def arguments():
@@ -32,7 +33,7 @@ def arguments():
 
 def main():
     wish = arguments()
-    seed = wish.seed if wish.seed is not None else random.randrange(1 << 32)
+    seed = wish.seed if wish.seed is not None else random.randrange(1 << 32) if wish.long else SHORT_SEED
     say(f"seed {seed}")
     checks = Checks("endurance")
     disturbed, tallies = Disturbed(checks, seed, wish.keep), []

@@ -80,9 +80,8 @@ def chosen(everything, wish):
         return [row for job in wish.job for row in everything if job.lower() in row.job.lower()]
     if wish.all:
         return everything
-    share = wish.share if wish.share is not None else time.localtime().tm_yday
-    share %= table.SHARES
-    say(f"the rows of share {share} (the day of the year modulo {table.SHARES}): run --share {share} plays them again")
+    share = (wish.share if wish.share is not None else table.CI_SHARE) % table.SHARES
+    say(f"the rows of share {share} of {table.SHARES}")
     return table.share(everything, share)
 
 

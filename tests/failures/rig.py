@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import kernel
 from checks import Failure, run, wait_for
@@ -12,6 +13,7 @@ from host import QEMU_CONF, Host
 from recording import PreloadedHost
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
+LINGER = 10  # seconds
 LIBVIRT = ("/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
 
 
@@ -81,13 +83,18 @@ class Instants:
         os.replace(self.path + ".new", self.path)
 
     def reach(self, over, seconds=120):
-        """Waits until a process is stopped there. over(): whether the job has ended without."""
+        """Waits until a process is stopped there. over(): whether the job has ended without; what comes behind a job's
+        end, such as the session's files being removed, is waited for a while longer."""
+        last = None
+
         def stopped():
-            ended = over()
+            nonlocal last
+            if last is None and over():
+                last = time.monotonic() + LINGER
             with contextlib.suppress(FileNotFoundError, ValueError), open(self.path + ".hit") as file:
                 self.stopped = int(file.read().split()[0])
                 return state_of(self.stopped) == "T"
-            if ended:
+            if last is not None and time.monotonic() > last:
                 raise RuntimeError("the job was over and the instant never met")
             return False
         wait_for(stopped, seconds, "the instant is met", every=0.005)

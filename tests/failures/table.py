@@ -9,6 +9,7 @@ COLUMNS = ["step", "instant", "what happens", "the device holds", "the user sees
 WORDS = ["words", "what is looked at"]
 INSTANT = re.compile(r"`(\w+) ([^ `]+)(?: (\d+))?`$")
 SHARES = 7
+CI_SHARE = 3
 
 
 class Row:
