@@ -91,7 +91,7 @@ class Instants:
             nonlocal last
             if last is None and over():
                 last = time.monotonic() + LINGER
-            with contextlib.suppress(FileNotFoundError, ValueError), open(self.path + ".hit") as file:
+            with contextlib.suppress(FileNotFoundError, ValueError, IndexError), open(self.path + ".hit") as file:
                 self.stopped = int(file.read().split()[0])
                 return state_of(self.stopped) == "T"
             if last is not None and time.monotonic() > last:
