@@ -1,5 +1,5 @@
 // resolve, rollback, remove: which of its states a machine goes on from, if any.
-#include <optional>
+#include <functional>
 
 #include "commands.hpp"
 #include "consent.hpp"
@@ -21,13 +21,32 @@ Question giving_up_ours(const CapsuleView& capsule) {
           "Nothing was given up."};
 }
 
-std::string closing(const CapsuleView& capsule, const std::string& choice) {
+using Sentence = std::function<std::string(const HostView& after)>;
+
+/// Sees the job through and closes the command with what is so afterwards.
+Task<ExitCode> carry_through(Context& context, CapsuleView capsule, std::string job,
+                             std::string begun, Sentence sentence) {
+  auto running = run_job(context, std::move(job), std::move(begun));
+  std::vector<JobEnd> ends;
+  ends.push_back(co_await std::move(running));
+  auto looking = context.client.overview();
+  const auto after = co_await std::move(looking);
+  const auto* now = device_of(after, capsule.device);
+  close(context, ends, now == nullptr || now->can_unplug, sentence(after));
+  co_return ExitCode::done;
+}
+
+std::string closing(const HostView& after, const CapsuleView& capsule, const std::string& choice) {
   const auto name = quoted(capsule);
   if (choice == "keep-both")
     return "What " + name + " did on this computer is a machine of its own on the device now; " +
            "'satchelctl list' shows both.";
-  if (choice == "continue-device") return name + " runs here now, as the device had it.";
-  return "What " + name + " did on this computer was given up.";
+  const auto given_up = "What " + name + " did on this computer was given up.";
+  if (choice == "discard-ours") return given_up;
+  for (const auto& each : after.capsules)
+    if (each.id == capsule.id && each.state != "running")
+      return given_up + " " + printable(each.detail) + " " + printable(each.next_step);
+  return name + " runs here now, as the device had it.";
 }
 
 /// Has the session written to the directory, and gives up what is in there then.
@@ -40,15 +59,14 @@ Task<ExitCode> export_ours(Context& context, CapsuleView capsule, std::string to
                                  ObjectPath(path_of(capsule.id)), directory.fd(), given);
   auto reply = co_await std::move(call);
   const auto place = printable(directory.full_path());
-  auto running = run_job(context, reply.read<ObjectPath>().value,
-                         "Exporting what " + quoted(capsule) + " did here to " + place);
-  std::vector<JobEnd> ends;
-  ends.push_back(co_await std::move(running));
-  directory.keep();
-  close(context, ends, true,
-        "It is in " + place + "; the machine on the device is the only " + quoted(capsule) +
-            " of this computer now.\n" + how_to_go_on(directory));
-  co_return ExitCode::done;
+  const auto begun = "Exporting what " + quoted(capsule) + " did here to " + place;
+  const Sentence sentence = [&](const HostView&) {
+    directory.keep();
+    return "It is in " + place + "; the machine on the device is the only " + quoted(capsule) +
+           " of this computer now.\n" + how_to_go_on(directory);
+  };
+  auto carrying = carry_through(context, capsule, reply.read<ObjectPath>().value, begun, sentence);
+  co_return co_await std::move(carrying);
 }
 
 }  // namespace
@@ -69,14 +87,12 @@ Task<ExitCode> resolve(Context& context, ResolveOptions options) {
     ask_for_consent(context, giving_up_ours(capsule));
   auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Resolve", options.choice);
   auto reply = co_await std::move(call);
-  auto running = run_job(context, reply.read<ObjectPath>().value, "Resolving " + quoted(capsule));
-  std::vector<JobEnd> ends;
-  ends.push_back(co_await std::move(running));
-  auto looking = context.client.overview();
-  const auto after = co_await std::move(looking);
-  const auto* now = device_of(after, capsule.device);
-  close(context, ends, now == nullptr || now->can_unplug, closing(capsule, options.choice));
-  co_return ExitCode::done;
+  const Sentence sentence = [&](const HostView& after) {
+    return closing(after, capsule, options.choice);
+  };
+  auto carrying = carry_through(context, capsule, reply.read<ObjectPath>().value,
+                                "Resolving " + quoted(capsule), sentence);
+  co_return co_await std::move(carrying);
 }
 
 Task<ExitCode> rollback(Context& context, RollbackOptions options) {
@@ -97,16 +113,12 @@ Task<ExitCode> rollback(Context& context, RollbackOptions options) {
   auto call =
       context.client.ask(path_of(capsule.id), capsule_interface, "Rollback", options.generation);
   auto reply = co_await std::move(call);
-  auto running = run_job(context, reply.read<ObjectPath>().value,
-                         "Taking " + name + " back to generation " + to);
-  std::vector<JobEnd> ends;
-  ends.push_back(co_await std::move(running));
-  auto looking = context.client.overview();
-  const auto after = co_await std::move(looking);
-  const auto* now = device_of(after, capsule.device);
-  close(context, ends, now == nullptr || now->can_unplug,
-        name + " is as it was in generation " + to + " again.");
-  co_return ExitCode::done;
+  const Sentence sentence = [&](const HostView&) {
+    return name + " is as it was in generation " + to + " again.";
+  };
+  auto carrying = carry_through(context, capsule, reply.read<ObjectPath>().value,
+                                "Taking " + name + " back to generation " + to, sentence);
+  co_return co_await std::move(carrying);
 }
 
 Task<ExitCode> remove(Context& context, RemoveOptions options) {
@@ -123,14 +135,10 @@ Task<ExitCode> remove(Context& context, RemoveOptions options) {
                      "Nothing was deleted."});
   auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Remove", Dictionary{});
   auto reply = co_await std::move(call);
-  auto running = run_job(context, reply.read<ObjectPath>().value, "Deleting " + name);
-  std::vector<JobEnd> ends;
-  ends.push_back(co_await std::move(running));
-  auto looking = context.client.overview();
-  const auto after = co_await std::move(looking);
-  const auto* now = device_of(after, capsule.device);
-  close(context, ends, now == nullptr || now->can_unplug, name + " was deleted from its device.");
-  co_return ExitCode::done;
+  const Sentence sentence = [&](const HostView&) { return name + " was deleted from its device."; };
+  auto carrying =
+      carry_through(context, capsule, reply.read<ObjectPath>().value, "Deleting " + name, sentence);
+  co_return co_await std::move(carrying);
 }
 
 }  // namespace satchel::cli
