@@ -13,15 +13,16 @@ WORLD = os.environ.get("WORLD", "/nonexistent")
 
 class Stick:
     """A USB stick. A plain one is a loop device over its image; one with a rate, or that can fail or be
-    pulled in use ("pullable"), has nbdkit between the two: 40 MB/s is rate=40_000_000."""
+    pulled in use ("pullable"), has nbdkit between the two: 40 MB/s is rate=40_000_000, after a burst of so many
+    seconds at that rate."""
 
     count = 0
 
-    def __init__(self, size="1G", fs="ext4", label="SATCHEL", rate=None, pullable=False, options=()):
+    def __init__(self, size="1G", fs="ext4", label="SATCHEL", rate=None, pullable=False, burst=2, options=()):
         Stick.count += 1
         self.name = f"stick{Stick.count}"
         self.image = os.path.join(WORLD, self.name + ".img")
-        self.rate, self.served = rate, pullable or rate is not None
+        self.rate, self.burst, self.served = rate, burst, pullable or rate is not None
         self.node, self._server, self._before = None, None, (0, 0)
         run("truncate", "-s", size, self.image)
         if fs == "ext4":
@@ -130,7 +131,7 @@ class Stick:
     def _serve(self):
         path, ready = self._served_path(), os.path.join(WORLD, self.name + ".pid")
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        filters, values = ["--filter=error"], [f"rate={self.rate * 8}"] if self.rate else []
+        filters, values = ["--filter=error"], [f"rate={self.rate * 8}", f"burstiness={self.burst}"] if self.rate else []
         for what in ("pread", "pwrite"):
             values += [f"error-{what}=EIO", f"error-{what}-rate=100%", f"error-{what}-file={self._trigger(what)}"]
         if self.rate:
