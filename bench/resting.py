@@ -24,7 +24,8 @@ def measure(satcheld, samples, seconds):
         wait_for(lambda: time.monotonic() > over, seconds + 60, "the stretch is over", every=0.5)
         minutes = (time.monotonic() - began) / 60
         for name, pid in processes.items():
-            samples.add(f"{name}, wake-ups", (switches(pid) - before[name]) / minutes)
+            woken = sum(count - before[name].get(thread, 0) for thread, count in switches(pid).items())
+            samples.add(f"{name}, wake-ups", woken / minutes)
             samples.add(f"{name}, resident MiB", memory(pid, "VmRSS"))
             samples.add(f"{name}, of its own MiB", memory(pid, "RssAnon"))
     finally:
@@ -49,12 +50,13 @@ class Bolt:
 
 
 def switches(pid):
-    """How often its threads have given the processor back to wait: each time they were awake before."""
-    count = 0
+    """{thread: how often it has given the processor back to wait}: each time it was awake before. What a thread does that
+    ends in between is not seen."""
+    found = {}
     for path in glob.glob(f"/proc/{pid}/task/*/status"):
         with open(path) as file:
-            count += next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
-    return count
+            found[path] = next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
+    return found
 
 
 def memory(pid, kind):
