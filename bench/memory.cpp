@@ -6,16 +6,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "base/fault.hpp"
+#include "hibernation/cell_reader.hpp"
 #include "hibernation/page_codec.hpp"
 
 using namespace satchel;
@@ -57,9 +58,16 @@ Sink comparing(const std::string& text, std::size_t& at) {
   };
 }
 
+/// How pages are stored; each goes on from its own stream before.
+struct Way {
+  const char* name;
+  bool with_stand_in;
+  bool with_differences;
+  std::string map_before{};
+};
+
 struct Bench {
   std::string directory;
-  std::string map_before;
   std::uint64_t number = 0;
 
   std::string path_of(std::uint64_t of) const {
@@ -80,7 +88,7 @@ struct Bench {
     std::printf("zstd-blocks-1 %zu %.3f\n", static_cast<std::size_t>(size), took);
   }
 
-  void pages(const std::string& stream, const char* name, bool with_stand_in) {
+  void pages(const std::string& stream, Way& way) {
     ++number;
     std::ofstream file(path_of(number), std::ios::binary);
     std::uint64_t stand_in = 0;
@@ -89,24 +97,31 @@ struct Bench {
       file.write(reinterpret_cast<const char*>(bytes.data()),
                  static_cast<std::streamsize>(bytes.size()));
     };
-    if (with_stand_in)
+    if (way.with_stand_in)
       sinks.stand_in = [&](std::span<const std::byte> bytes) { stand_in += bytes.size(); };
     PageEncoderSettings settings;
     settings.number = number;
     PageBase base;
     const double base_took = seconds([&] {
-      if (!map_before.empty()) base = read_page_base(*read_page_map(map_before), opener());
+      if (!way.map_before.empty()) base = read_page_base(*read_page_map(way.map_before), opener());
     });
+    CellReader reader(base.segments, opener());
+    if (way.with_differences)
+      base.content = [&](std::size_t segment, std::uint64_t cell) {
+        return reader.read(segment, cell);
+      };
     EncodedPages made;
     const double took = seconds(
         [&] { made = encode_pages(source_of(stream), sinks, std::move(base), settings, {}, {}); });
     file.close();
-    std::printf("%s %zu %.3f segment %zu map %zu base %.3f stand-in %zu new %zu known %zu\n", name,
-                static_cast<std::size_t>(made.segments.front().size.value + made.map.size()), took,
-                static_cast<std::size_t>(made.segments.front().size.value), made.map.size(),
-                base_took, static_cast<std::size_t>(stand_in),
-                static_cast<std::size_t>(made.segments.front().cells),
-                static_cast<std::size_t>(made.known_cells));
+    std::printf(
+        "%s %zu %.3f segment %zu map %zu base %.3f stand-in %zu new %zu differences %zu known "
+        "%zu\n",
+        way.name, static_cast<std::size_t>(made.segments.front().size.value + made.map.size()),
+        took, static_cast<std::size_t>(made.segments.front().size.value), made.map.size(),
+        base_took, static_cast<std::size_t>(stand_in),
+        static_cast<std::size_t>(made.segments.front().cells),
+        static_cast<std::size_t>(made.differences), static_cast<std::size_t>(made.known_cells));
     std::size_t at = 0;
     ByteCount read;
     const double decoding = seconds([&] {
@@ -116,10 +131,10 @@ struct Bench {
     if (at != stream.size()) throw std::runtime_error("the stream came back short");
     std::uint64_t there = 0;
     for (const auto& segment : made.segments) there += segment.size.value;
-    std::printf("%s-decode %zu %.3f of %zu in %zu segments\n", name,
+    std::printf("%s-decode %zu %.3f of %zu in %zu segments\n", way.name,
                 static_cast<std::size_t>(read.value), decoding, static_cast<std::size_t>(there),
                 made.segments.size());
-    map_before = made.map;
+    way.map_before = made.map;
   }
 };
 
@@ -127,15 +142,14 @@ struct Bench {
 
 int main(int argc, char** argv) {
   try {
-    Bench bench{argv[1], {}, 0};
+    Bench bench{argv[1]};
+    std::array ways{Way{"zstd-pages-2", false, true}, Way{"zstd-pages-2+copy", true, true},
+                    Way{"without-differences", false, false}};
     for (int i = 2; i < argc; ++i) {
       const auto stream = whole(argv[i]);
       std::printf("stream %s\nplain %zu\n", argv[i], stream.size());
       bench.blocks(stream);
-      const auto before = bench.map_before;
-      bench.pages(stream, "zstd-pages-1+copy", true);
-      bench.map_before = before;
-      bench.pages(stream, "zstd-pages-1", false);
+      for (auto& way : ways) bench.pages(stream, way);
       std::fflush(stdout);
     }
   } catch (const std::exception& failure) {

@@ -6,27 +6,50 @@
 
 namespace satchel::hibernation {
 
+namespace {
+
+bool is_of_cells(const RecipeStep& step) {
+  return step.kind == RecipeStep::Kind::cells || step.kind == RecipeStep::Kind::differences;
+}
+
+}  // namespace
+
+bool BlockWalk::has_cells(std::uint32_t segment, std::uint64_t cell, std::uint64_t count) const {
+  const auto there = map_.segments[segment].cells;
+  return cell <= there && count <= there - cell;
+}
+
+BlockWalk::Part::Cells BlockWalk::need(std::uint32_t segment, std::uint64_t cell) {
+  const BlockId block{segment, static_cast<std::uint32_t>(cell / cells_in_block)};
+  return {block, cell % cells_in_block, shelf_.touch(block)};
+}
+
 std::optional<BlockWalk::Part> BlockWalk::next() {
   if (broken_) return std::nullopt;
   if (left_.count == 0) {
     auto step = reader_.next();
     if (!step) return std::nullopt;
-    if (step->kind != RecipeStep::Kind::cells) return Part{*step, {}, 0, {0, false}};
-    const auto cells = map_.segments[step->segment].cells;
-    if (step->cell > cells || step->count > cells - step->cell) {
+    if (!is_of_cells(*step)) return Part{*step, {}, {}};
+    const bool is_difference = step->kind == RecipeStep::Kind::differences;
+    if (!has_cells(step->segment, step->cell, step->count) ||
+        (is_difference && !has_cells(step->below_segment, step->below_cell, step->count))) {
       broken_ = true;
       return std::nullopt;
     }
     left_ = *step;
   }
-  Part part{left_, {}, 0, {0, false}};
-  part.block = {left_.segment, static_cast<std::uint32_t>(left_.cell / cells_in_block)};
-  part.first = left_.cell % cells_in_block;
-  part.step.count = std::min(left_.count, cells_in_block - part.first);
-  part.place = shelf_.touch(part.block);
-  left_.count -= part.step.count;
-  left_.cell += part.step.count;
-  left_.address += part.step.count;
+  Part part{left_, {}, {}};
+  auto& count = part.step.count;
+  count = std::min(count, cells_in_block - left_.cell % cells_in_block);
+  if (left_.kind == RecipeStep::Kind::differences) {
+    count = std::min(count, cells_in_block - left_.below_cell % cells_in_block);
+    part.below = need(left_.below_segment, left_.below_cell);
+  }
+  part.cells = need(left_.segment, left_.cell);
+  left_.count -= count;
+  left_.cell += count;
+  left_.below_cell += count;
+  left_.address += count;
   return part;
 }
 
@@ -38,6 +61,7 @@ std::uint64_t stream_size_of(const RecipeStep& step) {
       return step.count * fill_size;
     case RecipeStep::Kind::zeros:
     case RecipeStep::Kind::cells:
+    case RecipeStep::Kind::differences:
       return step.count * (step.framing == Framing::record ? record_size : page_size);
   }
   return 0;

@@ -19,9 +19,18 @@ class BlockWalk {
   /// A step, or as much of it as is in one block.
   struct Part {
     RecipeStep step;
-    BlockId block;          ///< of cells
-    std::size_t first = 0;  ///< of the cells, in the block
-    BlockShelf::Place place{0, false};
+    /// Of cells, and of differences.
+    struct Cells {
+      BlockId block;
+      std::size_t first = 0;  ///< of them, in the block
+      BlockShelf::Place place{0, false};
+    };
+    Cells cells;
+    Cells below;  ///< of differences alone. Needed before the others are
+    /// Blocks that have to be loaded for it.
+    unsigned missed() const {
+      return (below.place.missed ? 1U : 0U) + (cells.place.missed ? 1U : 0U);
+    }
   };
   /// None at the end, or where the recipe is broken or names a cell that is not there.
   std::optional<Part> next();
@@ -29,10 +38,13 @@ class BlockWalk {
   std::uint64_t fresh() const { return reader_.fresh(); }
 
  private:
+  bool has_cells(std::uint32_t segment, std::uint64_t cell, std::uint64_t count) const;
+  Part::Cells need(std::uint32_t segment, std::uint64_t cell);
+
   const PageMap& map_;
   RecipeReader reader_;
   BlockShelf shelf_;
-  RecipeStep left_;  ///< of a step of cells
+  RecipeStep left_;  ///< of a step of cells or differences
   bool broken_ = false;
 };
 

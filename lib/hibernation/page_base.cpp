@@ -20,11 +20,17 @@ constexpr std::size_t verified_at_once = 4U << 20;
 std::vector<std::vector<bool>> alive_cells(const PageMap& map) {
   std::vector<std::vector<bool>> alive;
   for (const auto& segment : map.segments) alive.emplace_back(segment.cells, false);
+  const auto mark = [&](std::uint32_t segment, std::uint64_t cell, std::uint64_t count) {
+    std::fill_n(alive[segment].begin() + static_cast<std::ptrdiff_t>(cell), count, true);
+  };
   BlockWalk walk(map);
-  while (const auto part = walk.next())
-    if (part->step.kind == RecipeStep::Kind::cells)
-      std::fill_n(alive[part->step.segment].begin() + static_cast<std::ptrdiff_t>(part->step.cell),
-                  part->step.count, true);
+  while (const auto part = walk.next()) {
+    const auto& step = part->step;
+    const bool is_difference = step.kind == RecipeStep::Kind::differences;
+    if (is_difference) mark(step.below_segment, step.below_cell, step.count);
+    if (is_difference || step.kind == RecipeStep::Kind::cells)
+      mark(step.segment, step.cell, step.count);
+  }
   return alive;
 }
 
@@ -57,6 +63,35 @@ std::vector<std::size_t> worth_keeping(const PageMap& map,
   return kept;
 }
 
+/// Takes from the recipe what stood where, and which cells are differences, as far as that is in
+/// kept segments. Gives the cells that can be looked up: those that are alive and can be had whole.
+std::vector<std::vector<bool>> read_recipe(const PageMap& map, const std::vector<std::size_t>& kept,
+                                           std::vector<std::vector<bool>> alive, PageBase& out) {
+  std::vector<std::uint32_t> places(map.segments.size(), 0);
+  for (std::size_t i = 0; i < kept.size(); ++i) places[kept[i]] = static_cast<std::uint32_t>(i + 1);
+  BlockWalk walk(map);
+  while (const auto part = walk.next()) {
+    const auto& step = part->step;
+    const auto place = places[step.segment];
+    CellId whole{place, step.cell};
+    if (step.kind == RecipeStep::Kind::differences) {
+      whole = {places[step.below_segment], step.below_cell};
+      for (std::uint64_t i = 0; i < step.count; ++i) {
+        if (whole.segment == 0)
+          alive[step.segment][step.cell + i] = false;
+        else if (place != 0 && step.cell + i < map.segments[step.segment].named)
+          out.below[static_cast<PageIndex::Id>(out.first[place - 1] + step.cell + i)] = {
+              whole.segment, whole.cell + i};
+      }
+    } else if (step.kind != RecipeStep::Kind::cells) {
+      continue;
+    }
+    if (whole.segment != 0 && step.framing == Framing::record)
+      out.predecessors.add(step.address, whole, step.count);
+  }
+  return alive;
+}
+
 }  // namespace
 
 std::vector<std::size_t> worth_keeping(const PageMap& map) {
@@ -64,26 +99,25 @@ std::vector<std::size_t> worth_keeping(const PageMap& map) {
 }
 
 PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
-  const auto alive = alive_cells(map);
+  auto alive = alive_cells(map);
   const auto kept = worth_keeping(map, alive);
   PageBase out;
   out.key = map.key;
   std::size_t names = 0;
-  for (const auto i : kept) names += map.segments[i].named;
+  for (const auto i : kept) {
+    out.segments.push_back(map.segments[i]);
+    out.first.push_back(static_cast<PageIndex::Id>(names));
+    names += map.segments[i].named;
+  }
   out.index.reserve(names);
+  const auto usable = read_recipe(map, kept, std::move(alive), out);
   for (const auto i : kept) {
     const auto& segment = map.segments[i];
     const auto fd = open(segment);
     read_blocks_of(fd.get(), segment);
-    out.segments.push_back(segment);
-    out.first.push_back(static_cast<PageIndex::Id>(out.index.size()));
-    std::uint64_t cell = 0;
-    bool needed = false;
-    for (const auto& name : read_names_of(fd.get(), segment)) {
-      if (cell % cells_in_block == 0) needed = is_needed(alive[i], cell / cells_in_block);
-      ++cell;
-      needed ? out.index.add(name) : out.index.add_hidden(name);
-    }
+    std::size_t cell = 0;
+    for (const auto& name : read_names_of(fd.get(), segment))
+      usable[i][cell++] ? out.index.add(name) : out.index.add_hidden(name);
   }
   return out;
 }

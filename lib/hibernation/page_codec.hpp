@@ -1,27 +1,38 @@
-// Codec "zstd-pages-1" (docs/DEVICE-FORMAT.md, "Pages by content"): QEMU's stream in, and of its
-// pages only those that the segments of earlier generations do not hold already; and back,
-// bit-exact. Blocking, several threads of its own; call it on the files lane.
+// Codec "zstd-pages-2" (docs/DEVICE-FORMAT.md, "Pages by content"): QEMU's stream in, and of its
+// pages only those that the segments of earlier generations do not hold already, or only how they
+// differ from what stood at their address; and back, bit-exact. Blocking, several threads of its
+// own; call it on the files lane.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/handle.hpp"
 #include "hibernation/codec.hpp"
 #include "hibernation/page_index.hpp"
 #include "hibernation/page_map.hpp"
+#include "hibernation/predecessors.hpp"
 
 namespace satchel::hibernation {
 
-inline constexpr auto page_codec = "zstd-pages-1";
+inline constexpr auto page_codec = "zstd-pages-2";
+/// What was written before pages could be stored as differences; read as the other.
+inline constexpr auto first_page_codec = "zstd-pages-1";
 
 /// Opens the pages object of a segment for reading; its size is the one that the map says. Throws
 /// Fault.
 using SegmentOpener = std::function<UniqueFd(const Segment&)>;
+
+/// The content of a cell, by its segment's place among PageBase::segments, until the next call;
+/// none where it can't be had without waiting for a slow device. Called on one thread.
+using CellContent = std::function<std::optional<std::span<const std::byte>>(std::size_t segment,
+                                                                            std::uint64_t cell)>;
 
 /// What earlier generations offer: the segments that are worth referring to, and the names of their
 /// cells. Empty: nothing, and names of a new key.
@@ -30,6 +41,10 @@ struct PageBase {
   std::vector<Segment> segments;
   PageIndex index;
   std::vector<PageIndex::Id> first;  ///< the id of each segment's first cell
+  /// Cells are told here by their segment's place in `segments` plus one.
+  std::unordered_map<PageIndex::Id, CellId> below;  ///< of cells that are differences
+  Predecessors predecessors;
+  CellContent content;  ///< empty: no page is stored as a difference
 };
 
 /// Which of a map's segments the next generation should refer to, by their place in the map: those
@@ -63,6 +78,7 @@ struct EncodedPages {
   std::string stand_in_map;       ///< for own segment and stand-in; empty without
   std::vector<Segment> segments;  ///< that the map names, the own one first
   std::uint64_t known_cells = 0;  ///< that were in earlier segments
+  std::uint64_t differences = 0;  ///< of the own segment's cells
 };
 
 /// Reads `in` to its end. Memory is bounded: the index, and some megabytes a thread. Slow sinks

@@ -1,9 +1,11 @@
 #include "hibernation/page_composer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/fault.hpp"
+#include "hibernation/differences.hpp"
 
 namespace satchel::hibernation {
 
@@ -14,8 +16,8 @@ constexpr std::size_t block_bytes = cells_in_block * page_size;
 /// A recipe that has become so long has no more references, only pages in their order.
 constexpr std::size_t long_recipe = largest_recipe / 2;
 
-BlockId block_of(std::uint32_t segment, std::uint64_t cell) {
-  return {segment, static_cast<std::uint32_t>(cell / cells_in_block)};
+BlockId block_of(CellId cell) {
+  return {cell.segment, static_cast<std::uint32_t>(cell.cell / cells_in_block)};
 }
 
 }  // namespace
@@ -41,41 +43,55 @@ void PageComposer::take(const Piece& piece, std::span<const std::byte> bytes,
   } else if (!name) {
     recipe_.zeros(framing, piece.address);
     stand_in_recipe_.zeros(framing, piece.address);
-  } else if (const auto cell = known(*name)) {
-    refer(framing, piece.address, *cell, bytes);
+  } else if (const auto found = known(*name)) {
+    refer({framing, piece.address}, *found, bytes);
   } else {
-    store(framing, piece.address, bytes, *name);
+    store({framing, piece.address}, bytes, *name);
   }
 }
 
 /// Where a page of this name is, unless it is so far away that reading it would cost more than
 /// storing it again.
-std::optional<PageComposer::Cell> PageComposer::known(const ContentName& name) const {
+std::optional<PageComposer::Found> PageComposer::known(const ContentName& name) const {
   const auto id = base_.index.find(name);
-  if (!id) return std::nullopt;
-  Cell cell{0, *id - first_own_};
+  if (!id || recipe_.size() > long_recipe) return std::nullopt;
+  Found found{{0, *id - first_own_}, {}};
   if (*id < first_own_) {
     const auto next = std::ranges::upper_bound(base_.first, *id);
-    cell.segment = static_cast<std::uint32_t>(next - base_.first.begin());
-    cell.cell = *id - base_.first[cell.segment - 1];
+    found.cell.segment = static_cast<std::uint32_t>(next - base_.first.begin());
+    found.cell.cell = *id - base_.first[found.cell.segment - 1];
   }
-  if (!is_near(cell) || recipe_.size() > long_recipe) return std::nullopt;
-  return cell;
+  if (const auto below = base_.below.find(*id); below != base_.below.end())
+    found.below = below->second;
+  if (!is_near(found.cell) || (found.below && !is_near(*found.below))) return std::nullopt;
+  return found;
 }
 
-bool PageComposer::is_near(const Cell& cell) const {
-  return limit_.allows() || shelf_.holds(block_of(cell.segment, cell.cell));
+/// What stood at the address before, when the page is much like it.
+std::optional<PageComposer::Below> PageComposer::predecessor(
+    Place place, std::span<const std::byte> page) const {
+  if (!base_.content || place.framing != Framing::record || recipe_.size() > long_recipe)
+    return std::nullopt;
+  const auto cell = base_.predecessors.at(place.address);
+  if (!cell || !is_near(*cell)) return std::nullopt;
+  const auto before = base_.content(cell->segment - 1, cell->cell);
+  if (!before || !is_close(page, *before)) return std::nullopt;
+  return Below{*cell, *before};
 }
 
-void PageComposer::touch(const Cell& cell) {
-  if (shelf_.touch(block_of(cell.segment, cell.cell)).missed) limit_.load();
+bool PageComposer::is_near(CellId cell) const {
+  return limit_.allows() || shelf_.holds(block_of(cell));
 }
 
-std::uint32_t PageComposer::number_in_recipe(std::uint32_t segment) {
-  if (segment == 0) return 0;
-  auto at = std::ranges::find(used_, segment);
-  if (at == used_.end()) at = used_.insert(used_.end(), segment);
-  return static_cast<std::uint32_t>(at - used_.begin()) + 1;
+void PageComposer::touch(CellId cell) {
+  if (shelf_.touch(block_of(cell)).missed) limit_.load();
+}
+
+CellId PageComposer::in_recipe(CellId cell) {
+  if (cell.segment == 0) return cell;
+  auto at = std::ranges::find(used_, cell.segment);
+  if (at == used_.end()) at = used_.insert(used_.end(), cell.segment);
+  return {static_cast<std::uint32_t>(at - used_.begin()) + 1, cell.cell};
 }
 
 void PageComposer::append(FullBlock& block, std::span<const std::byte> page) {
@@ -85,32 +101,62 @@ void PageComposer::append(FullBlock& block, std::span<const std::byte> page) {
   give_(std::exchange(block, FullBlock{block.of, {}}));
 }
 
-void PageComposer::refer(Framing framing, std::uint64_t address, const Cell& cell,
-                         std::span<const std::byte> page) {
-  touch(cell);
-  recipe_.known(framing, address, number_in_recipe(cell.segment), cell.cell);
-  if (cell.segment == 0) {
-    stand_in_recipe_.known(framing, address, 0, cell.cell);
-    return;
-  }
-  ++known_cells_;
-  if (stand_in_ == StandIn::unwanted) return;
-  stand_in_recipe_.known(framing, address, 1, stand_in_cells_++);
+CellId PageComposer::append_to_stand_in(std::span<const std::byte> page) {
   append(stand_in_block_, page);
+  return {1, stand_in_cells_++};
 }
 
-void PageComposer::store(Framing framing, std::uint64_t address, std::span<const std::byte> page,
-                         const ContentName& name) {
+void PageComposer::refer(Place place, const Found& found, std::span<const std::byte> page) {
+  if (found.below) {
+    touch(*found.below);
+    touch(found.cell);
+    const auto below = in_recipe(*found.below);
+    recipe_.known_difference(place.framing, place.address, in_recipe(found.cell), below);
+  } else {
+    touch(found.cell);
+    recipe_.known(place.framing, place.address, in_recipe(found.cell));
+  }
+  if (found.cell.segment == 0 && !found.below) {
+    stand_in_recipe_.known(place.framing, place.address, found.cell);
+    return;
+  }
+  if (found.cell.segment != 0) ++known_cells_;
+  if (stand_in_ == StandIn::unwanted) return;
+  stand_in_recipe_.known(place.framing, place.address, append_to_stand_in(page));
+}
+
+void PageComposer::store(Place place, std::span<const std::byte> page, const ContentName& name) {
   if (base_cells_ + cells_ == most_cells)
     throw Fault(Remedy::later_version,
                 {"store", "the machine's memory", "it has more pages than a map can name", {}});
-  touch({0, cells_});
-  recipe_.fresh(framing, address);
-  stand_in_recipe_.fresh(framing, address);
-  // Cells are named in order and without gaps, or their ids would not tell where they are.
-  if (!base_.index.is_full()) base_.index.add(name);
+  // Cells are named in order and without gaps, or their ids would not tell where they are. A
+  // difference that could not be found by its name would still be right.
+  const auto id = static_cast<PageIndex::Id>(base_.index.size());
+  const bool named = !base_.index.is_full();
+  if (named) base_.index.add(name);
+  if (const auto below = predecessor(place, page)) {
+    if (named) base_.below.emplace(id, below->cell);
+    store_difference(place, page, *below);
+  } else {
+    touch({0, cells_});
+    recipe_.fresh(place.framing, place.address);
+    stand_in_recipe_.fresh(place.framing, place.address);
+    append(block_, page);
+  }
   ++cells_;
-  append(block_, page);
+}
+
+void PageComposer::store_difference(Place place, std::span<const std::byte> page,
+                                    const Below& below) {
+  touch(below.cell);
+  touch({0, cells_});
+  recipe_.fresh_difference(place.framing, place.address, in_recipe(below.cell));
+  if (stand_in_ == StandIn::wanted)
+    stand_in_recipe_.fresh_difference(place.framing, place.address, append_to_stand_in(below.page));
+  std::array<std::byte, page_size> difference;
+  combine(page, below.page, difference);
+  append(block_, difference);
+  ++differences_;
 }
 
 void PageComposer::finish() {

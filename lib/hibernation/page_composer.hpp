@@ -44,25 +44,36 @@ class PageComposer {
   std::uint64_t cells() const { return cells_; }
   std::uint64_t stand_in_cells() const { return stand_in_cells_; }
   std::uint64_t known_cells() const { return known_cells_; }
+  std::uint64_t differences() const { return differences_; }
   /// Of the own segment's cells, those that have one.
   std::span<const ContentName> names() const { return base_.index.names_from(first_own_); }
   /// Earlier segments in the order that the recipe numbers them in, from 1.
   std::vector<Segment> used_segments() const;
 
  private:
-  struct Cell {
-    std::uint32_t segment;  ///< 0: the own one, otherwise of the base, from 1
-    std::uint64_t cell;
+  /// Where a page is. Segment 0 is the own one, others are the base's, from 1.
+  struct Found {
+    CellId cell;
+    std::optional<CellId> below;  ///< when the cell is a difference
   };
-  std::optional<Cell> known(const ContentName& name) const;
-  bool is_near(const Cell& cell) const;
-  void touch(const Cell& cell);
-  std::uint32_t number_in_recipe(std::uint32_t segment);
+  struct Below {
+    CellId cell;
+    std::span<const std::byte> page;
+  };
+  struct Place {
+    Framing framing;
+    std::uint64_t address;
+  };
+  std::optional<Found> known(const ContentName& name) const;
+  std::optional<Below> predecessor(Place place, std::span<const std::byte> page) const;
+  bool is_near(CellId cell) const;
+  void touch(CellId cell);
+  CellId in_recipe(CellId cell);
   void append(FullBlock& block, std::span<const std::byte> page);
-  void refer(Framing framing, std::uint64_t address, const Cell& cell,
-             std::span<const std::byte> page);
-  void store(Framing framing, std::uint64_t address, std::span<const std::byte> page,
-             const ContentName& name);
+  CellId append_to_stand_in(std::span<const std::byte> page);
+  void refer(Place place, const Found& found, std::span<const std::byte> page);
+  void store(Place place, std::span<const std::byte> page, const ContentName& name);
+  void store_difference(Place place, std::span<const std::byte> page, const Below& below);
 
   PageBase base_;
   PageIndex::Id first_own_;
@@ -78,6 +89,7 @@ class PageComposer {
   std::uint64_t cells_ = 0;
   std::uint64_t stand_in_cells_ = 0;
   std::uint64_t known_cells_ = 0;
+  std::uint64_t differences_ = 0;
   std::vector<std::uint32_t> used_;  ///< of the base's segments, from 1, in the order of first use
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/fault.hpp"
 #include "hibernation/block_walk.hpp"
+#include "hibernation/differences.hpp"
 #include "hibernation/frames.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/pipeline.hpp"
@@ -39,13 +40,17 @@ class Loader {
   }
 
   bool fill(LoadedBlock& block) {
-    while (const auto part = walk_.next()) {
-      if (!part->place.missed) continue;
-      block.id = part->block;
-      files_[block.id.segment].read_frame(block.id.block, windows_[block.id.segment], block.packed);
-      return true;
+    while (!next_) {
+      const auto part = walk_.next();
+      if (!part) return false;
+      if (part->cells.place.missed) next_ = part->cells.block;
+      if (part->below.place.missed) {
+        read(part->below.block, block);
+        return true;
+      }
     }
-    return false;
+    read(*std::exchange(next_, std::nullopt), block);
+    return true;
   }
 
   ByteCount bytes_read() const {
@@ -55,9 +60,15 @@ class Loader {
   }
 
  private:
+  void read(BlockId id, LoadedBlock& block) {
+    block.id = id;
+    files_[id.segment].read_frame(id.block, windows_[id.segment], block.packed);
+  }
+
   BlockWalk walk_;
   const std::vector<SegmentFile>& files_;
   std::vector<SegmentFile::Window> windows_;
+  std::optional<BlockId> next_;  ///< of a part that needs two
 };
 
 /// Puts the stream together. Given the blocks in the order in which the recipe needs them.
@@ -70,7 +81,7 @@ class Assembler {
   /// As far as it goes without another block.
   void go_on() {
     while (const auto part = walk_.next()) {
-      if (part->place.missed) {
+      if (part->missed() > 0) {
         waiting_ = part;
         return;
       }
@@ -80,10 +91,16 @@ class Assembler {
   }
 
   void take(LoadedBlock& block) {
-    if (!waiting_ || waiting_->block != block.id)
+    // What stands below is needed first.
+    auto* needed = !waiting_                      ? nullptr
+                   : waiting_->below.place.missed ? &waiting_->below
+                                                  : &waiting_->cells;
+    if (needed == nullptr || needed->block != block.id)
       throw Fault(Remedy::report_bug,
                   {"restore", "the machine's memory", "blocks are mixed up", {}});
-    shelf_[waiting_->place.slot].swap(block.cells);
+    shelf_[needed->place.slot].swap(block.cells);
+    needed->place.missed = false;
+    if (waiting_->missed() > 0) return;
     write(*std::exchange(waiting_, std::nullopt));
     go_on();
   }
@@ -107,10 +124,18 @@ class Assembler {
         for (std::uint64_t i = 0; i < step.count; ++i) write_page(step, i, zeros);
         return;
       case RecipeStep::Kind::cells:
-        const auto cells = std::span(shelf_[part.place.slot]).subspan(part.first * page_size);
-        for (std::uint64_t i = 0; i < step.count; ++i)
-          write_page(step, i, cells.subspan(i * page_size, page_size));
+        for (std::uint64_t i = 0; i < step.count; ++i) write_page(step, i, cell(part.cells, i));
+        return;
+      case RecipeStep::Kind::differences:
+        for (std::uint64_t i = 0; i < step.count; ++i) {
+          combine(cell(part.cells, i), cell(part.below, i), combined_);
+          write_page(step, i, combined_);
+        }
     }
+  }
+
+  std::span<const std::byte> cell(const BlockWalk::Part::Cells& cells, std::uint64_t i) const {
+    return std::span(shelf_[cells.place.slot]).subspan((cells.first + i) * page_size, page_size);
   }
 
   void write_page(const RecipeStep& step, std::uint64_t i, std::span<const std::byte> page) {
@@ -144,6 +169,7 @@ class Assembler {
   std::array<std::vector<std::byte>, BlockShelf::slots> shelf_;
   std::optional<BlockWalk::Part> waiting_;
   std::vector<std::byte> buffer_;
+  std::array<std::byte, page_size> combined_{};
   std::uint64_t made_ = 0;
 };
 
@@ -156,7 +182,8 @@ PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open)
     state_->files.emplace_back(open(segment), segment);
   BlockWalk walk(state_->map);
   while (const auto part = walk.next())
-    if (part->place.missed) state_->files[part->block.segment].need(part->block.block);
+    for (const auto& each : {part->below, part->cells})
+      if (each.place.missed) state_->files[each.block.segment].need(each.block.block);
 }
 
 PageDecoder::PageDecoder(PageDecoder&&) noexcept = default;

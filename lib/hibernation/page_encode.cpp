@@ -168,6 +168,7 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
   EncodedPages out;
   out.stream_size = stream_size;
   out.known_cells = composer.known_cells();
+  out.differences = composer.differences();
   const auto segment = own.finish(settings.number, composer.cells(), composer.names());
   out.segments = composer.used_segments();
   out.segments.insert(out.segments.begin(), segment);

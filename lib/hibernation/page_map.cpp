@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view map_magic = "SATCHPGM";
 constexpr std::string_view table_magic = "SATCHSEG";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;  ///< 1 is the same without differences
+constexpr std::uint32_t table_version = 1;
 constexpr std::size_t head_size = 64;
 constexpr std::size_t segment_size = 96;
 constexpr std::size_t table_head_size = 16;
@@ -92,7 +93,7 @@ Mistakes wrong_with_recipe(const PageMap& map) {
     size += stream_size_of(part->step);
     if (size > map.stream_size.value) return {{"map", "its recipe makes more than its stream"}};
     limit.made(stream_size_of(part->step));
-    if (part->place.missed) limit.load();
+    for (auto missed = part->missed(); missed > 0; --missed) limit.load();
     if (limit.is_exceeded()) return {{"map", "its recipe needs too much reading"}};
   }
   if (walk.is_broken()) return {{"map", "its recipe makes no sense"}};
@@ -125,8 +126,8 @@ std::string write_page_map(const PageMap& map) {
 Result<PageMap> read_page_map(std::string_view bytes) {
   if (bytes.size() < head_size || bytes.substr(0, map_magic.size()) != map_magic)
     return mistake("map", "this is no map of pages");
-  if (const auto found = number_at<std::uint32_t>(bytes, 8); found != version)
-    return mistake("map", "version " + std::to_string(found) + " is not known, only version 1 is");
+  if (const auto found = number_at<std::uint32_t>(bytes, 8); found != 1 && found != version)
+    return mistake("map", "version " + std::to_string(found) + " is not known, only 1 and 2 are");
   const std::size_t count = number_at<std::uint32_t>(bytes, 12);
   if (count == 0 || count > most_segments || bytes.size() < head_size + count * segment_size)
     return mistake("map", "its number of segments is impossible");
@@ -160,7 +161,7 @@ std::uint64_t end_of_blocks(const Segment& segment) {
 
 std::string write_block_table(const std::vector<PageBlock>& blocks) {
   std::string out(table_magic);
-  put_number(out, version);
+  put_number(out, table_version);
   put_number(out, static_cast<std::uint32_t>(blocks.size()));
   for (const auto& block : blocks) {
     put_number(out, block.packed_size);
@@ -187,7 +188,8 @@ Result<std::vector<PageBlock>> read_block_table(std::string_view bytes, const Se
   const auto count = segment.block_count();
   if (bytes.size() != block_table_size(segment) ||
       bytes.substr(0, table_magic.size()) != table_magic ||
-      number_at<std::uint32_t>(bytes, 8) != version || number_at<std::uint32_t>(bytes, 12) != count)
+      number_at<std::uint32_t>(bytes, 8) != table_version ||
+      number_at<std::uint32_t>(bytes, 12) != count)
     return mistake("segment", "its table is not one of its version and size");
   std::vector<PageBlock> out(count);
   std::uint64_t sum = 0;

@@ -1,4 +1,4 @@
-// The map object of codec "zstd-pages-1" and the table at the end of its segments
+// The map object of codec "zstd-pages-2" and the table at the end of its segments
 // (docs/DEVICE-FORMAT.md, "Pages by content"). Pure values; any thread.
 #pragma once
 

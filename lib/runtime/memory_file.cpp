@@ -44,7 +44,8 @@ hibernation::PageMap read_map(const format::CapsuleDirectory& capsule, const for
 
 bool is_of_pages(const format::Head& head) {
   return head.hibernation && head.hibernation->segments &&
-         head.hibernation->codec == hibernation::page_codec;
+         (head.hibernation->codec == hibernation::page_codec ||
+          head.hibernation->codec == hibernation::first_page_codec);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ PageMap sample(std::string recipe, std::uint64_t stream_size) {
 PageMap sample() {
   RecipeWriter recipe;
   for (std::uint64_t i = 0; i < 600; ++i) recipe.fresh(Framing::bare, 0);
-  for (std::uint64_t i = 0; i < 500; ++i) recipe.known(Framing::record, i, 1, 200 + i);
+  for (std::uint64_t i = 0; i < 500; ++i) recipe.known(Framing::record, i, {1, 200 + i});
   return sample(recipe.finish(), 600 * 4096 + 500 * 4104);
 }
 
@@ -58,11 +58,15 @@ TEST_CASE("a recipe reads as it was written") {
   writer.zeros(Framing::record, 10);
   writer.fresh(Framing::record, 11);
   writer.fresh(Framing::record, 12);
-  writer.known(Framing::record, 13, 1, 90);
-  writer.known(Framing::record, 14, 1, 91);
-  writer.known(Framing::bare, 0, 1, 20);
-  writer.known(Framing::record, 15, 0, 1);
+  writer.known(Framing::record, 13, {1, 90});
+  writer.known(Framing::record, 14, {1, 91});
+  writer.known(Framing::bare, 0, {1, 20});
+  writer.known(Framing::record, 15, {0, 1});
   writer.fresh(Framing::record, 99);
+  writer.fresh_difference(Framing::record, 100, {1, 7});
+  writer.fresh_difference(Framing::record, 101, {1, 8});
+  writer.known_difference(Framing::record, 102, {1, 30}, {1, 9});
+  writer.known_difference(Framing::bare, 0, {1, 31}, {0, 2});
   const auto recipe = writer.finish();
   RecipeReader reader(recipe, 2);
   const auto check = [&](RecipeStep::Kind kind, std::uint64_t count, std::uint64_t address,
@@ -84,6 +88,11 @@ TEST_CASE("a recipe reads as it was written") {
   CHECK(check(Kind::cells, 1, 0, 20).framing == Framing::bare);
   CHECK(check(Kind::cells, 1, 15, 1).segment == 0);
   check(Kind::cells, 1, 99, 2);
+  CHECK(check(Kind::differences, 2, 100, 3).below_cell == 7);
+  const auto known = check(Kind::differences, 1, 102, 30);
+  CHECK(known.segment == 1);
+  CHECK(known.below_cell == 9);
+  CHECK(check(Kind::differences, 1, 0, 31).below_segment == 0);
   CHECK_FALSE(reader.next());
   CHECK_FALSE(reader.is_broken());
 }
@@ -132,7 +141,7 @@ TEST_CASE("recipes that make no sense are refused") {
   CHECK_FALSE(with({}, 0));
   CHECK_FALSE(with({2, 17, 1, 2}, 18));
   CHECK(with({1, 0}, 0));                                    // a run of nothing
-  CHECK(with({10, 1}, 9));                                   // no such step
+  CHECK(with({14, 1}, 9));                                   // no such step
   CHECK(with({2, 17}, 0));                                   // an address of nothing
   CHECK(with({2, 17, 2, 18, 1, 1}, 9));                      // twice
   CHECK(with({2, 17, 8, 1, 0, 1}, 4096));                    // of what has none
@@ -146,6 +155,13 @@ TEST_CASE("recipes that make no sense are refused") {
   CHECK(with({6, 1}, 4096));    // more than the own segment has
   CHECK(with({0, 5, 'a'}, 5));  // text that ends early
   CHECK(with({0, 0}, 0));
+  CHECK_FALSE(with({12, 1, 2 * 5, 1, 0, 1}, 4096));
+  CHECK(with({10, 1, 0, 1}, 4096));               // more than the own segment has
+  CHECK(with({12, 2, 0, 1, 0, 1}, 4096));         // no such segment
+  CHECK(with({12, 1, 0, 2, 0, 1}, 4096));         // nor below
+  CHECK(with({12, 1, 0, 1, 1, 1}, 4096));         // before its first cell
+  CHECK(with({12, 1, 0, 1, 2 * 1000, 1}, 4096));  // behind its last
+  CHECK(with({12, 1, 0, 1, 2 * 999, 2}, 2 * 4096));
   CHECK(is_refused(sample(coded({6, 600}) + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 1)));
 }
 
@@ -157,7 +173,7 @@ TEST_CASE("a map that makes its reader load blocks over and over is refused") {
   map.segments[1].size = ByteCount(1'000'000);
   for (std::uint64_t i = 0; i < 600; ++i) recipe.fresh(Framing::bare, 0);
   for (std::uint64_t i = 0; i < jumps; ++i)
-    recipe.known(Framing::bare, 0, 1, (i * 97 % 1000) * cells_in_block);
+    recipe.known(Framing::bare, 0, {1, (i * 97 % 1000) * cells_in_block});
   map.recipe = recipe.finish();
   map.stream_size = ByteCount((600 + jumps) * 4096);
   CHECK(is_refused(map));
@@ -168,7 +184,9 @@ TEST_CASE("every truncation of a page map is refused, and random bytes never cra
   store.encode(1, stream_of(first_memory(600)), 0);
   auto memory = first_memory(600);
   memory[5] = 77'777;
+  memory[7] |= std::uint64_t{7} << 32;
   store.encode(2, stream_of(memory), 1);
+  REQUIRE(store.made[2].differences == 1);
   const auto& map = store.maps[2];
   for (std::size_t size = 0; size < map.size(); ++size)
     CHECK_FALSE(read_page_map(std::string_view(map).substr(0, size)));

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <optional>
 
 #include "base/fault.hpp"
+#include "hibernation/cell_reader.hpp"
 #include "streams.hpp"
 
 namespace satchel::test {
@@ -19,6 +21,17 @@ Memory first_memory(std::size_t pages) {
   return out;
 }
 
+namespace {
+
+std::string page_of(std::uint64_t what) {
+  auto page = random_page(what & 0xffffffff);
+  for (auto seed = what >> 32; seed != 0; seed >>= 8)
+    page[(seed * 1031) % page.size()] = static_cast<char>(seed);
+  return page;
+}
+
+}  // namespace
+
 std::string stream_of(const Memory& memory) {
   MadeStream made;
   made.setup(memory.size() * 4096);
@@ -28,9 +41,9 @@ std::string stream_of(const Memory& memory) {
       if (memory[i] == 0 && i != at)
         made.fill(i);
       else if (i == at)
-        made.first_page(i, "pc.ram", random_page(memory[i]));
+        made.first_page(i, "pc.ram", page_of(memory[i]));
       else
-        made.page(i, random_page(memory[i]));
+        made.page(i, page_of(memory[i]));
     }
     made.end_part();
   }
@@ -49,12 +62,18 @@ SegmentOpener PageStore::opener() const {
 }
 
 void PageStore::encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
-                       unsigned threads) {
+                       unsigned threads, Content content) {
   PageBase from;
+  std::optional<CellReader> reader;
   if (base != 0) {
     const auto map = read_page_map(maps.at(base));
     REQUIRE(map);
     from = read_page_base(*map, opener());
+    reader.emplace(from.segments, opener());
+    if (content == Content::at_hand)
+      from.content = [&](std::size_t segment, std::uint64_t cell) {
+        return reader->read(segment, cell);
+      };
   }
   auto& segment = segments[number];
   stand_in.clear();
@@ -73,6 +92,18 @@ std::string PageStore::decode(std::uint64_t number, unsigned threads) const {
   const PageDecoder decoder(std::move(*map), opener());
   std::string out;
   decoder.decode(appending_to(out), threads, {}, {});
+  return out;
+}
+
+std::string PageStore::decode_stand_in(std::uint64_t number) const {
+  auto map = read_page_map(made.at(number).stand_in_map);
+  REQUIRE(map);
+  REQUIRE(map->segments.size() == 2);
+  const PageDecoder decoder(std::move(*map), [&](const Segment& segment) {
+    return file_with(segment.number == 0 ? stand_in : segments.at(number));
+  });
+  std::string out;
+  decoder.decode(appending_to(out), 2, {}, {});
   return out;
 }
 

@@ -11,7 +11,8 @@
 
 namespace satchel::test {
 
-/// A guest's memory as page numbers and what their content follows from; 0 is a page of zeros.
+/// A guest's memory: for each page what its content follows from. 0 is a page of zeros; the upper
+/// half of the number changes a few bytes of what the lower half makes.
 using Memory = std::vector<std::uint64_t>;
 
 /// Memory whose pages are all different, but for some of zeros.
@@ -28,8 +29,12 @@ struct PageStore {
 
   hibernation::SegmentOpener opener() const;
   /// Encodes with the map of generation `base` to refer to; 0: none.
+  /// `content`: of the segments before, for differences.
+  enum class Content { at_hand, away };
   void encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
-              unsigned threads = 2);
+              unsigned threads = 2, Content content = Content::at_hand);
+  /// The stream of the last generation from its own segment and the stand-in alone.
+  std::string decode_stand_in(std::uint64_t number) const;
   std::string decode(std::uint64_t number, unsigned threads = 2) const;
 };
 
