@@ -126,7 +126,7 @@ struct Bench {
     ByteCount read;
     const double decoding = seconds([&] {
       const PageDecoder decoder(*read_page_map(made.map), opener());
-      read = decoder.decode(comparing(stream, at), 2, {}, {});
+      read = decoder.decode(comparing(stream, at), 2, {}, {}).read;
     });
     if (at != stream.size()) throw std::runtime_error("the stream came back short");
     std::uint64_t there = 0;

@@ -15,6 +15,12 @@ std::optional<Home> parse_home(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<Privacy> parse_privacy(const std::string& text) {
+  if (text == "true") return Privacy::kept;
+  if (text == "false") return Privacy::none;
+  return std::nullopt;
+}
+
 CapsuleSettings read_capsule(Section& capsule, SyncTargets& targets) {
   CapsuleSettings out;
   CowLimit limit;
@@ -22,6 +28,7 @@ CapsuleSettings read_capsule(Section& capsule, SyncTargets& targets) {
     out.cow_limit = limit;
   Home home{};
   if (capsule.scalar("home", home, "true or false", parse_home)) out.home = home;
+  capsule.scalar("private", out.privacy, "true or false", parse_privacy);
   read_sync(capsule, out, targets);
   capsule.refuse_others();
   return out;

@@ -126,6 +126,10 @@ void read(Section& top, Config& out) {
   space.scalar("keep_free_device", out.space.keep_free_device, size, parse_size);
   space.refuse_others();
 
+  auto cache = top.in("cache");
+  cache.scalar("memory", out.cache.memory, size, parse_size);
+  cache.refuse_others();
+
   auto compression = top.in("compression");
   compression.scalar("level", out.compression.level, "a whole number from 1 to 19",
                      number<int>(1, 19));

@@ -46,6 +46,8 @@ struct SyncRule {
   bool operator==(const SyncRule&) const = default;
 };
 enum class OnReturn { nothing, sync };
+/// Whether nothing of a machine stays on this host once it is on its device.
+enum class Privacy { none, kept };
 
 /// What is decided for one capsule, by its UUID alone: a device may claim any name.
 struct CapsuleSettings {
@@ -53,6 +55,7 @@ struct CapsuleSettings {
   std::optional<Home> home;           ///< none: at home where it was packed
   std::vector<SyncRule> sync;         ///< no target lies in another, of whatever capsule
   OnReturn on_return = OnReturn::nothing;
+  Privacy privacy = Privacy::none;
   bool operator==(const CapsuleSettings&) const = default;
 };
 
@@ -109,6 +112,12 @@ struct Config {
     ByteCount keep_free_device = mebibytes(16);
     bool operator==(const Space&) const = default;
   } space;
+
+  /// What this host keeps of machines that were here, to be faster when they come back.
+  struct Cache {
+    ByteCount memory = mebibytes(4096);  ///< of the memory of all together; 0: nothing
+    bool operator==(const Cache&) const = default;
+  } cache;
 
   struct Compression {
     int level = 1;         ///< zstd, 1..19

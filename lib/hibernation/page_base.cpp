@@ -122,28 +122,66 @@ PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
   return out;
 }
 
-void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
-                      std::stop_token stop) {
-  const auto alive = alive_cells(map);
+struct PageBaseCheck::State {
+  struct Part {
+    Segment segment;
+    SegmentFile file;
+    std::vector<std::uint64_t> blocks;  ///< to be read
+    SegmentFile::Window window{.size = verified_at_once};
+  };
+  std::vector<Part> parts;
+  std::size_t part = 0;
+  std::size_t block = 0;  ///< of the part's
   std::uint64_t done = 0;
   std::vector<std::byte> frame;
+};
+
+PageBaseCheck::PageBaseCheck(const PageMap& map, const SegmentOpener& open)
+    : state_(std::make_unique<State>()) {
+  const auto alive = alive_cells(map);
   for (const auto i : worth_keeping(map, alive)) {
     const auto& segment = map.segments[i];
-    SegmentFile file(open(segment), segment);
-    for (std::uint64_t block = 0; block < segment.block_count(); ++block)
-      if (is_needed(alive[i], block)) file.need(block);
-    SegmentFile::Window window{.size = verified_at_once};
+    State::Part part{segment, SegmentFile(open(segment), segment), {}};
     for (std::uint64_t block = 0; block < segment.block_count(); ++block) {
       if (!is_needed(alive[i], block)) continue;
-      if (stop.stop_requested())
-        throw Fault(Remedy::retry, {"check", name_of(segment), "it was stopped", {}});
-      file.read_frame(block, window, frame);
-      if (digest_of(frame) != file.block(block).digest)
-        throw damaged("block " + std::to_string(block) + " of " + name_of(segment),
-                      "it is not what was written");
-      done += frame.size();
-      if (progress) progress({"checking the memory before", ByteCount(done), ByteCount(0)});
+      part.file.need(block);
+      part.blocks.push_back(block);
     }
+    state_->parts.push_back(std::move(part));
+  }
+}
+
+PageBaseCheck::PageBaseCheck(PageBaseCheck&&) noexcept = default;
+PageBaseCheck::~PageBaseCheck() = default;
+
+ByteCount PageBaseCheck::done() const { return ByteCount(state_->done); }
+
+bool PageBaseCheck::go_on(ByteCount amount) {
+  auto& [parts, at, next, done, frame] = *state_;
+  for (const auto until = done + amount.value; at < parts.size() && done < until;) {
+    auto& part = parts[at];
+    if (next == part.blocks.size()) {
+      ++at;
+      next = 0;
+      continue;
+    }
+    const auto block = part.blocks[next++];
+    part.file.read_frame(block, part.window, frame);
+    if (digest_of(frame) != part.file.block(block).digest)
+      throw damaged("block " + std::to_string(block) + " of " + name_of(part.segment),
+                    "it is not what was written");
+    done += frame.size();
+  }
+  return at < parts.size();
+}
+
+void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
+                      std::stop_token stop) {
+  PageBaseCheck check(map, open);
+  while (check.go_on(ByteCount(verified_at_once))) {
+    if (stop.stop_requested())
+      throw Fault(Remedy::retry, {"check", "the memory before", "it was stopped", {}});
+    if (progress) progress({"checking the memory before", check.done(), ByteCount(0)});
   }
 }
 

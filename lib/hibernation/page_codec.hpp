@@ -15,6 +15,7 @@
 
 #include "base/handle.hpp"
 #include "hibernation/codec.hpp"
+#include "hibernation/local_segments.hpp"
 #include "hibernation/page_index.hpp"
 #include "hibernation/page_map.hpp"
 #include "hibernation/predecessors.hpp"
@@ -54,8 +55,27 @@ std::vector<std::size_t> worth_keeping(const PageMap& map);
 /// Reads the names of those segments' cells, as far as they are in blocks that this generation's
 /// own memory needs. Throws Fault when a segment is not there or its table is damaged.
 PageBase read_page_base(const PageMap& map, const SegmentOpener& open);
-/// Reads those blocks and checks that they are what was written: for who has not just decoded this
-/// generation's memory. Throws Fault when one is not.
+
+/// Reads those blocks of the device and checks that they are what was written, little by little:
+/// for who has not just decoded all of this generation's memory from there.
+class PageBaseCheck {
+ public:
+  /// Throws Fault as read_page_base() does.
+  PageBaseCheck(const PageMap& map, const SegmentOpener& open);
+  PageBaseCheck(PageBaseCheck&&) noexcept;
+  ~PageBaseCheck();
+
+  /// Reads about as much more, and gives whether there is more to be read. Throws Fault when
+  /// something is not what was written.
+  bool go_on(ByteCount amount);
+  /// Read so far.
+  ByteCount done() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+/// The same at once. Throws Fault with Remedy::retry when stopped.
 void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
                       std::stop_token stop);
 
@@ -88,11 +108,25 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
                           const PageEncoderSettings& settings, const ProgressSink& progress,
                           std::stop_token stop);
 
+/// What is used of this computer's copies of segments while one decodes.
+struct LocalUse {
+  LocalSegments segments;
+  LocalCopy::Grows grows = LocalCopy::Grows::no;  ///< what is read of the device is kept here
+};
+
+/// What a decoding cost.
+struct Decoded {
+  ByteCount read;          ///< of the device
+  ByteCount at_hand;       ///< of this computer's copies
+  bool is_copied = false;  ///< all blocks that were needed are in the copies now
+};
+
 /// The segments of a checked map, their tables read and verified.
 class PageDecoder {
  public:
   /// Throws Fault naming the segment that is not there or damaged.
-  PageDecoder(PageMap map, const SegmentOpener& open);
+  PageDecoder(PageMap map, const SegmentOpener& open,
+              const std::optional<LocalUse>& local = std::nullopt);
   PageDecoder(PageDecoder&&) noexcept;
   PageDecoder& operator=(PageDecoder&&) noexcept;
   ~PageDecoder();
@@ -100,10 +134,9 @@ class PageDecoder {
   ByteCount stream_size() const;
   /// Gives the stream to `out` in order, on the caller's thread. Every block's digest is checked
   /// before a byte of it is decompressed. Throws Fault naming the block that is damaged; nothing of
-  /// a damaged block is given to `out`. Progress is in bytes of the stream. Gives the bytes that
-  /// were read of the segments.
-  ByteCount decode(const Sink& out, unsigned threads, const ProgressSink& progress,
-                   std::stop_token stop) const;
+  /// a damaged block is given to `out`. Progress is in bytes of the stream.
+  Decoded decode(const Sink& out, unsigned threads, const ProgressSink& progress,
+                 std::stop_token stop) const;
 
  private:
   struct State;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -16,6 +17,7 @@ namespace satchel::hibernation {
 struct PageDecoder::State {
   PageMap map;
   std::vector<SegmentFile> files;  ///< as the map's segments
+  std::vector<LocalCopy> copies;   ///< the same
 };
 
 namespace {
@@ -28,14 +30,16 @@ constexpr std::size_t output_size = 1U << 20;
 struct LoadedBlock {
   BlockId id;
   std::vector<std::byte> packed;
+  bool is_copy = false;  ///< packed is from this computer's copy
   std::vector<std::byte> cells;
 };
 
 /// Reads the frames in the order in which the recipe needs them.
 class Loader {
  public:
-  Loader(const PageMap& map, const std::vector<SegmentFile>& files)
-      : walk_(map), files_(files), windows_(files.size()) {
+  Loader(const PageMap& map, const std::vector<SegmentFile>& files,
+         const std::vector<LocalCopy>& copies)
+      : walk_(map), files_(files), copies_(copies), windows_(files.size()) {
     for (auto& each : windows_) each.size = std::min(largest_window, windows_size / files.size());
   }
 
@@ -62,11 +66,15 @@ class Loader {
  private:
   void read(BlockId id, LoadedBlock& block) {
     block.id = id;
-    files_[id.segment].read_frame(id.block, windows_[id.segment], block.packed);
+    const auto& file = files_[id.segment];
+    block.packed.resize(file.block(id.block).packed_size);
+    block.is_copy = copies_[id.segment].read(file.offset(id.block), block.packed);
+    if (!block.is_copy) file.read_frame(id.block, windows_[id.segment], block.packed);
   }
 
   BlockWalk walk_;
   const std::vector<SegmentFile>& files_;
+  const std::vector<LocalCopy>& copies_;
   std::vector<SegmentFile::Window> windows_;
   std::optional<BlockId> next_;  ///< of a part that needs two
 };
@@ -173,17 +181,38 @@ class Assembler {
   std::uint64_t made_ = 0;
 };
 
+/// None where it can't be made: a copy is never worth an error.
+LocalCopy copy_of(const Segment& segment, const LocalUse& local) {
+  try {
+    auto fd = local.grows == LocalCopy::Grows::yes ? local.segments.open_or_make(segment)
+                                                   : local.segments.open(segment);
+    return {std::move(fd), local.grows};
+  } catch (const Fault&) {
+    return {};
+  }
+}
+
 }  // namespace
 
-PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open)
+PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open,
+                         const std::optional<LocalUse>& local)
     : state_(std::make_unique<State>()) {
   state_->map = std::move(map);
-  for (const auto& segment : state_->map.segments)
+  for (const auto& segment : state_->map.segments) {
     state_->files.emplace_back(open(segment), segment);
+    state_->copies.push_back(local ? copy_of(segment, *local) : LocalCopy());
+  }
   BlockWalk walk(state_->map);
-  while (const auto part = walk.next())
-    for (const auto& each : {part->below, part->cells})
-      if (each.place.missed) state_->files[each.block.segment].need(each.block.block);
+  while (const auto part = walk.next()) {
+    for (const auto& each : {part->below, part->cells}) {
+      auto& file = state_->files[each.block.segment];
+      if (each.place.missed &&
+          !state_->copies[each.block.segment].has(file.offset(each.block.block)))
+        file.need(each.block.block);
+    }
+  }
+  for (std::size_t i = 0; i < state_->copies.size(); ++i)
+    state_->files[i].keep_table(state_->copies[i]);
 }
 
 PageDecoder::PageDecoder(PageDecoder&&) noexcept = default;
@@ -192,19 +221,31 @@ PageDecoder::~PageDecoder() = default;
 
 ByteCount PageDecoder::stream_size() const { return state_->map.stream_size; }
 
-ByteCount PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSink& progress,
-                              std::stop_token stop) const {
-  const auto& map = state_->map;
-  const auto& files = state_->files;
-  Loader loader(map, files);
+Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSink& progress,
+                            std::stop_token stop) const {
+  const auto& [map, files, copies] = *state_;
+  Loader loader(map, files, copies);
   Assembler assembler(map, out);
+  Decoded decoded;
+  std::atomic<std::uint64_t> read_again = 0;
   const auto unpack = [&](LoadedBlock& block) {
     const auto& segment = map.segments[block.id.segment];
+    const auto& file = files[block.id.segment];
+    const auto& entry = file.block(block.id.block);
+    const auto name = "block " + std::to_string(block.id.block) + " of " + name_of(segment);
     block.cells.resize(segment.cells_of(block.id.block) * page_size);
-    unpack_frame(block.packed, files[block.id.segment].block(block.id.block).digest, block.cells,
-                 "block " + std::to_string(block.id.block) + " of " + name_of(segment));
+    if (block.is_copy && digest_of(block.packed) != entry.digest) {
+      // Whatever became of the copy: the device has it.
+      SegmentFile::Window alone;
+      file.read_frame(block.id.block, alone, block.packed);
+      read_again += block.packed.size();
+      block.is_copy = false;
+    }
+    unpack_frame(block.packed, entry.digest, block.cells, name);
+    if (!block.is_copy) copies[block.id.segment].write(file.offset(block.id.block), block.packed);
   };
   const auto take = [&](LoadedBlock& block) {
+    if (block.is_copy) decoded.at_hand = decoded.at_hand + ByteCount(block.packed.size());
     assembler.take(block);
     if (progress) progress({"reading memory", ByteCount(assembler.made()), map.stream_size});
   };
@@ -216,7 +257,9 @@ ByteCount PageDecoder::decode(const Sink& out, unsigned threads, const ProgressS
   pipeline.run(std::move(stop));
   if (assembler.is_waiting() || assembler.made() != map.stream_size.value)
     throw damaged("the machine's memory", "its map does not fit it");
-  return loader.bytes_read();
+  decoded.read = loader.bytes_read() + ByteCount(read_again);
+  decoded.is_copied = std::ranges::all_of(copies, &LocalCopy::grows);
+  return decoded;
 }
 
 }  // namespace satchel::hibernation

@@ -25,6 +25,10 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer, const st
   }
 }
 
+std::uint64_t block_table_at(const Segment& segment) {
+  return segment.size.value - name_table_size(segment) - block_table_size(segment);
+}
+
 std::string read_table(int fd, std::uint64_t offset, std::size_t size, const Digest& digest,
                        const std::string& name) {
   std::string out(size, '\0');
@@ -40,10 +44,9 @@ std::string name_of(const Segment& segment) {
 }
 
 std::vector<PageBlock> read_blocks_of(int fd, const Segment& segment) {
-  const auto size = block_table_size(segment);
-  const auto at = segment.size.value - name_table_size(segment) - size;
-  auto blocks =
-      read_block_table(read_table(fd, at, size, segment.blocks, name_of(segment)), segment);
+  auto blocks = read_block_table(read_table(fd, block_table_at(segment), block_table_size(segment),
+                                            segment.blocks, name_of(segment)),
+                                 segment);
   if (!blocks) throw damaged(name_of(segment), to_string(blocks.error()));
   return std::move(*blocks);
 }
@@ -58,6 +61,7 @@ SegmentFile::SegmentFile(UniqueFd fd, const Segment& segment)
     : fd_(std::move(fd)),
       blocks_(read_blocks_of(fd_.get(), segment)),
       needed_(blocks_.size(), false),
+      table_at_(block_table_at(segment)),
       name_(name_of(segment)) {
   offsets_.reserve(blocks_.size() + 1);
   std::uint64_t at = 0;
@@ -66,6 +70,11 @@ SegmentFile::SegmentFile(UniqueFd fd, const Segment& segment)
     at += block.packed_size;
   }
   offsets_.push_back(at);
+}
+
+void SegmentFile::keep_table(const LocalCopy& copy) const {
+  const auto table = write_block_table(blocks_);
+  copy.write(table_at_, std::as_bytes(std::span(table)));
 }
 
 /// As far as blocks are needed that stand close to one another.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/handle.hpp"
+#include "hibernation/local_segments.hpp"
 #include "hibernation/page_map.hpp"
 
 namespace satchel::hibernation {
@@ -23,6 +24,10 @@ class SegmentFile {
   SegmentFile(UniqueFd fd, const Segment& segment);
 
   const PageBlock& block(std::size_t index) const { return blocks_[index]; }
+  /// Where the block's frame begins in the file.
+  std::uint64_t offset(std::size_t index) const { return offsets_[index]; }
+  /// Gives a copy what is needed to read its blocks.
+  void keep_table(const LocalCopy& copy) const;
   /// That it will be read some time: only what is needed is read beyond what was asked for.
   void need(std::size_t index) { needed_[index] = true; }
 
@@ -43,6 +48,7 @@ class SegmentFile {
   std::vector<PageBlock> blocks_;
   std::vector<bool> needed_;
   std::vector<std::uint64_t> offsets_;  ///< of each frame, and of the end of the last
+  std::uint64_t table_at_;
   std::string name_;
 };
 

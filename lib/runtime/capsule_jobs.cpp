@@ -100,6 +100,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   order.from = from == core::LaunchFrom::memory ? machine::Start::resume : machine::Start::boot;
   const auto held = order.stick;
   const auto insertion = held->insertion();
+  const bool machine_resumed = order.from == machine::Start::resume;
   auto launching = satchel::launch(around_.parts, std::move(order), job);
   auto launched = co_await std::move(launching);
   around_.devices.note_read(insertion, launched.read, launched.took);
@@ -109,6 +110,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
   session_ = std::move(launched.session);
+  if (machine_resumed) check_memory_beside();
   auto asking = core_session_now(around_.parts, *session_);
   auto session = co_await std::move(asking);
   co_return ended(job.id, found_in(*head_), std::move(session), core::DeviceUse::kept);

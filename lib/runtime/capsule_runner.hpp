@@ -106,6 +106,10 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> come_next(JobContext job, JobId first, std::string operation);
   Task<core::Event> not_yet(std::string operation);
 
+  /// Has the device's memory read, when this insertion has not done so yet.
+  void check_memory_beside();
+  Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head);
+
   core::Found found_in(const format::SignedHead& head) const;
   /// That this host has seen the newest head; a failure is a warning.
   Task<void> note_seen(Noting how);

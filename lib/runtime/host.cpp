@@ -56,8 +56,10 @@ Host::Host(Parts& parts, std::string version)
 Task<void> Host::start() {
   parts_.hypervisor.listen([this](const GuestEvent& event) { guest_changed(event); });
   parts_.hypervisor.listen_connection([this](bool up) { connection_changed(up); });
-  auto loading =
-      offload(parts_.lanes.files, [this] { return SyncBook::load(parts_.state_directory); });
+  auto loading = offload(parts_.lanes.files, [this] {
+    parts_.cache->tidy();
+    return SyncBook::load(parts_.state_directory);
+  });
   auto synced = co_await std::move(loading);
   for (auto& record : synced) parts_.syncs->note(std::move(record));
   auto taking_up = take_up_sessions();

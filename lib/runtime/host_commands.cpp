@@ -222,6 +222,8 @@ Task<void> Host::settle() {
     auto clearing = capsule->chores_done();
     co_await std::move(clearing);
   }
+  auto ending = parts_.readers->end_all();
+  co_await std::move(ending);
 }
 
 JobId Host::checkpoint(CapsuleId capsule) {
@@ -272,8 +274,9 @@ Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
     throw Fault(Remedy::replug, Fault::Text{"remove", "it", "its device is gone", {}});
   auto mounting = devices_.mounted_stick(*insertion);
   const auto stick = co_await std::move(mounting);
-  auto removing = offload(parts_.lanes.files, [stick, capsule] {
+  auto removing = offload(parts_.lanes.files, [this, stick, capsule] {
     format::CapsuleDirectory::remove(stick->root()->get(), capsule);
+    parts_.cache->drop(capsule);
   });
   co_await std::move(removing);
   devices_.forget(*insertion, capsule);

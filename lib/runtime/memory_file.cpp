@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "hibernation/cell_reader.hpp"
 
 namespace satchel {
 
@@ -48,6 +49,20 @@ bool is_of_pages(const format::Head& head) {
           head.hibernation->codec == hibernation::first_page_codec);
 }
 
+/// Pages are compared with what this computer has a copy of, and never with what would have to be
+/// read of the device.
+void compare_with(const hibernation::LocalSegments& local, hibernation::PageBase& base) {
+  const auto copy = [local](const hibernation::Segment& segment) {
+    auto fd = local.open(segment);
+    if (!fd) throw unusable(local.path_of(segment), "this computer has no copy of it");
+    return fd;
+  };
+  const auto reader = std::make_shared<hibernation::CellReader>(base.segments, copy);
+  base.content = [reader](std::size_t segment, std::uint64_t cell) {
+    return reader->read(segment, cell);
+  };
+}
+
 }  // namespace
 
 std::string pages_object(std::uint64_t number) {
@@ -70,13 +85,16 @@ struct MemoryFile::State {
   ByteCount map_size;
 };
 
-MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head)
+MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head,
+                       const MemoryCache* cache)
     : state_(std::make_unique<State>()) {
   const auto& saved = *head.hibernation;
   const auto& map_object = *head.find(saved.map);
   state_->map_size = map_object.size;
   if (is_of_pages(head)) {
-    state_->pages.emplace(read_map(capsule, head), opener(capsule, head));
+    auto map = read_map(capsule, head);
+    auto local = cache ? cache->use(head.capsule, map.segments) : std::nullopt;
+    state_->pages.emplace(std::move(map), opener(capsule, head), local);
     return;
   }
   if (saved.codec != "zstd-blocks-1")
@@ -98,12 +116,22 @@ ByteCount MemoryFile::stream_size() const {
   return state_->pages ? state_->pages->stream_size() : state_->blocks->stream_size();
 }
 
-ByteCount MemoryFile::decode(const hibernation::Sink& out, unsigned threads,
-                             const ProgressSink& progress, std::stop_token stop) const {
-  if (state_->pages)
-    return state_->map_size + state_->pages->decode(out, threads, progress, std::move(stop));
-  state_->blocks->decode(state_->blocks_file.get(), out, threads, progress, std::move(stop));
-  return state_->map_size + state_->blocks->pages_size();
+hibernation::Decoded MemoryFile::decode(const hibernation::Sink& out, unsigned threads,
+                                        const ProgressSink& progress, std::stop_token stop) const {
+  hibernation::Decoded decoded;
+  if (state_->pages) {
+    decoded = state_->pages->decode(out, threads, progress, std::move(stop));
+  } else {
+    state_->blocks->decode(state_->blocks_file.get(), out, threads, progress, std::move(stop));
+    decoded.read = state_->blocks->pages_size();
+  }
+  decoded.read = decoded.read + state_->map_size;
+  return decoded;
+}
+
+hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
+                                        const format::Head& head) {
+  return {read_map(capsule, head), opener(capsule, head)};
 }
 
 hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
@@ -119,7 +147,9 @@ hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
     const auto open = opener(capsule, head);
     if (!stick.has_seen_memory(head.find(head.hibernation->map)->digest))
       hibernation::verify_page_base(map, open, progress, stop);
-    return hibernation::read_page_base(map, open);
+    auto base = hibernation::read_page_base(map, open);
+    if (const auto local = parts.cache->of(head.capsule)) compare_with(*local, base);
+    return base;
   } catch (const Fault& fault) {
     // A sector that can't be read any more must not keep a machine from ever being ejected.
     if (!stick.is_open() || stop.stop_requested()) throw;

@@ -23,17 +23,18 @@ class MemoryFile {
  public:
   /// Opens all objects of the head's hibernation file; there is one. Throws Fault when one is not
   /// there or is not what the head and its map say.
-  MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head);
+  /// With a cache, what this computer has is read from there, and what is read of the device kept.
+  MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head,
+             const MemoryCache* cache = nullptr);
   MemoryFile(MemoryFile&&) noexcept;
   MemoryFile& operator=(MemoryFile&&) noexcept;
   ~MemoryFile();
 
   /// Bytes of QEMU's stream: what decode() reports as its total.
   ByteCount stream_size() const;
-  /// Gives the stream, every block checked before it is given. Once. Gives the bytes that were read
-  /// of the device.
-  ByteCount decode(const hibernation::Sink& out, unsigned threads, const ProgressSink& progress,
-                   std::stop_token stop) const;
+  /// Gives the stream, every block checked before it is given. Once.
+  hibernation::Decoded decode(const hibernation::Sink& out, unsigned threads,
+                              const ProgressSink& progress, std::stop_token stop) const;
 
  private:
   struct State;
@@ -47,5 +48,10 @@ class MemoryFile {
 hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop);
+
+/// The device is checked little by little for what a launch took from this computer's cache
+/// instead; for the jobs that will rely on it.
+hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
+                                        const format::Head& head);
 
 }  // namespace satchel

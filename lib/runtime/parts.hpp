@@ -21,6 +21,7 @@
 #include "ports/hypervisor.hpp"
 #include "ports/plugs.hpp"
 #include "ports/volumes.hpp"
+#include "runtime/memory_cache.hpp"
 #include "runtime/memory_ledger.hpp"
 #include "runtime/meter.hpp"
 #include "runtime/readers.hpp"
@@ -52,6 +53,8 @@ struct Parts {
   std::filesystem::path sync_program{};  ///< satchel-sync itself
   std::shared_ptr<SyncBook> syncs = std::make_shared<SyncBook>();
   std::shared_ptr<Readers> readers = std::make_shared<Readers>();
+  std::shared_ptr<MemoryCache> cache =
+      std::make_shared<MemoryCache>(state_directory / "cache", config, log);
 };
 
 /// Threads that compress or decompress at once.

@@ -25,7 +25,7 @@ Readers::Ticket::~Ticket() {
 
 const Readers::Reading* Readers::on(core::Insertion device) const {
   for (const auto& each : entries_)
-    if (each.reading.device == device) return &each.reading;
+    if (each.reading.device == device && each.reading.reads == Reads::disks) return &each.reading;
   return nullptr;
 }
 
@@ -53,7 +53,13 @@ Task<void> Readers::end_on(core::Insertion device) {
 }
 
 Task<void> Readers::end_of(CapsuleId capsule) {
-  return end([capsule](const Reading& each) { return each.capsule == capsule; });
+  return end([capsule](const Reading& each) {
+    return each.capsule == capsule && each.reads == Reads::disks;
+  });
+}
+
+Task<void> Readers::end_all() {
+  return end([](const Reading&) { return true; });
 }
 
 Task<void> Readers::end(std::function<bool(const Reading&)> which) {

@@ -1,5 +1,6 @@
-// The jobs that read a device's files and change nothing: syncs and verifications. Merges and folds
-// wait for them, an eject or a pull ends them. Owned by Parts; loop thread only.
+// What reads a device's files and changes nothing: syncs, verifications, and checks of its memory.
+// Merges and folds wait for those that read disks, an eject or a pull ends all. Owned by Parts;
+// loop thread only.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -17,12 +18,14 @@ namespace satchel {
 
 class Readers {
  public:
+  enum class Reads { disks, memory };
   struct Reading {
     std::string operation;  ///< as jobs have it: "sync"
     CapsuleId capsule;
     core::Insertion device;
     std::function<void()> stop;
     std::function<void()> ended;  ///< told once it has
+    Reads reads = Reads::disks;
   };
 
  private:
@@ -44,7 +47,7 @@ class Readers {
     Readers& readers_;
     std::list<Entry>::iterator entry_;
   };
-  /// One that reads this device; null: none does.
+  /// One that reads this device's disks; null: none does.
   const Reading* on(core::Insertion device) const;
   /// The capsule on which one of that operation is at work.
   std::optional<CapsuleId> doing(const std::string& operation) const;
@@ -52,9 +55,11 @@ class Readers {
 
   /// Has those that read this device end soon.
   void stop_on(core::Insertion device) const;
-  /// Stops those that read this device, or this capsule, and waits for their ends.
+  /// Stops those that read this device, or this capsule's disks, and waits for their ends.
   Task<void> end_on(core::Insertion device);
   Task<void> end_of(CapsuleId capsule);
+  /// Stops all, and waits for their ends.
+  Task<void> end_all();
 
  private:
   Task<void> end(std::function<bool(const Reading&)> which);

@@ -52,6 +52,7 @@ networks:
 display: {listen: "::1"}
 eject: {power_off: false, deadline: 90s}
 space: {keep_free_host: 2GiB, keep_free_device: 0B}
+cache: {memory: 3MiB}
 compression: {level: 19, threads: 3}
 log: {level: debug}
 merge: {layers: 2, size: 1GiB, rate: 4MiB, while_running: false}
@@ -79,6 +80,7 @@ capsules:
   CHECK(parsed->eject.deadline == 90s);
   CHECK(parsed->space.keep_free_host == mebibytes(2048));
   CHECK(parsed->space.keep_free_device == ByteCount(0));
+  CHECK(parsed->cache.memory == mebibytes(3));
   CHECK(parsed->compression.level == 19);
   CHECK(parsed->compression.threads == 3);
   CHECK(parsed->log.level == LogLevel::debug);

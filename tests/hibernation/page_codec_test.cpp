@@ -193,7 +193,7 @@ TEST_CASE("memory in random order is stored anew rather than read a block a page
   REQUIRE(map);
   const PageDecoder decoder(*map, store.opener());
   std::string out;
-  const auto read = decoder.decode(appending_to(out), 2, {}, {});
+  const auto read = decoder.decode(appending_to(out), 2, {}, {}).read;
   CHECK((out == stream_of(memory)));
   CHECK(read.value < 5 * out.size() + (64U << 20));
 }

@@ -112,6 +112,8 @@ class TestHost {
   /// free while a job writes.
   std::vector<std::string> breaches;
   bool has_session(CapsuleId id) const;
+  /// Whether the device's memory is being read beside the machine.
+  bool is_checking(CapsuleId id) const { return parts_->readers->is_doing("check", id); }
   std::filesystem::path session_directory(CapsuleId id) const;
 
   template <class T>

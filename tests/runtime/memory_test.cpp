@@ -44,6 +44,18 @@ struct MemoryWorld : HostWorld {
   std::string eject() {
     return bellows.result([&] { return bellows.host().eject(capsule); });
   }
+  /// Plugged in again where it was last.
+  void come_back() {
+    bellows.pull();
+    bellows.plug();
+    REQUIRE(bellows.reaches(capsule, "ready"));
+    launch(bellows);
+    REQUIRE(bellows.until([&] { return !bellows.is_checking(capsule); }));
+  }
+  std::filesystem::path cache() const {
+    return bellows.session_directory(capsule).parent_path().parent_path() / "cache" /
+           capsule.value.str();
+  }
   ByteCount size_of(const std::string& object) const { return head(capsule).find(object)->size; }
   /// Flips a bit in an object.
   void damage(const std::string& object, std::streamoff at) const {
@@ -140,6 +152,93 @@ TEST_CASE("the second copy needs nothing of what only the pulled device has") {
   world.check_that_it_goes_on_at_anvil();
 }
 
+TEST_CASE("a machine that comes back is read from this computer, and its device all the same") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  REQUIRE(world.eject() == "done");
+  world.come_back();
+  CHECK(bellows.counter(world.guest) == 1);
+  CHECK(world.eject() == "done");
+  INFO(bellows.log.all());
+  CHECK_FALSE(bellows.log.says("stored anew"));
+  CHECK(world.head(world.capsule).hibernation->segments->size() == 1);
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("damage on the device is found beside a machine that came from this computer's copy") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  const auto first = world.head(world.capsule).hibernation->pages;
+  REQUIRE(world.eject() == "done");
+  world.damage(first, 20);
+  world.come_back();
+  INFO(bellows.log.all());
+  CHECK(bellows.counter(world.guest) == 1);
+  CHECK(bellows.log.says("its next eject stores all of its memory anew"));
+  CHECK(world.eject() == "done");
+  CHECK(world.head(world.capsule).hibernation->segments == std::vector<std::string>{});
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("a copy on this computer that was damaged is passed over") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  REQUIRE(world.eject() == "done");
+  std::size_t damaged = 0;
+  for (const auto& each : std::filesystem::recursive_directory_iterator(world.cache())) {
+    if (!each.is_regular_file()) continue;
+    std::filesystem::resize_file(each.path(), 10);
+    ++damaged;
+  }
+  CHECK(damaged == 2);
+  world.come_back();
+  INFO(bellows.log.all());
+  CHECK(bellows.counter(world.guest) == 1);
+  CHECK(world.eject() == "done");
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("the second copy of a machine that came back is made of what this computer has") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  REQUIRE(world.eject() == "done");
+  world.come_back();
+  bellows.hypervisor.at_streams_end = [&] {
+    std::promise<void> pulled;
+    boost::asio::post(world.loop.io, [&] {
+      bellows.pull();
+      pulled.set_value();
+    });
+    pulled.get_future().wait();
+  };
+  CHECK(bellows.end_of(bellows.host().eject(world.capsule)).result != "done");
+  REQUIRE(bellows.reaches(world.capsule, "stranded"));
+  bellows.wait_for_jobs();
+  bellows.hypervisor.at_streams_end = {};
+  bellows.plug();
+  INFO(bellows.log.all());
+  REQUIRE(bellows.reaches(world.capsule, "running"));
+  bellows.wait_for_jobs();
+  CHECK(bellows.counter(world.guest) == 1);
+  CHECK(world.eject() == "done");
+  world.check_that_it_goes_on_at_anvil();
+}
+
+TEST_CASE("of a private machine nothing is kept, and what was is removed at the start") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  REQUIRE(world.eject() == "done");
+  CHECK(std::filesystem::exists(world.cache()));
+  bellows.stop();
+  bellows.config.capsules[world.capsule].privacy = Privacy::kept;
+  bellows.start();
+  CHECK_FALSE(std::filesystem::exists(world.cache()));
+  world.come_back();
+  CHECK(world.eject() == "done");
+  CHECK_FALSE(std::filesystem::exists(world.cache()));
+  world.check_that_it_goes_on_at_anvil();
+}
+
 TEST_CASE("a map that refers to what the head does not name is refused") {
   MemoryWorld world;
   REQUIRE(world.eject() == "done");
@@ -154,8 +253,8 @@ TEST_CASE("a map that refers to what the head does not name is refused") {
   other.hibernation->pages = other.hibernation->segments->front();
   CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("another generation"));
   other = head;
-  other.hibernation->codec = "zstd-pages-2";
-  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("zstd-pages-2"));
+  other.hibernation->codec = "zstd-pages-3";
+  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("zstd-pages-3"));
 }
 
 }  // namespace satchel::test

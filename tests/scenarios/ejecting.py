@@ -175,7 +175,7 @@ def holdings(host):
         mounts = sum(1 for _ in file)
     files = sorted(os.path.relpath(os.path.join(folder, name), host.directory)
                    for root in (host.state, host.runtime) for folder, folders, names in os.walk(root)
-                   for name in names + folders)
+                   for name in names + folders if "/cache" not in folder)
     return {"descriptors": len(os.listdir(f"/proc/{host.process.pid}/fd")), "mounts": mounts, "files": files}
 
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "base/fault.hpp"
@@ -30,6 +31,7 @@ Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& sh
                        "memory/" + std::to_string(number.value) + ".map");
   });
   auto map = co_await std::move(storing);
+  shipment.segments = shipped.encoded.segments;
   SavedMemory saved{std::move(shipped.pages),         std::move(map),
                     shipped.encoded.stream_size,      maker.accelerator,
                     std::move(maker.emulator),        before,
@@ -47,13 +49,42 @@ bool is_lost(const std::exception_ptr& failure) {
   }
 }
 
+/// This computer's copies of all that the new memory may refer to; none when one is missing or was
+/// not checked.
+std::map<std::uint64_t, UniqueFd> earlier_copies(const Parts& parts, const Shipment& shipment) {
+  const auto& before = shipment.newest.head;
+  const auto local = parts.cache->of(before.capsule);
+  if (!local || !before.hibernation ||
+      !parts.cache->is_whole(before.find(before.hibernation->map)->digest))
+    return {};
+  std::map<std::uint64_t, UniqueFd> out;
+  for (const auto& segment : shipment.base.segments) {
+    auto copy = local->open(segment);
+    if (!copy) return {};
+    out.emplace(segment.number, std::move(copy));
+  }
+  return out;
+}
+
 /// A copy of the memory on this computer, as far as its disk has room.
 std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
-                                     const Session& session) {
-  const auto directory = parts.shelf.directory(session.capsule);
+                                     const Shipment& shipment) {
+  const auto directory = parts.shelf.directory(shipment.newest.head.capsule);
   const auto free = free_space(directory).value;
   const auto kept = parts.config.space.keep_free_host.value;
-  return std::make_shared<Rescue>(stick, directory, ByteCount(free > kept ? free - kept : 0));
+  auto rescue =
+      std::make_shared<Rescue>(stick, directory, ByteCount(free > kept ? free - kept : 0));
+  rescue->has_earlier(earlier_copies(parts, shipment));
+  return rescue;
+}
+
+/// The memory that was written stays here too, for the next time.
+void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,
+               const format::Head& committed) {
+  if (!rescue.is_whole()) return;
+  const bool has_earlier = !rescue.needs_stand_in() || shipment.segments.size() == 1;
+  if (parts.cache->keep(committed.capsule, shipment.segments, rescue.own()) && has_earlier)
+    parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
 }
 
 /// The guest that can't go on without its device, from its second copy into the session's
@@ -113,7 +144,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       auto noting_machine = note_machine(parts, session, shipment.next);
       auto maker = co_await std::move(noting_machine);
       auto copying =
-          offload(parts.lanes.files, [&] { return begin_rescue(parts, order.stick, session); });
+          offload(parts.lanes.files, [&] { return begin_rescue(parts, order.stick, shipment); });
       rescue = co_await std::move(copying);
       suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop,
                          rescue);
@@ -158,7 +189,10 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   result.written = new_bytes(result.head.head, shipment.newest.head);
   result.took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
-  auto tidying = offload(parts.lanes.files, [&] { tidy(parts.log, shipment, result); });
+  auto tidying = offload(parts.lanes.files, [&] {
+    if (rescue) keep_here(parts, shipment, *rescue, result.head.head);
+    tidy(parts.log, shipment, result);
+  });
   co_await std::move(tidying);
   co_return result;
 }

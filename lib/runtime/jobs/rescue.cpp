@@ -48,6 +48,8 @@ void Rescue::give_up(std::string why) noexcept {
   stand_in_.reset();
 }
 
+void Rescue::has_earlier(std::map<std::uint64_t, UniqueFd> copies) { earlier_ = std::move(copies); }
+
 void Rescue::describe(std::string xml, hibernation::SavedAs as) {
   xml_ = std::move(xml);
   as_ = as;
@@ -68,7 +70,10 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
                 Fault::Text{"read the copy of", "the memory", to_string(map.error()), {}});
   const auto own = map->segments.front().number;
   const hibernation::PageDecoder decoder(std::move(*map), [&](const hibernation::Segment& segment) {
-    const auto& copy = segment.number == own ? own_ : stand_in_;
+    const auto earlier = earlier_.find(segment.number);
+    const auto& copy = segment.number == own       ? own_
+                       : earlier != earlier_.end() ? earlier->second
+                                                   : stand_in_;
     UniqueFd fd(::fcntl(copy.get(), F_DUPFD_CLOEXEC, 0));
     if (!fd) throw fault_from_errno(errno, "read", "the copy of the memory");
     return fd;

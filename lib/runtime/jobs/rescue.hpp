@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -26,6 +27,10 @@ class Rescue {
   /// be made, there is no copy.
   Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& directory,
          ByteCount most);
+  /// This computer has these copies of all earlier segments, whole: there need be no stand-in. By
+  /// their numbers.
+  void has_earlier(std::map<std::uint64_t, UniqueFd> copies);
+  bool needs_stand_in() const { return is_kept() && earlier_.empty(); }
 
   /// libvirt's description of the guest, as its save has it.
   void describe(std::string xml, hibernation::SavedAs as);
@@ -33,7 +38,8 @@ class Rescue {
   /// the copy is given up.
   void write(std::span<const std::byte> packed) noexcept { write(own_, packed); }
   void write_stand_in(std::span<const std::byte> packed) noexcept { write(stand_in_, packed); }
-  /// The stream has ended by libvirt's own judgement. The map of own segment and stand-in.
+  /// The stream has ended by libvirt's own judgement. The map of own segment and stand-in, or of
+  /// own segment and earlier ones.
   void finish(std::string map) { map_ = std::move(map); }
 
   bool is_kept() const { return static_cast<bool>(own_); }
@@ -42,6 +48,8 @@ class Rescue {
   /// The device went while there is a copy to be finished: whoever reads the stream goes on.
   bool is_wanted() const { return kept_ && !stick_->is_open(); }
   bool is_whole() const { return own_ && !map_.empty(); }
+  /// The own segment, whole once it is finished; -1 when there is no copy.
+  int own() const { return own_.get(); }
 
   /// Makes a save image of the copy that libvirt takes, durable. Throws Fault, and leaves no file
   /// then. Blocking, on the files lane.
@@ -55,6 +63,7 @@ class Rescue {
   std::uint64_t room_;
   UniqueFd own_;
   UniqueFd stand_in_;
+  std::map<std::uint64_t, UniqueFd> earlier_;  ///< by number
   std::atomic<bool> kept_ = false;
   std::string trouble_;
   std::string xml_;

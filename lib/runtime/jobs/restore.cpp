@@ -18,14 +18,16 @@ namespace {
 /// Streams the hibernation file into libvirt, every block checked before it goes on. Files lane.
 ByteCount feed_memory(const Parts& parts, const SavedGuest& from, hibernation::RestoreFeed& feed,
                       const std::string& xml, const ProgressSink& progress, std::stop_token stop) {
-  const MemoryFile memory(from.capsule, from.head);
+  const MemoryFile memory(from.capsule, from.head, parts.cache.get());
   const auto header = hibernation::write_save_header(xml);
   feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
-  const auto read =
+  const auto decoded =
       memory.decode([&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
                     worker_threads(parts.config), progress, stop);
-  from.stick.note_memory_seen(from.head.find(from.head.hibernation->map)->digest);
-  return read;
+  const auto& map = from.head.find(from.head.hibernation->map)->digest;
+  if (decoded.at_hand.value == 0) from.stick.note_memory_seen(map);
+  if (decoded.is_copied) parts.cache->note_whole(map);
+  return decoded.read;
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ struct Shipment {
   format::CapsuleDirectory capsule;
   format::SignedHead newest;
   format::Head next;
-  hibernation::PageBase base;  ///< what the device has of the memory already
+  hibernation::PageBase base;                    ///< what the device has of the memory already
+  std::vector<hibernation::Segment> segments{};  ///< of the memory that was shipped, its own first
 };
 
 /// Throws Fault when the device holds another history, or has too little room as far as that can be

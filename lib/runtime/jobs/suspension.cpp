@@ -85,8 +85,9 @@ class Destination {
     on_device([&] { pages_->write(bytes); });
   }
 
-  format::Object finish(const std::string& stand_in_map) {
-    if (rescue_) rescue_->finish(stand_in_map);
+  /// `map`: of what the rescue has.
+  format::Object finish(const std::string& map) {
+    if (rescue_) rescue_->finish(map);
     std::optional<format::Object> object;
     on_device([&] { object = pages_->finish(); });
     if (lost_) std::rethrow_exception(lost_);
@@ -170,7 +171,7 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Se
                                                     worker_threads(parts_.config), number.value};
     hibernation::PageSinks sinks;
     sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
-    if (rescue_ && rescue_->is_kept())
+    if (rescue_ && rescue_->needs_stand_in())
       sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
     auto encoded = hibernation::encode_pages(
         [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
@@ -179,7 +180,7 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Se
           return n;
         },
         sinks, std::move(*known), settings, progress, reading_.get_token());
-    auto stored = pages.finish(encoded.stand_in_map);
+    auto stored = pages.finish(encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map);
     return Shipped{std::move(encoded), std::move(stored)};
   };
   std::exception_ptr failure;

@@ -1,0 +1,146 @@
+#include "runtime/memory_cache.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "runtime/host_room.hpp"
+
+namespace satchel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What a file takes of the disk; none: it is not there.
+std::optional<ByteCount> allocated(const fs::path& file) {
+  struct stat about {};
+  if (::lstat(file.c_str(), &about) != 0) return std::nullopt;
+  return ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
+}
+
+}  // namespace
+
+MemoryCache::MemoryCache(fs::path directory, const Config& config, Log& log)
+    : directory_(std::move(directory)),
+      most_(config.cache.memory),
+      keep_free_(config.space.keep_free_host),
+      log_(log) {
+  for (const auto& [capsule, settings] : config.capsules)
+    if (settings.privacy == Privacy::kept) private_.insert(capsule);
+}
+
+std::optional<hibernation::LocalSegments> MemoryCache::of(CapsuleId capsule) const {
+  if (most_.value == 0 || private_.contains(capsule)) return std::nullopt;
+  return hibernation::LocalSegments(directory_ / capsule.value.str());
+}
+
+std::vector<MemoryCache::Copy> MemoryCache::copies() const {
+  std::vector<Copy> out;
+  std::error_code failed;
+  for (auto at = fs::recursive_directory_iterator(directory_, failed);
+       !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
+    std::error_code gone;
+    if (!at->is_regular_file(gone)) continue;
+    const auto size = allocated(at->path());
+    const auto used = at->last_write_time(gone);
+    if (size && !gone) out.push_back({at->path(), used, *size});
+  }
+  std::ranges::sort(out, {}, &Copy::used);
+  return out;
+}
+
+/// Whether so much more may be kept, once copies that are longest unused have made way.
+bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) const {
+  auto there = copies();
+  ByteCount sum = more;
+  for (const auto& each : there) sum = sum + each.size;
+  const auto fits = [&] {
+    return sum <= most_ && free_space(directory_.parent_path()) >= keep_free_ + more;
+  };
+  for (const auto& each : there) {
+    if (fits()) return true;
+    if (std::ranges::count(kept, each.path) > 0) continue;
+    std::error_code failed;
+    if (fs::remove(each.path, failed)) sum = ByteCount(sum.value - each.size.value);
+  }
+  return fits();
+}
+
+void MemoryCache::give_way(ByteCount free) const {
+  for (const auto& each : copies()) {
+    if (free_space(directory_.parent_path()) >= keep_free_ + free) return;
+    std::error_code failed;
+    fs::remove(each.path, failed);
+  }
+}
+
+std::optional<hibernation::LocalUse> MemoryCache::use(
+    CapsuleId capsule, std::span<const hibernation::Segment> segments) const {
+  auto local = of(capsule);
+  if (!local) return std::nullopt;
+  std::vector<fs::path> kept;
+  ByteCount more;
+  for (const auto& segment : segments) {
+    kept.push_back(local->path_of(segment));
+    const auto there = allocated(kept.back()).value_or(ByteCount());
+    if (there < segment.size) more = more + ByteCount(segment.size.value - there.value);
+  }
+  const auto grows = make_room(kept, more) ? hibernation::LocalCopy::Grows::yes
+                                           : hibernation::LocalCopy::Grows::no;
+  return hibernation::LocalUse{std::move(*local), grows};
+}
+
+bool MemoryCache::keep(CapsuleId capsule, std::span<const hibernation::Segment> segments,
+                       int own) const {
+  const auto local = of(capsule);
+  if (!local || segments.empty()) return false;
+  try {
+    local->keep_only(segments);
+    std::vector<fs::path> kept;
+    for (const auto& each : segments) kept.push_back(local->path_of(each));
+    // The file is on the disk already.
+    if (!make_room(kept, ByteCount())) return false;
+    local->adopt(own, segments.front());
+    return true;
+  } catch (const Fault& failure) {
+    log_.warning(std::string(failure.what()) + "; the machine's memory is read of its device");
+    return false;
+  }
+}
+
+void MemoryCache::note_whole(const Digest& map) {
+  const std::lock_guard lock(mutex_);
+  whole_.insert(map);
+}
+
+bool MemoryCache::is_whole(const Digest& map) const {
+  const std::lock_guard lock(mutex_);
+  return whole_.contains(map);
+}
+
+void MemoryCache::drop(CapsuleId capsule) const {
+  std::error_code failed;
+  fs::remove_all(directory_ / capsule.value.str(), failed);
+  if (failed) throw fault_from_errno(failed.value(), "clear", directory_.string());
+}
+
+void MemoryCache::tidy() const {
+  try {
+    for (const auto& capsule : private_) drop(capsule);
+    if (most_.value > 0) {
+      make_room({}, ByteCount());
+      return;
+    }
+    std::error_code failed;
+    fs::remove_all(directory_, failed);
+    if (failed) throw fault_from_errno(failed.value(), "clear", directory_.string());
+  } catch (const Fault& failure) {
+    log_.warning(std::string(failure.what()) + "; it holds memory of machines that were here");
+  }
+}
+
+}  // namespace satchel
