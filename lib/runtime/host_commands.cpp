@@ -275,8 +275,9 @@ Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
   auto mounting = devices_.mounted_stick(*insertion);
   const auto stick = co_await std::move(mounting);
   auto removing = offload(parts_.lanes.files, [this, stick, capsule] {
-    format::CapsuleDirectory::remove(stick->root()->get(), capsule);
+    // First: should it fail, the machine is still there to be removed again.
     parts_.cache->drop(capsule);
+    format::CapsuleDirectory::remove(stick->root()->get(), capsule);
   });
   co_await std::move(removing);
   devices_.forget(*insertion, capsule);

@@ -53,6 +53,16 @@ std::vector<MemoryCache::Copy> MemoryCache::copies() const {
   return out;
 }
 
+/// Nothing is known to be whole any more: a launch that is broken off may leave half of it there.
+bool MemoryCache::evict(const Copy& copy) const {
+  {
+    const std::lock_guard lock(mutex_);
+    whole_.clear();
+  }
+  std::error_code failed;
+  return fs::remove(copy.path, failed);
+}
+
 /// Whether so much more may be kept, once copies that are longest unused have made way.
 bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) const {
   auto there = copies();
@@ -64,8 +74,7 @@ bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) cons
   for (const auto& each : there) {
     if (fits()) return true;
     if (std::ranges::count(kept, each.path) > 0) continue;
-    std::error_code failed;
-    if (fs::remove(each.path, failed)) sum = ByteCount(sum.value - each.size.value);
+    if (evict(each)) sum = ByteCount(sum.value - each.size.value);
   }
   return fits();
 }
@@ -73,8 +82,7 @@ bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) cons
 void MemoryCache::give_way(ByteCount free) const {
   for (const auto& each : copies()) {
     if (free_space(directory_.parent_path()) >= keep_free_ + free) return;
-    std::error_code failed;
-    fs::remove(each.path, failed);
+    evict(each);
   }
 }
 
@@ -99,6 +107,11 @@ bool MemoryCache::keep(CapsuleId capsule, std::span<const hibernation::Segment> 
   const auto local = of(capsule);
   if (!local || segments.empty()) return false;
   try {
+    {
+      // What earlier generations alone referred to goes.
+      const std::lock_guard lock(mutex_);
+      whole_.clear();
+    }
     local->keep_only(segments);
     std::vector<fs::path> kept;
     for (const auto& each : segments) kept.push_back(local->path_of(each));

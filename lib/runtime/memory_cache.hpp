@@ -52,6 +52,7 @@ class MemoryCache {
   };
   std::vector<Copy> copies() const;
   bool make_room(std::span<const std::filesystem::path> kept, ByteCount more) const;
+  bool evict(const Copy& copy) const;
 
   std::filesystem::path directory_;
   ByteCount most_;
@@ -59,7 +60,7 @@ class MemoryCache {
   std::set<CapsuleId> private_;  ///< nothing of these is kept
   Log& log_;
   mutable std::mutex mutex_;
-  std::set<Digest> whole_;  ///< digests of maps; guarded by mutex_
+  mutable std::set<Digest> whole_;  ///< digests of maps; guarded by mutex_
 };
 
 }  // namespace satchel

@@ -52,6 +52,20 @@ struct MemoryWorld : HostWorld {
     launch(bellows);
     REQUIRE(bellows.until([&] { return !bellows.is_checking(capsule); }));
   }
+  void eject_with_a_pull_at_the_streams_end() {
+    bellows.hypervisor.at_streams_end = [&] {
+      std::promise<void> pulled;
+      boost::asio::post(loop.io, [&] {
+        bellows.pull();
+        pulled.set_value();
+      });
+      pulled.get_future().wait();
+    };
+    CHECK(bellows.end_of(bellows.host().eject(capsule)).result != "done");
+    REQUIRE(bellows.reaches(capsule, "stranded"));
+    bellows.wait_for_jobs();
+    bellows.hypervisor.at_streams_end = {};
+  }
   std::filesystem::path cache() const {
     return bellows.session_directory(capsule).parent_path().parent_path() / "cache" /
            capsule.value.str();
@@ -130,19 +144,8 @@ TEST_CASE("a restarted daemon relies on memory that it has read again") {
 TEST_CASE("the second copy needs nothing of what only the pulled device has") {
   MemoryWorld world;
   auto& bellows = world.bellows;
-  bellows.hypervisor.at_streams_end = [&] {
-    std::promise<void> pulled;
-    boost::asio::post(world.loop.io, [&] {
-      bellows.pull();
-      pulled.set_value();
-    });
-    pulled.get_future().wait();
-  };
-  CHECK(bellows.end_of(bellows.host().eject(world.capsule)).result != "done");
-  REQUIRE(bellows.reaches(world.capsule, "stranded"));
-  bellows.wait_for_jobs();
+  world.eject_with_a_pull_at_the_streams_end();
   CHECK(std::filesystem::exists(bellows.session_directory(world.capsule) / "guest.save"));
-  bellows.hypervisor.at_streams_end = {};
   bellows.plug();
   REQUIRE(bellows.reaches(world.capsule, "running"));
   bellows.wait_for_jobs();
@@ -203,18 +206,7 @@ TEST_CASE("the second copy of a machine that came back is made of what this comp
   auto& bellows = world.bellows;
   REQUIRE(world.eject() == "done");
   world.come_back();
-  bellows.hypervisor.at_streams_end = [&] {
-    std::promise<void> pulled;
-    boost::asio::post(world.loop.io, [&] {
-      bellows.pull();
-      pulled.set_value();
-    });
-    pulled.get_future().wait();
-  };
-  CHECK(bellows.end_of(bellows.host().eject(world.capsule)).result != "done");
-  REQUIRE(bellows.reaches(world.capsule, "stranded"));
-  bellows.wait_for_jobs();
-  bellows.hypervisor.at_streams_end = {};
+  world.eject_with_a_pull_at_the_streams_end();
   bellows.plug();
   INFO(bellows.log.all());
   REQUIRE(bellows.reaches(world.capsule, "running"));
