@@ -1,0 +1,227 @@
+// The jobs of a computer, in the order of the runtime's own and made of its parts.
+#include <filesystem>
+#include <stdexcept>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "histories/computer.hpp"
+#include "histories/files.hpp"
+#include "runtime/chains.hpp"
+#include "runtime/heads.hpp"
+#include "runtime/jobs/check_out.hpp"
+#include "runtime/jobs/roll_back.hpp"
+#include "runtime/jobs/shipment.hpp"
+#include "runtime/jobs/tending.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel::histories {
+
+namespace {
+
+Run run_of(std::size_t host, GenerationId base) {
+  Run out;
+  out.host = host;
+  out.base = base;
+  out.is_off = true;
+  return out;
+}
+
+}  // namespace
+
+core::Event Computer::examine(JobId job) {
+  if (!stick_->is_open()) mount();
+  if (!seen_) seen_ = load_seen(home_, capsule_);
+  auto seen = open().examine();
+  if (!seen.newest) throw std::logic_error("a device holds no complete generation");
+  overlook_unrun(parts_, capsule_, seen.newest->head);
+  head_ = std::move(*seen.newest);
+  note(Noting::if_newer);
+  return core::Examined{job, found()};
+}
+
+core::Event Computer::launch(JobId job, core::LaunchFrom from) {
+  if (from == core::LaunchFrom::session) return reattach(job);
+  return launch_anew(job);
+}
+
+core::Event Computer::launch_anew(JobId job) {
+  auto capsule = open();
+  auto seen = capsule.examine();
+  if (!seen.newest || seen.newest->head.generation.id != core::found_of(state_)->id)
+    throw std::logic_error("what is launched is not what was examined");
+  const auto& head = seen.newest->head;
+  check_length(head);
+  Session session;
+  session.capsule = capsule_;
+  session.capsule_name = head.name;
+  session.session = SessionId(Uuid::random());
+  session.domain = DomainId(Uuid::random());
+  session.domain_name = head.name;
+  session.fs_uuid = "0000-0001";
+  session.base = head.generation.id;
+  session.base_sequence = head.generation.seq;
+  session.phase = Phase::launching;
+  session.started = parts_.now();
+  session.disk_sequence = stick_->disk_sequence();
+  DiskOverlay overlay;
+  overlay.target = "vda";
+  overlay.path = (shelf_.directory(capsule_) / "vda.qcow2").string();
+  overlay.chain = head.disks.front().chain;
+  session.disks.push_back(std::move(overlay));
+  session_ = session;
+  truth_.runs[session.session] = run_of(number_, session.base);
+  truth_.session_of[number_] = session.session;
+  shelf_.make_directory(capsule_);
+  shelf_.save(session);
+  put(session.disks.front().path, shop_.empty_overlay);
+  step();
+  const auto mark_before = head.checked_out;
+  head_ = check_out(parts_, capsule, head, session);
+  record(*head_, Deed::check_out, session.session);
+  step();
+  shelf_.save(session);
+  truth_.runs.at(session.session).base = session.base;
+  step();
+  if (std::exchange(launch_fails_, false)) {
+    overlook(session.session);
+    check_back_in(parts_, *stick_, session, mark_before);
+    head_ = std::move(*open().examine().newest);
+    record(*head_, Deed::undone, {});
+    shelf_.remove(capsule_);
+    truth_.runs.erase(session.session);
+    truth_.session_of[number_].reset();
+    throw Fault(Remedy::retry, Fault::Text{"launch", head.name, "it was not to be", {}});
+  }
+  guest_ = GuestState::running;
+  session.phase = Phase::running;
+  shelf_.save(session);
+  auto& run = truth_.runs.at(session.session);
+  run.born = true;
+  run.is_off = false;
+  session_ = session;
+  step();
+  note(Noting::as_ours);
+  return done(job, core_session(session, guest()), core::DeviceUse::kept);
+}
+
+/// With the save image or, without one, from the session's disks.
+core::Event Computer::reattach(JobId job) {
+  auto session = *shelf_.find(capsule_);
+  auto seen = open().examine();
+  if (!seen.newest || !is_of_session(seen.newest->head, session))
+    throw Fault(Remedy::choose, Fault::Text{"go on with", session.capsule_name, "not its", {}});
+  follow(session, seen.newest->head);
+  truth_.runs.at(session.session).base = session.base;
+  const auto image = std::exchange(session.save_image, std::nullopt);
+  session.phase = Phase::running;
+  session.disk_sequence = stick_->disk_sequence();
+  step();
+  shelf_.save(session);
+  guest_ = GuestState::running;
+  auto& run = truth_.runs.at(session.session);
+  run.is_off = false;
+  run.ran_on = session.committing.has_value();
+  session_ = session;
+  if (image) std::filesystem::remove(*image);
+  step();
+  return done(job, core_session(session, guest()), core::DeviceUse::kept);
+}
+
+core::Event Computer::eject(JobContext job) {
+  CheckInOrder order{stick_, *shelf_.find(capsule_)};
+  auto session = order.session;
+  auto shipment = prepare_shipment(parts_, order, session, false, job);
+  auto& run = truth_.runs.at(session.session);
+  session.base = shipment.newest.head.generation.id;
+  session.base_sequence = shipment.newest.head.generation.seq;
+  session.committing = shipment.next.generation.id;
+  session.phase = Phase::ejecting;
+  session.guest_was = GuestWas::running;
+  shelf_.save(session);
+  session_ = session;
+  run.base = session.base;
+  run.committing = session.committing;
+  run.ran_on = false;
+  step();
+  auto committed = ship_rest_and_commit(shipment, session, parts_.key, *job.meter, job.stop);
+  record(committed, Deed::eject, session.session);
+  step();
+  guest_.reset();
+  run.is_off = true;
+  CheckedIn result{std::move(committed), {}, {}};
+  tidy(parts_.log, shipment, result);
+  head_ = std::move(result.head);
+  step();
+  note(Noting::as_ours);
+  return done(job.id, {}, core::DeviceUse::released);
+}
+
+core::Event Computer::save_stranded(JobId job) {
+  auto session = *shelf_.find(capsule_);
+  if (guest_) {
+    session.save_image = saved_guest(parts_, capsule_).string();
+    session.phase = Phase::stranded;
+    step();
+    shelf_.save(session);
+    put(*session.save_image, "the guest");
+    guest_.reset();
+  }
+  session_ = session;
+  return done(job, core_session(session, guest()), core::DeviceUse::kept);
+}
+
+core::Event Computer::go_back(JobId job, Sequence to) {
+  head_ = roll_back(parts_, *stick_, capsule_, to);
+  truth_.went_back(head_->head, to);
+  medium_->tip = head_->head.generation.id;
+  step();
+  note(Noting::as_ours);
+  return core::Examined{job, found()};
+}
+
+core::Event Computer::tend(JobContext job, core::StartUpkeep how) {
+  TendOrder order;
+  order.stick = stick_;
+  order.capsule = capsule_;
+  order.although = how.although;
+  if (mistake_ == Mistake::need_forgotten) order.although = core::Although::go_on;
+  if (core::session_of(state_) != nullptr) order.session = shelf_.find(capsule_);
+  const auto by = order.session ? std::optional(order.session->session) : std::nullopt;
+  auto at = tending::open(parts_, std::move(order));
+  const bool insisted =
+      how.although == core::Although::go_on && truth_.is_needed(number_, at.head().generation.id);
+  const auto spans = tending::layers_of(at.head());
+  if (!spans.empty()) {
+    const auto before = at.head().generation.id;
+    tending::begin(at, spans, core::Upkeep::merge);
+    if (at.head().generation.id != before) record(at.newest, Deed::merge, by, insisted);
+    step();
+    for (const auto& span : spans) {
+      const auto place = medium_path(medium_->number) / "satchel" / capsule_.value.str();
+      const auto& chain = at.disk(span.target).chain;
+      for (auto i = span.base + 1; i <= span.top; ++i) {
+        for (const auto& [key, value] : lines_in(place / chain[i]))
+          append(place / chain[span.base],
+                 std::to_string(key) + " " + std::to_string(value) + "\n");
+        step();
+      }
+    }
+    tending::commit_merged(at, spans, job);
+    record(at.newest, Deed::merge, by, insisted);
+    step();
+    tending::keep_up(at, "merge");
+    if (at.order.session) {
+      session_ = at.order.session;
+      truth_.runs.at(*by).base = session_->base;
+    }
+  }
+  head_ = std::move(at.newest);
+  step();
+  note(Noting::if_newer);
+  if (!truth_.lacking(number_, medium_->tip)) truth_.goes_on(number_, medium_->tip);
+  std::optional<core::Session> session;
+  if (core::session_of(state_) != nullptr) session = core_session(*session_, guest());
+  return done(job.id, std::move(session), core::DeviceUse::kept);
+}
+
+}  // namespace satchel::histories

@@ -1,0 +1,104 @@
+// What has to hold after every step of a history.
+#include <fcntl.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "core/describe.hpp"
+#include "histories/files.hpp"
+#include "histories/play.hpp"
+
+namespace satchel::histories {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using How = core::Lacking::How;
+
+std::string in_words(const std::optional<How>& lacks) {
+  if (!lacks) return "nothing lacks";
+  return *lacks == How::older_copy ? "an older copy" : "another branch";
+}
+
+}  // namespace
+
+void Play::require(bool holds, const std::string& what) const {
+  if (!holds) throw std::runtime_error(what);
+}
+
+void Play::expect(const Computer& computer, Expected wanted) {
+  const auto number = number_of(computer);
+  const auto is = std::string(core::name(computer.state()));
+  const auto* found = core::found_of(computer.state());
+  require(found != nullptr, "it is " + is + " and not " + wanted.state);
+  const auto lacks = found->lacks ? std::optional(found->lacks->how) : std::nullopt;
+  if (lacks != wanted.lacks && wanted.may_be_unknown) {
+    const auto& tip = truth_.nodes.at(found->id);
+    const auto seen = truth_.nodes.at(*truth_.seen_by[number]).seq;
+    require(lacks ? tip.seq < seen : tip.seq >= seen || is == "running", "it says too much");
+    ++counts_["copies that nothing tells apart any more"];
+    if (!lacks && truth_.on_insert == core::OnInsert::resume && is == "running") wanted.state = is;
+    if (!lacks) truth_.goes_on(number, computer.medium()->tip);
+    wanted.lacks = lacks;
+  }
+  require(is == wanted.state,
+          "it is " + is + " and not " + wanted.state + ": " + core::detail(computer.state()));
+  require(lacks == wanted.lacks,
+          "it has " + in_words(lacks) + " instead of " + in_words(wanted.lacks));
+  ++counts_[is + ", " + in_words(lacks)];
+  if (is != "ready") return;
+  const auto mark = truth_.mark(number, found->id);
+  const auto told = found->checked_out ? std::optional(found->checked_out->session) : std::nullopt;
+  require(mark == told, "who has it checked out is not as it is");
+  if (mark) ++counts_["ready, checked out elsewhere"];
+}
+
+View Play::on_medium(const Medium& medium, const std::vector<std::string>& chain) const {
+  const auto capsule = place_of(medium.number) / "satchel" / capsule_.value.str();
+  auto there = chain;
+  // A layer that the journal's own host merged before its power failed is in the file below.
+  std::erase_if(there, [&](const auto& file) { return !fs::exists(capsule / file); });
+  return shown_by(capsule, there);
+}
+
+void Play::check_media() {
+  for (const auto& medium : media_) {
+    if (std::exchange(medium->is_checked, true)) continue;
+    const UniqueFd root(
+        ::open(place_of(medium->number).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    auto capsule = format::CapsuleDirectory::open(root.get(), capsule_);
+    const auto seen = capsule.examine();
+    const auto what = "device " + std::to_string(medium->number);
+    require(seen.newest.has_value(), what + " has no whole generation");
+    if (!seen.problems.empty()) throw std::runtime_error(what + ": " + seen.problems.front());
+    const auto& head = seen.newest->head;
+    require(head.generation.id == medium->tip, what + " has lost its newest generation");
+    const auto& chain = head.disks.front().chain;
+    const auto place = place_of(medium->number) / "satchel" / capsule_.value.str();
+    require(shown_by(place, chain) == truth_.nodes.at(medium->tip).view,
+            what + " shows something else than was written");
+    if (chain.size() > 2) capsule.read_object(*head.find(chain.back()), mebibytes(16));
+  }
+}
+
+void Play::check_sessions() {
+  for (const auto& [id, run] : truth_.runs) {
+    if (!run.born || run.over) continue;
+    const auto what = "the session of host-" + std::to_string(run.host);
+    const auto journal = computers_[run.host]->shelf().find(capsule_);
+    require(journal && journal->session == id, what + " has lost its journal");
+    View written;
+    for (const auto& [key, value] : lines_in(journal->disks.front().path)) written[key] = value;
+    require(written == run.written, what + " has lost what was written");
+    for (const auto& medium : media_) {
+      if (!truth_.must_hold(run, medium->tip)) continue;
+      ++counts_["sessions whose files a device has to have"];
+      require(on_medium(*medium, journal->disks.front().chain) == truth_.nodes.at(run.base).view,
+              what + " has lost its files on device " + std::to_string(medium->number));
+    }
+  }
+}
+
+}  // namespace satchel::histories
