@@ -108,6 +108,7 @@ void Computer::shut_guest_down() {
 Medium* Computer::cut_power() {
   steps_left_ = 0;
   launch_fails_ = false;
+  eject_fails_ = false;
   if (session_ && truth_.session_of[number_]) {
     auto& run = truth_.runs.at(session_->session);
     run.is_off = run.is_off || !session_->save_image;

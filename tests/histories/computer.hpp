@@ -75,6 +75,8 @@ class Computer {
   /// The record of what it has seen is lost; the daemon has to be started anew.
   void forget_seen();
   void fail_next_launch() { launch_fails_ = true; }
+  /// Once the device has it.
+  void fail_next_eject() { eject_fails_ = true; }
 
   // What is seen of it.
 
@@ -133,6 +135,7 @@ class Computer {
   std::uint64_t disk_sequence_ = 0;
   int steps_left_ = 0;
   bool launch_fails_ = false;
+  bool eject_fails_ = false;
   Medium* medium_ = nullptr;
   std::shared_ptr<Stick> stick_;
   std::optional<GuestState> guest_;

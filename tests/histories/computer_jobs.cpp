@@ -80,7 +80,7 @@ core::Event Computer::launch_anew(JobId job) {
   record(*head_, Deed::check_out, session.session);
   step();
   shelf_.save(session);
-  truth_.runs.at(session.session).base = session.base;
+  truth_.stands_on(session.session, session.base);
   step();
   if (std::exchange(launch_fails_, false)) {
     overlook(session.session);
@@ -111,7 +111,7 @@ core::Event Computer::reattach(JobId job) {
   if (!seen.newest || !is_of_session(seen.newest->head, session))
     throw Fault(Remedy::choose, Fault::Text{"go on with", session.capsule_name, "not its", {}});
   follow(session, seen.newest->head);
-  truth_.runs.at(session.session).base = session.base;
+  truth_.stands_on(session.session, session.base);
   const auto image = std::exchange(session.save_image, std::nullopt);
   session.phase = Phase::running;
   session.disk_sequence = stick_->disk_sequence();
@@ -139,12 +139,19 @@ core::Event Computer::eject(JobContext job) {
   session.guest_was = GuestWas::running;
   shelf_.save(session);
   session_ = session;
-  run.base = session.base;
+  truth_.stands_on(session.session, session.base);
   run.committing = session.committing;
   run.ran_on = false;
   step();
   auto committed = ship_rest_and_commit(shipment, session, parts_.key, *job.meter, job.stop);
   record(committed, Deed::eject, session.session);
+  if (std::exchange(eject_fails_, false)) {
+    // The device has it and could not say so: the guest is kept, and runs on.
+    session.phase = Phase::running;
+    shelf_.save(session);
+    run.ran_on = true;
+    throw Fault(Remedy::retry, Fault::Text{"eject", session.capsule_name, "it was not to be", {}});
+  }
   step();
   guest_.reset();
   run.is_off = true;
@@ -212,7 +219,7 @@ core::Event Computer::tend(JobContext job, core::StartUpkeep how) {
     tending::keep_up(at, "merge");
     if (at.order.session) {
       session_ = at.order.session;
-      truth_.runs.at(*by).base = session_->base;
+      truth_.stands_on(*by, session_->base);
     }
   }
   head_ = std::move(at.newest);

@@ -50,8 +50,8 @@ Play::~Play() {
 std::optional<std::string> Play::run() {
   try {
     pack();
-    const auto steps = 14 + draw(16);
-    const auto long_at = seed_ % 20 == 0 ? draw(steps) : steps;
+    const auto steps = 13 + draw(16);
+    const auto long_at = seed_ % 20 == 0 ? draw(4) : steps;
     for (std::size_t i = 0; i < steps; ++i) {
       if (i == long_at) run_long();
       step();

@@ -54,13 +54,16 @@ void Play::pull(Computer& computer) {
 void Play::eject(Computer& computer) {
   const bool runs = std::holds_alternative<core::Running>(computer.state());
   const auto tip = computer.medium()->tip;
-  say(title(computer) + " ejects");
+  const bool fails = computer.guest_runs() && chance(5);
+  if (fails) computer.fail_next_eject();
+  say(title(computer) + " ejects" + (fails ? ", and its guest runs on" : ""));
   with_power(computer, [&] {
     computer.ask(core::EjectAsked{});
     if (!runs) return;
-    require(std::holds_alternative<core::Safe>(computer.state()) && computer.medium()->tip != tip,
-            "the eject did not succeed");
-    ++counts_["ejects"];
+    require(core::name(computer.state()) == (fails ? "running" : "safe") &&
+                computer.medium()->tip != tip,
+            "after the eject");
+    ++counts_[fails ? "ejects that failed late" : "ejects"];
   });
 }
 
@@ -175,26 +178,30 @@ void Play::restart(Computer& computer) {
   if (wanted) expect(computer, *wanted);
 }
 
-/// More commits than a head's history has lines.
+/// More commits than a head's history has lines, while a session elsewhere needs the files.
 void Play::run_long() {
-  auto& computer = any_computer();
-  if (computer.medium() == nullptr)
-    if (auto* medium = any_free_medium()) insert(computer, *medium);
-  if (computer.medium() == nullptr) return;
-  say(title(computer) + " runs it many times");
-  for (int i = 0; i < 17; ++i) {
-    const core::LaunchAsked asked{core::Requester::person, core::TakeOver::yes, core::Memory::use,
-                                  core::ThisCopy::yes};
-    if (!std::holds_alternative<core::Ready>(computer.state()) || !computer.ask(asked)) return;
-    computer.write(static_cast<int>(draw(6)), ++value_);
-    require(computer.ask(core::EjectAsked{}), "the eject was refused");
-    auto& medium = *computer.medium();
-    computer.pull();
-    insert(computer, medium);
-    if (computer.guest_runs()) computer.ask(core::EjectAsked{});
-    if (computer.medium() == nullptr) return;
-    if (i % 6 == 5 && std::holds_alternative<core::Ready>(computer.state())) merge(computer);
+  auto& first = *computers_[0];
+  auto& other = *computers_[1];
+  auto* medium = any_free_medium();
+  if (medium == nullptr || first.medium() != nullptr || other.medium() != nullptr) return;
+  const core::LaunchAsked whatever{core::Requester::person, core::TakeOver::yes, core::Memory::use,
+                                   core::ThisCopy::yes};
+  insert(first, *medium);
+  if (first.medium() != medium) return;
+  if (!first.guest_runs() && !first.ask(whatever)) return pull(first);
+  if (first.guest_runs()) write(first);
+  say(title(first) + " loses " + title(*medium) + ", and " + title(other) + " runs it many times");
+  first.pull();
+  for (int i = 0; i < 18; ++i) {
+    insert(other, *medium);
+    if (other.medium() != medium || !(other.guest_runs() || other.ask(whatever))) return;
+    if (other.guest_runs()) other.write(static_cast<int>(draw(6)), ++value_);
+    if (i % 6 == 5) merge(other);
+    other.ask(core::EjectAsked{});
+    other.pull();
   }
+  insert(other, *medium);
+  if (std::holds_alternative<core::Ready>(other.state())) merge(other);
   ++counts_["long histories"];
 }
 

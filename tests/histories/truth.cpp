@@ -85,8 +85,9 @@ Expected Truth::examined(std::size_t host, GenerationId tip) {
   if (!out.lacks) seen_by[host] = tip;
   if (const auto session = session_of[host]) {
     const auto& run = runs.at(*session);
-    const bool is_in_there = run.committing == tip && run.is_off && !run.ran_on;
-    if (mark(host, tip) == *session || (run.committing == tip && !is_in_there)) {
+    const bool is_known = is_eject_of(run, tip) && (run.committing == tip || run.from == tip);
+    const bool is_in_there = is_known && run.committing == tip && run.is_off && !run.ran_on;
+    if (mark(host, tip) == *session || (is_known && !is_in_there)) {
       out.state = "running";
       return out;
     }
@@ -100,6 +101,17 @@ Expected Truth::examined(std::size_t host, GenerationId tip) {
   return out;
 }
 
+void Truth::stands_on(SessionId session, GenerationId from) {
+  auto& run = runs.at(session);
+  run.from = from;
+  if (!is_eject_of(run, from)) run.base = from;
+}
+
+bool Truth::is_eject_of(const Run& run, GenerationId tip) const {
+  const auto& node = nodes.at(tip);
+  return node.deed == Deed::eject && &runs.at(*node.by) == &run;
+}
+
 bool Truth::is_needed(std::size_t host, GenerationId tip) const {
   return std::any_of(runs.begin(), runs.end(), [&](const auto& each) {
     return each.second.host != host && each.second.born && !each.second.over &&
@@ -109,7 +121,7 @@ bool Truth::is_needed(std::size_t host, GenerationId tip) const {
 
 bool Truth::must_hold(const Run& run, GenerationId tip) const {
   for (auto at = std::optional(tip); at; at = nodes.at(*at).parent) {
-    if (run.committing == *at) return false;
+    if (is_eject_of(run, *at)) return false;
     if (*at == run.base) return true;
     if (nodes.at(*at).insisted) return false;
   }

@@ -31,9 +31,11 @@ struct Node {
 
 struct Run {
   std::size_t host = 0;
-  GenerationId base;    ///< its check-out, or a merge of its own since
-  View written;         ///< on top of the base
-  bool born = false;    ///< the guest has lived
+  GenerationId base;  ///< its check-out, or a merge of its own since
+  GenerationId
+      from{};         ///< the newest that it goes on from: also what an eject of its own committed
+  View written;       ///< on top of the base
+  bool born = false;  ///< the guest has lived
   bool is_off = false;  ///< the guest is neither in memory nor in a save image
   bool ran_on = false;  ///< after an eject that had written down what it would commit
   bool over = false;    ///< given up by a choice, or on a device
@@ -79,6 +81,8 @@ class Truth {
   Expected examined(std::size_t host, GenerationId tip);
   /// The host goes on from there.
   void goes_on(std::size_t host, GenerationId tip) { seen_by[host] = tip; }
+  /// The session's disks are read over that generation's, or were before its eject committed it.
+  void stands_on(SessionId session, GenerationId from);
 
   /// Whether a session of another host, not over, still needs the files of this generation.
   bool is_needed(std::size_t host, GenerationId tip) const;
@@ -87,6 +91,7 @@ class Truth {
 
  private:
   std::vector<GenerationId> line_to(GenerationId tip) const;  ///< newest first
+  bool is_eject_of(const Run& run, GenerationId tip) const;
 };
 
 }  // namespace satchel::histories
