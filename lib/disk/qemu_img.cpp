@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -220,6 +221,37 @@ void create_overlay(const NewOverlay& overlay) {
   arguments.push_back(absolute(overlay.path));
   arguments.push_back(std::to_string(overlay.virtual_size.value));
   demand_success(qemu_img(std::move(arguments)), deed);
+}
+
+void compress_overlay(const std::string& overlay, const std::string& target, std::stop_token stop) {
+  const Deed deed{"compress the overlay", overlay};
+  const SourceFile source{overlay, "qcow2"};
+  // Of what stands above an empty disk, nothing but its own clusters is copied.
+  const auto below = target + ".below";
+  create_overlay({below, virtual_size(source), std::nullopt});
+  ProcessRun run;
+  run.arguments = {"qemu-img",
+                   "convert",
+                   "-q",
+                   "-U",
+                   "-c",
+                   "-t",
+                   "unsafe",
+                   "-O",
+                   "qcow2",
+                   "-o",
+                   std::string(qcow2_options) + ",compression_type=zstd",
+                   "-B",
+                   absolute(below),
+                   "-F",
+                   "qcow2",
+                   file_name({source, {below, "qcow2"}}, deed),
+                   absolute(target)};
+  run.stop = std::move(stop);
+  const auto end = run_process(run);
+  ::unlink(below.c_str());
+  if (end.stopped || end.exit_status != 0) ::unlink(target.c_str());
+  demand_success(end, deed);
 }
 
 void merge_into(const SourceFile& below, const std::string& overlay) {

@@ -41,6 +41,13 @@ struct NewOverlay {
 /// Makes an empty qcow2 file (version 3, 64 KiB clusters, lazy refcounts off).
 void create_overlay(const NewOverlay& overlay);
 
+/// Makes of an overlay a file with the same content and nothing else, whatever its header says is
+/// below: its clusters compressed (zstd), one behind the other, and what was zeroed or discarded
+/// still so. Both are qcow2; an existing target is overwritten, and so is TARGET.below, which is
+/// gone afterwards. The target's header names that one as below: see set_backing(). Safe while a
+/// suspended guest has the overlay open. Not durable.
+void compress_overlay(const std::string& overlay, const std::string& target, std::stop_token stop);
+
 /// Writes what the overlay holds into the file below it, whatever its header says that is; nothing
 /// may have either open. Interrupted, it is simply run again.
 void merge_into(const SourceFile& below, const std::string& overlay);

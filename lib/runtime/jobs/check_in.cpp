@@ -157,7 +157,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
                           rescue->trouble() + "): don't pull the device");
     }
     auto committing = offload(parts.lanes.files, [&] {
-      return ship_rest_and_commit(shipment, session, parts.key, *job.meter, job.stop);
+      return ship_rest_and_commit(parts, shipment, session, *job.meter, job.stop);
     });
     committed = co_await std::move(committing);
   } catch (...) {

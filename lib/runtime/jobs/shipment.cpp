@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,10 +12,12 @@
 #include "base/fault.hpp"
 #include "disk/copy.hpp"
 #include "disk/qcow2.hpp"
+#include "disk/qemu_img.hpp"
 #include "machine/description.hpp"
 #include "machine/reading.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/host_room.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
@@ -80,13 +83,37 @@ void check_room(const Shipment& shipment, const Session& session, bool with_memo
                             "running."});
 }
 
-/// Ships one overlay as the next layer of its disk. A merge while the guest ran left another name
-/// than the neighbour's in its header.
-format::Object ship_layer(format::CapsuleDirectory& capsule, const DiskOverlay& overlay,
-                          const std::string& object, const ProgressSink& progress,
-                          std::stop_token stop) {
-  UniqueFd from(::open(overlay.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!from) throw fault_from_errno(errno, "open the overlay", overlay.path);
+UniqueFd open_file(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) throw fault_from_errno(errno, "open the overlay", path);
+  return file;
+}
+
+/// What of the overlay goes to the device: compressed, in a file that has no name any more; as it
+/// is where that can't be made on this computer's disk.
+UniqueFd open_for_shipping(const Parts& parts, const DiskOverlay& overlay, std::stop_token stop) {
+  const auto packed = overlay.path + ".packed";
+  const auto room = free_space(std::filesystem::path(overlay.path).parent_path());
+  if (room < parts.config.space.keep_free_host + allocated(overlay.path))
+    return open_file(overlay.path);
+  try {
+    disk::compress_overlay(overlay.path, packed, stop);
+    auto file = open_file(packed);
+    ::unlink(packed.c_str());
+    return file;
+  } catch (const Fault& failure) {
+    if (stop.stop_requested()) throw;
+    parts.log.warning(std::string(failure.what()) + "; it is written as it is");
+    return open_file(overlay.path);
+  }
+}
+
+/// Ships one overlay as the next layer of its disk. Neither a merge while the guest ran nor the
+/// compression left the neighbour's name in its header.
+format::Object ship_layer(const Parts& parts, format::CapsuleDirectory& capsule,
+                          const DiskOverlay& overlay, const std::string& object,
+                          const ProgressSink& progress, std::stop_token stop) {
+  const auto from = open_for_shipping(parts, overlay, stop);
   disk::set_backing(from.get(), file_name(overlay.chain.back()));
   auto layer = capsule.create_object(object);
   const disk::SparseSink sink{[&](std::span<const std::byte> bytes) { layer.write(bytes); },
@@ -97,8 +124,9 @@ format::Object ship_layer(format::CapsuleDirectory& capsule, const DiskOverlay& 
 
 }  // namespace
 
-format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& session,
-                                        const HostKey& key, Meter& meter, std::stop_token stop) {
+format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
+                                        const Session& session, Meter& meter,
+                                        std::stop_token stop) {
   auto& next = shipment.next;
   const auto seq = std::to_string(next.generation.seq.value);
   for (auto& disk : next.disks) {
@@ -109,7 +137,7 @@ format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& sessi
     // with.
     disk.chain = overlay->chain;
     disk.chain.push_back(disk.target + "/layer-" + seq + ".qcow2");
-    add_object(next, ship_layer(shipment.capsule, *overlay, disk.chain.back(),
+    add_object(next, ship_layer(parts, shipment.capsule, *overlay, disk.chain.back(),
                                 meter.begin("writing disk " + disk.target), stop));
   }
   if (session.nvram) {
@@ -119,7 +147,7 @@ format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& sessi
   }
   drop_unnamed_objects(next);
   meter.name("committing");
-  return shipment.capsule.commit(next, key);
+  return shipment.capsule.commit(next, parts.key);
 }
 
 Shipment prepare_shipment(const Parts& parts, const CheckInOrder& order, Session& session,

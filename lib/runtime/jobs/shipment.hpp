@@ -29,8 +29,8 @@ Shipment prepare_shipment(const Parts& parts, const CheckInOrder& order, Session
 ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory);
 
 /// Everything but the memory, and the commit. The guest is suspended or off.
-format::SignedHead ship_rest_and_commit(Shipment& shipment, const Session& session,
-                                        const HostKey& key, Meter& meter, std::stop_token stop);
+format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
+                                        const Session& session, Meter& meter, std::stop_token stop);
 
 /// What makes the device tidy after a commit. The commit stands whatever becomes of it.
 void tidy(Log& log, Shipment& shipment, const CheckedIn& result);
