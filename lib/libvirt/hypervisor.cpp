@@ -200,6 +200,7 @@ Task<bool> LibvirtHypervisor::set_guest_time(DomainId id) {
     switch (libvirt_error_code()) {
       case VIR_ERR_AGENT_UNRESPONSIVE:
       case VIR_ERR_AGENT_UNSYNCED:
+      case VIR_ERR_OPERATION_INVALID:  // suspended or ended meanwhile
       case VIR_ERR_ARGUMENT_UNSUPPORTED:
       case VIR_ERR_OPERATION_UNSUPPORTED:
       case VIR_ERR_NO_SUPPORT:

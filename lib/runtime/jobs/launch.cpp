@@ -159,8 +159,7 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
   co_await std::move(noting);
   auto resuming = hypervisor.resume(domain);
   co_await std::move(resuming);
-  auto setting = set_guest_clock(parts, domain, launch.session.capsule_name);
-  co_await std::move(setting);
+  set_guest_clock(parts, domain, launch.session.capsule_name);
 }
 
 Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine::Start from,

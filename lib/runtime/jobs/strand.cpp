@@ -172,8 +172,7 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   if (image) {
     auto resuming = parts.hypervisor.resume(session.domain);
     co_await std::move(resuming);
-    auto setting = set_guest_clock(parts, session.domain, session.capsule_name);
-    co_await std::move(setting);
+    set_guest_clock(parts, session.domain, session.capsule_name);
     try {
       auto noting = note_phase(parts, session, Phase::running);
       co_await std::move(noting);
