@@ -68,9 +68,18 @@ std::optional<std::string> libvirt_uri(const std::string& text) {
   return std::nullopt;
 }
 
-std::optional<std::chrono::seconds> deadline(const std::string& text) {
+using Seconds = std::chrono::seconds;
+
+std::optional<Seconds> deadline(const std::string& text) {
   const auto value = parse_duration(text);
-  if (!value || *value < std::chrono::seconds(10) || *value > std::chrono::hours(24))
+  if (!value || *value < Seconds(10) || *value > std::chrono::hours(24)) return std::nullopt;
+  return value;
+}
+
+std::optional<Seconds> interval(const std::string& text) {
+  const auto value = parse_duration(text);
+  const bool never = value && value->count() == 0;
+  if (!value || (!never && *value < Seconds(60)) || *value > std::chrono::hours(7 * 24))
     return std::nullopt;
   return value;
 }
@@ -108,6 +117,13 @@ void read(Section& top, Config& out) {
   eject.refuse_others();
 
   static constexpr std::string_view size = "a size as in 512MiB";
+  auto checkpoint = top.in("checkpoint");
+  checkpoint.scalar("every", out.checkpoint.every, "0s, or a duration from 1min to 7d, as in 30min",
+                    interval);
+  checkpoint.scalar("size", out.checkpoint.size, size, parse_size);
+  checkpoint.scalar("rate", out.checkpoint.rate, size, parse_size);
+  checkpoint.refuse_others();
+
   auto merge = top.in("merge");
   merge.scalar("layers", out.merge.layers, "a whole number from 0 to 250",
                number<unsigned>(0, 250));

@@ -34,6 +34,7 @@ struct ReleaseDevice {
 };
 struct StartCheckpoint {
   JobId job;
+  Requester by;
 };
 /// Merge or fold; what the guest reads stays the same. Cancelling it, or losing the device, leaves
 /// every chain as good as it was.

@@ -72,14 +72,22 @@ Step on(const Running& at, const EjectAsked& event, const Given& given) {
   return check_in(at.device, at.found, at.session, event, given);
 }
 
-Step on(const Running& at, const CheckpointAsked&, const Given& given) {
+namespace {
+
+Step begin_checkpoint(const Running& at, Requester by, const Given& given) {
   if (at.session.guest != Guest::runs) return std::nullopt;
   auto state = Checkpointing{Work{given.next, at.device, at.device}, at.found, at.session};
-  return Transition{std::move(state), {StartCheckpoint{given.next}}};
+  return Transition{std::move(state), {StartCheckpoint{given.next, by}}};
+}
+
+}  // namespace
+
+Step on(const Running& at, const CheckpointAsked&, const Given& given) {
+  return begin_checkpoint(at, Requester::person, given);
 }
 
 Step on(const Running& at, const CheckpointDue&, const Given& given) {
-  return on(at, CheckpointAsked{}, given);
+  return begin_checkpoint(at, Requester::policy, given);
 }
 
 Step on(const Running& at, const ChoiceMade& event, const Given&) {

@@ -23,7 +23,7 @@ struct Reason {
 enum class Requester {
   person,         ///< the bus, the CLI, the applet
   desktop,        ///< "safely remove" in a file manager, an eject button
-  policy,         ///< `on_insert: resume`
+  policy,         ///< what satchel.yaml says
   host_shutdown,  ///< the computer goes down
 };
 

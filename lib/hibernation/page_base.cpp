@@ -136,10 +136,11 @@ struct PageBaseCheck::State {
   std::vector<std::byte> frame;
 };
 
-PageBaseCheck::PageBaseCheck(const PageMap& map, const SegmentOpener& open)
+PageBaseCheck::PageBaseCheck(const PageMap& map, const SegmentOpener& open, Of of)
     : state_(std::make_unique<State>()) {
   const auto alive = alive_cells(map);
   for (const auto i : worth_keeping(map, alive)) {
+    if (of == Of::own && i != 0) continue;
     const auto& segment = map.segments[i];
     State::Part part{segment, SegmentFile(open(segment), segment), {}};
     for (std::uint64_t block = 0; block < segment.block_count(); ++block) {

@@ -60,8 +60,10 @@ PageBase read_page_base(const PageMap& map, const SegmentOpener& open);
 /// for who has not just decoded all of this generation's memory from there.
 class PageBaseCheck {
  public:
+  /// `own`: for a memory that was written with a base that has been read.
+  enum class Of { all_segments, own };
   /// Throws Fault as read_page_base() does.
-  PageBaseCheck(const PageMap& map, const SegmentOpener& open);
+  PageBaseCheck(const PageMap& map, const SegmentOpener& open, Of of = Of::all_segments);
   PageBaseCheck(PageBaseCheck&&) noexcept;
   ~PageBaseCheck();
 

@@ -176,6 +176,22 @@ Task<void> LibvirtHypervisor::commit_layers(DomainId id, LayerCommit commit, Pro
                "QEMU could not read or write one of its files; libvirt's log has the reason");
 }
 
+Task<std::vector<std::string>> LibvirtHypervisor::merge_snapshots(DomainId id, std::string target,
+                                                                  std::string directory,
+                                                                  std::stop_token stop) {
+  const auto link = link_;
+  auto looking = offload(lanes_.quick, [link, id, target, directory] {
+    const auto connection = link->connection();
+    return files_below(xml_of(lookup(connection, id, merging).get(), 0), target, directory);
+  });
+  auto files = co_await std::move(looking);
+  if (files.size() < 2) co_return std::vector<std::string>{};
+  auto commit = commit_layers(id, {target, files.back(), files.front()}, {}, std::move(stop));
+  co_await std::move(commit);
+  files.pop_back();
+  co_return files;
+}
+
 Task<void> LibvirtHypervisor::abort_block_jobs(DomainId id) {
   const auto link = link_;
   boost::asio::steady_timer beat(link->loop());

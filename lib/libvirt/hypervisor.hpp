@@ -55,11 +55,15 @@ class LibvirtHypervisor final : public Hypervisor {
   Task<void> save(DomainId id, std::string path) override;
   Task<void> abort_job(DomainId id) override;
   Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) override;
+  Task<void> snapshot(DomainId id, std::string path, std::vector<Overlay> overlays) override;
   Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) override;
   /// When the connection is lost meanwhile, QEMU goes on by itself: abort_block_jobs() before
   /// anything else is asked of the guest. libvirt does not say why a job failed.
   Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,
                            std::stop_token stop) override;
+  Task<std::vector<std::string>> merge_snapshots(DomainId id, std::string target,
+                                                 std::string directory,
+                                                 std::stop_token stop) override;
   Task<void> abort_block_jobs(DomainId id) override;
   Task<bool> set_guest_time(DomainId id) override;
 

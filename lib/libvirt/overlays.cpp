@@ -10,21 +10,54 @@
 
 namespace satchel {
 
+namespace {
+
+constexpr unsigned always = VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |
+                            VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
+                            VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
+
+int make_snapshot(virDomainPtr domain, const char* doing, const SnapshotParts& parts,
+                  unsigned flags) {
+  const auto xml = snapshot_xml(xml_of(domain, 0), parts);
+  if (!xml)
+    throw Fault(Remedy::report_bug,
+                Fault::Text{doing, virDomainGetName(domain), to_string(xml.error()), {}});
+  const SnapshotHandle made(virDomainSnapshotCreateXML(domain, xml->c_str(), flags | always));
+  return made ? 0 : -1;
+}
+
+}  // namespace
+
 Task<void> LibvirtHypervisor::overlay_disks(DomainId id, std::vector<Overlay> overlays) {
-  return act(lanes_.slow, link_, id, "put overlays over the disks of",
-             [overlays](virDomainPtr domain) {
-               const auto xml = snapshot_xml(xml_of(domain, 0), overlays);
-               if (!xml)
-                 throw Fault(Remedy::report_bug, Fault::Text{"put overlays over the disks of",
-                                                             virDomainGetName(domain),
-                                                             to_string(xml.error()),
-                                                             {}});
-               const unsigned flags =
-                   VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |
-                   VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA | VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
-               const SnapshotHandle made(virDomainSnapshotCreateXML(domain, xml->c_str(), flags));
-               return made ? 0 : -1;
+  constexpr auto doing = "put overlays over the disks of";
+  return act(lanes_.slow, link_, id, doing,
+             [parts = SnapshotParts{std::move(overlays), {}}](virDomainPtr domain) {
+               return make_snapshot(domain, doing, parts, VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY);
              });
+}
+
+Task<void> LibvirtHypervisor::snapshot(DomainId id, std::string path,
+                                       std::vector<Overlay> overlays) {
+  constexpr auto doing = "make a snapshot of";
+  const auto running = co_await find(id);
+  if (!running || running->state != GuestState::running)
+    throw Fault(Remedy::retry,
+                Fault::Text{doing, "machine " + id.value.str(), "it does not run", {}});
+  auto making =
+      act(lanes_.slow, link_, id, doing,
+          [parts = SnapshotParts{std::move(overlays), std::move(path)}](virDomainPtr domain) {
+            return make_snapshot(domain, doing, parts, VIR_DOMAIN_SNAPSHOT_CREATE_LIVE);
+          });
+  // libvirt answers nothing about it while it waits for the FIFO's reader.
+  saving_.insert_or_assign(id, *running);
+  std::exception_ptr failed;
+  try {
+    co_await std::move(making);
+  } catch (const Fault&) {
+    failed = std::current_exception();
+  }
+  saving_.erase(id);
+  if (failed) std::rethrow_exception(failed);
 }
 
 namespace {

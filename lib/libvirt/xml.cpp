@@ -78,13 +78,19 @@ std::optional<DomainId> uuid_in(const std::string& domain_xml) {
   return DomainId(*uuid);
 }
 
-Result<std::string> snapshot_xml(const std::string& domain_xml,
-                                 const std::vector<Hypervisor::Overlay>& overlays) {
+Result<std::string> snapshot_xml(const std::string& domain_xml, const SnapshotParts& parts) {
+  const auto& overlays = parts.overlays;
   pugi::xml_document domain;
   if (auto parsed = domain.load_string(domain_xml.c_str()); !parsed)
     return mistake("domain", parsed.description());
   pugi::xml_document snapshot;
-  auto disks = snapshot.append_child("domainsnapshot").append_child("disks");
+  auto top = snapshot.append_child("domainsnapshot");
+  if (!parts.memory.empty()) {
+    auto memory = top.append_child("memory");
+    memory.append_attribute("snapshot") = "external";
+    memory.append_attribute("file") = parts.memory.c_str();
+  }
+  auto disks = top.append_child("disks");
   std::size_t used = 0;
   for (const auto& device : domain.child("domain").child("devices").children("disk")) {
     const std::string target = device.child("target").attribute("dev").value();
@@ -130,6 +136,21 @@ std::vector<std::string> disk_targets(const std::string& domain_xml) {
   for (const auto& disk : domain.child("domain").child("devices").children("disk"))
     targets.push_back(disk.child("target").attribute("dev").value());
   return targets;
+}
+
+std::vector<std::string> files_below(const std::string& domain_xml, const std::string& target,
+                                     const std::filesystem::path& directory) {
+  pugi::xml_document domain;
+  std::vector<std::string> files;
+  if (!domain.load_string(domain_xml.c_str())) return files;
+  for (auto level = disk_of(domain, target).child("backingStore"); level;
+       level = level.child("backingStore")) {
+    const auto source = level.child("source");
+    const std::filesystem::path file = source.attribute("file").value();
+    if (source.attribute("fdgroup") || file.parent_path() != directory) break;
+    files.push_back(file.string());
+  }
+  return files;
 }
 
 Result<CommitNames> commit_names(const std::string& domain_xml, const LayerCommit& commit) {

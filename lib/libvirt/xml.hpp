@@ -3,6 +3,7 @@
 // header of lib/libvirt.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,10 +26,13 @@ Result<std::string> read_host_model(const std::string& xml);
 /// The domain's `<uuid>`; none when it has none or the XML can't be read.
 std::optional<DomainId> uuid_in(const std::string& domain_xml);
 
+struct SnapshotParts {
+  std::vector<Hypervisor::Overlay> overlays;
+  std::string memory{};  ///< path that the memory is written to; empty: disks alone
+};
 /// A `<domainsnapshot>` that puts the overlays over their disks and leaves the domain's other
 /// disks alone (https://libvirt.org/formatsnapshot.html). A mistake for a disk that isn't there.
-Result<std::string> snapshot_xml(const std::string& domain_xml,
-                                 const std::vector<Hypervisor::Overlay>& overlays);
+Result<std::string> snapshot_xml(const std::string& domain_xml, const SnapshotParts& parts);
 
 /// How far a block job on a disk of a live domain is that copies into another file.
 enum class Mirror { none, copying, ready, failed };
@@ -49,6 +53,11 @@ struct CommitNames {
   std::string top;
 };
 Result<CommitNames> commit_names(const std::string& domain_xml, const LayerCommit& commit);
+
+/// The paths of the files right below a live disk's topmost one, highest first: down to the first
+/// that was lent or is not in this directory.
+std::vector<std::string> files_below(const std::string& domain_xml, const std::string& target,
+                                     const std::filesystem::path& directory);
 
 /// A guest of 32 MiB without any disk whose firmware finds nothing to boot and resets at once,
 /// which ends it: a guest that ended like that has executed code.

@@ -140,6 +140,11 @@ class Hypervisor {
   };
   /// Puts an overlay over each named disk of a running guest, all at the same instant.
   virtual Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) = 0;
+  /// Writes a running guest's memory to the path while the guest goes on, in save()'s container (a
+  /// save gate's FIFO will do), and puts an overlay over each named disk at the very instant at
+  /// which the memory was so: the guest stands still for that instant only. Throws when memory or
+  /// overlays could not be had; it runs on then, as before unless describe() shows the overlays.
+  virtual Task<void> snapshot(DomainId id, std::string path, std::vector<Overlay> overlays) = 0;
   /// The way back: merges each named disk's overlay into the file right below it (an active,
   /// shallow block commit with an explicit base, then pivot), so that the guest runs on that file
   /// again and the overlay may be removed. Used when a pack fails.
@@ -157,6 +162,13 @@ class Hypervisor {
   /// the loop thread.
   virtual Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,
                                    std::stop_token stop) = 0;
+  /// Merges the overlays that snapshots left right below the disk's topmost file into the lowest of
+  /// them: those in this directory that were not lent. Gives the paths of those that are used no
+  /// more; none when there were fewer than two. Throws as commit_layers() does, but for its limit
+  /// of one.
+  virtual Task<std::vector<std::string>> merge_snapshots(DomainId id, std::string target,
+                                                         std::string directory,
+                                                         std::stop_token stop) = 0;
   /// Ends what an earlier process left at work on the guest's disks (a commit, a pack's overlay),
   /// and returns when all of it is gone: the guest can be saved right after. Chains stay complete.
   /// No error when there is nothing, nor for a guest that is off or gone.

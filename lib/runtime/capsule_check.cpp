@@ -1,5 +1,6 @@
 // The memory on a device, read beside a running machine where the launch took it from this
-// computer's cache instead: an eject refers to it, and may only do so when it is right.
+// computer's cache instead, or a checkpoint wrote it: an eject refers to it, and may only do so
+// when it is right.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -29,14 +30,15 @@ std::chrono::nanoseconds time_of(ByteCount amount, ByteCount rate) {
 
 }  // namespace
 
-void CapsuleRunner::check_memory_beside() {
+void CapsuleRunner::check_memory_beside(hibernation::PageBaseCheck::Of of) {
   const auto held = stick();
   if (!held || !head_ || !head_->head.hibernation) return;
   if (held->has_seen_memory(head_->head.find(head_->head.hibernation->map)->digest)) return;
-  asio::co_spawn(around_.parts.loop, check_memory(held, head_->head), asio::detached);
+  asio::co_spawn(around_.parts.loop, check_memory(held, head_->head, of), asio::detached);
 }
 
-Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head head) {
+Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head head,
+                                       hibernation::PageBaseCheck::Of of) {
   const auto self = shared_from_this();
   auto& parts = around_.parts;
   const auto pause = std::make_shared<asio::steady_timer>(parts.loop);
@@ -54,8 +56,8 @@ Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head
   try {
     std::optional<hibernation::PageBaseCheck> check;
     auto opening = offload(parts.lanes.files, [&] {
-      check.emplace(
-          memory_check(format::CapsuleDirectory::open(held->root()->get(), head.capsule), head));
+      check.emplace(memory_check(format::CapsuleDirectory::open(held->root()->get(), head.capsule),
+                                 head, of));
     });
     co_await std::move(opening);
     bool more = true;

@@ -110,7 +110,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
   session_ = std::move(launched.session);
-  if (machine_resumed) check_memory_beside();
+  if (machine_resumed) check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
   auto asking = core_session_now(around_.parts, *session_);
   auto session = co_await std::move(asking);
   co_return ended(job.id, found_in(*head_), std::move(session), core::DeviceUse::kept);

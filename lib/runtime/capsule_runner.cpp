@@ -21,8 +21,10 @@ CapsuleRunner::CapsuleRunner(Surroundings around, CapsuleId id)
 
 namespace {
 
-/// Something was asked for that comes when a merge or fold has ended.
+/// Something was asked for that comes when a checkpoint, merge or fold has ended.
 bool waits(const core::State& state) {
+  if (const auto* at = std::get_if<core::Checkpointing>(&state))
+    return at->work.removal.has_value();
   if (const auto* at = std::get_if<core::Merging>(&state)) return at->work.removal || at->wanted;
   if (const auto* at = std::get_if<core::Folding>(&state)) return at->work.removal || at->wanted;
   return false;
@@ -58,8 +60,9 @@ JobId CapsuleRunner::ask(core::Event event) {
   assign(std::move(*transition), event);
   const auto under_way = core::job_of(state_);
   const bool launch = std::holds_alternative<core::LaunchAsked>(event);
-  const bool other_work =
-      core::is_upkeep(state_) && (launch || std::holds_alternative<core::EjectAsked>(event));
+  const bool background =
+      core::is_upkeep(state_) || std::holds_alternative<core::Checkpointing>(state_);
+  const bool other_work = background && (launch || std::holds_alternative<core::EjectAsked>(event));
   if (other_work && waits(state_)) return wait_behind(*under_way, asked_for(event));
   // Not when a paused guest was resumed beside a merge.
   if (under_way && !other_work) return *under_way;
@@ -75,6 +78,9 @@ void CapsuleRunner::assign(core::Transition transition, const core::Event& cause
   const auto after = core::name(state_);
   around_.parts.log.write(transition_line(id_, name_, before, after, core::name(cause)));
   for (const auto& effect : transition.effects) perform(effect);
+  // Somebody waits for what goes on in the background.
+  if (pace_ && std::holds_alternative<core::Checkpointing>(state_) && waits(state_)) pace_->lift();
+  if (std::holds_alternative<core::Running>(state_)) watch_for_checkpoints();
   if (std::holds_alternative<core::Ready>(state_) || std::holds_alternative<core::Running>(state_))
     asio::post(around_.parts.loop, [self = shared_from_this()] { self->look_at_upkeep(); });
   around_.changed();
@@ -105,7 +111,11 @@ void CapsuleRunner::perform(const core::Effect& effect) {
       self.begin(e.job, std::string(core::name(e.what)),
                  [&me = self, e](JobContext job) { return me.tend(std::move(job), e); });
     }
-    void operator()(const core::StartCheckpoint& e) { unsupported(e.job, "checkpoint"); }
+    void operator()(const core::StartCheckpoint& e) {
+      self.begin(e.job, "checkpoint", [&me = self, by = e.by](JobContext job) {
+        return me.checkpoint(std::move(job), by);
+      });
+    }
     void operator()(const core::StartRollback& e) {
       self.begin(e.job, "rollback", [&me = self, to = e.to](JobContext job) {
         return me.roll_back(std::move(job), to);
@@ -135,12 +145,6 @@ void CapsuleRunner::perform(const core::Effect& effect) {
     }
     void operator()(const core::DropSession& e) { self.drop(e); }
     void operator()(const core::Tell& e) { self.tell(e.notice); }
-
-    void unsupported(JobId job, std::string operation) {
-      self.begin(job, operation, [&me = self, operation](JobContext) -> Task<core::Event> {
-        return me.not_yet(operation);
-      });
-    }
   };
   std::visit(Performer{*this}, effect);
 }
@@ -153,12 +157,6 @@ void CapsuleRunner::begin(JobId job, std::string operation, Work work) {
   if (context.id != job)
     around_.parts.log.error("job numbers are out of step; this is a defect of satcheld");
   asio::co_spawn(around_.parts.loop, conduct(std::move(context), std::move(work)), asio::detached);
-}
-
-Task<core::Event> CapsuleRunner::not_yet(std::string operation) {
-  throw Fault(Remedy::later_version,
-              Fault::Text{operation, name_, "this version of Satchel can't do it", {}});
-  co_return core::Event{};
 }
 
 void CapsuleRunner::chore(std::string what, Task<void> work) {
@@ -224,8 +222,10 @@ void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
 
 void CapsuleRunner::guest_changed(const GuestEvent& event) {
   // While a job of ours is under way it is the cause; it looks at the guest itself when it ends. A
-  // merge does nothing to the guest.
-  if (core::job_of(state_) && !core::is_upkeep(state_)) return;
+  // merge does nothing to the guest, and a checkpoint nothing that lasts.
+  if (core::job_of(state_) && !core::is_upkeep(state_) &&
+      !std::holds_alternative<core::Checkpointing>(state_))
+    return;
   tended_.clear();  // what could not be done beside this guest may be possible now
   switch (event.what) {
     case GuestEvent::What::started:

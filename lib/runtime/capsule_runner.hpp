@@ -3,6 +3,7 @@
 // event. Loop thread only; kept alive by the coroutines it has begun.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,8 +15,10 @@
 #include "core/react.hpp"
 #include "core/state.hpp"
 #include "format/head.hpp"
+#include "hibernation/page_codec.hpp"
 #include "runtime/devices.hpp"
 #include "runtime/job_board.hpp"
+#include "runtime/pace.hpp"
 #include "runtime/parts.hpp"
 #include "runtime/seen_generation.hpp"
 #include "runtime/view.hpp"
@@ -98,17 +101,21 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<core::Event> release(JobContext job);
   Task<core::Event> save_stranded(JobContext job);
   Task<core::Event> reattach(JobContext job);
+  Task<core::Event> checkpoint(JobContext job, core::Requester by);
+  /// Has checkpoints made by themselves while a session is open.
+  void watch_for_checkpoints();
+  Task<void> watch();
   Task<core::Event> tend(JobContext job, core::StartUpkeep how);
   Task<core::Event> roll_back(JobContext job, Sequence to);
   Task<core::Event> resolve(JobContext job, core::Choice choice);
   /// A job that ends as the one does that comes when this one has ended.
   JobId wait_behind(JobId first, std::string operation);
   Task<void> come_next(JobContext job, JobId first, std::string operation);
-  Task<core::Event> not_yet(std::string operation);
 
   /// Has the device's memory read, when this insertion has not done so yet.
-  void check_memory_beside();
-  Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head);
+  void check_memory_beside(hibernation::PageBaseCheck::Of of);
+  Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head,
+                          hibernation::PageBaseCheck::Of of);
 
   core::Found found_in(const format::SignedHead& head) const;
   /// That this host has seen the newest head; a failure is a warning.
@@ -125,6 +132,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Home home_ = Home::no;
   std::shared_ptr<ExportOrder> export_to_;   ///< what export_ours is to write, while that is asked
   std::map<core::Upkeep, Sequence> tended_;  ///< the generation that it was tried on
+  std::shared_ptr<Pace> pace_;               ///< of the checkpoint that is under way, or was last
+  std::chrono::steady_clock::time_point checkpointed_;  ///< when the last one was begun
+  bool watching_ = false;                               ///< whether a checkpoint will be due
   std::optional<Beside> chore_;  ///< what a dropped session leaves to do; jobs wait for it
 };
 

@@ -115,7 +115,7 @@ JobId CapsuleRunner::wait_behind(JobId first, std::string operation) {
     device = around_.devices.number_of(*insertion);
   auto job = around_.board.begin({operation, id_, device});
   const auto id = job.id;
-  job.meter->name("ending the merge");
+  job.meter->name(core::is_upkeep(state_) ? "ending the merge" : "ending the checkpoint");
   asio::co_spawn(around_.parts.loop, come_next(std::move(job), first, std::move(operation)),
                  asio::detached);
   return id;
@@ -123,10 +123,11 @@ JobId CapsuleRunner::wait_behind(JobId first, std::string operation) {
 
 Task<void> CapsuleRunner::come_next(JobContext job, JobId first, std::string operation) {
   const auto self = shared_from_this();
+  const bool upkeep = core::is_upkeep(state_);
   auto waiting = around_.board.wait(first);
   const auto before = co_await std::move(waiting);
   if (before.result != "done" && before.result != "cancelled")
-    around_.board.remark(job.id, "The layers are not merged: " + before.message);
+    around_.board.remark(job.id, (upkeep ? "The layers are not merged: " : "") + before.message);
   const auto next = core::job_of(state_);
   const bool came = std::holds_alternative<core::Ejecting>(state_) ||
                     std::holds_alternative<core::Launching>(state_);

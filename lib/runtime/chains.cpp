@@ -16,14 +16,15 @@ namespace {
 /// Of all chains of a machine: QEMU holds each open as long as it runs.
 constexpr std::size_t most_files = 256;
 
-UniqueFd open_overlay(const DiskOverlay& overlay, ByteCount virtual_size) {
-  UniqueFd fd(::open(overlay.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) throw fault_from_errno(errno, "open the overlay", overlay.path);
+/// `access`: as QEMU will ask for it; it takes no descriptor that may do more.
+UniqueFd open_overlay(const std::string& path, ByteCount virtual_size, int access) {
+  UniqueFd fd(::open(path.c_str(), access | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) throw fault_from_errno(errno, "open the overlay", path);
   const auto header = disk::read_qcow2(fd.get());
   if (!header || header->virtual_size != virtual_size)
     throw Fault(Remedy::report_bug,
                 Fault::Text{"use the overlay",
-                            overlay.path,
+                            path,
                             header ? "its size is not the disk's" : to_string(header.error()),
                             {}});
   return fd;
@@ -107,14 +108,19 @@ LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::He
     // What the overlay was begun over: a layer committed since is in the overlay already.
     const format::Disk below{disk.target, disk.virtual_size, overlay.chain};
     auto files = open_chain(capsule, head, below);
-    files.push_back(open_overlay(overlay, disk.virtual_size));
+    std::vector<std::string> paths;
+    for (const auto& object : below.chain) paths.push_back(shown_path(head.capsule, object));
+    const auto ours = overlay.overlays();
+    for (auto each = ours.rbegin(); each != ours.rend(); ++each) {
+      files.push_back(
+          open_overlay(*each, disk.virtual_size, *each == overlay.path ? O_RDWR : O_RDONLY));
+      paths.push_back(*each);
+    }
     machine::SessionDisk shown;
     shown.target = disk.target;
     for (std::size_t i = files.size(); i-- > 0;) {
       const auto group = "satchel-" + disk.target + "-" + std::to_string(i);
-      const auto path =
-          i == below.chain.size() ? overlay.path : shown_path(head.capsule, below.chain[i]);
-      shown.chain.push_back({group, path, "qcow2"});
+      shown.chain.push_back({group, paths[i], "qcow2"});
       LentFiles lent{group, {}};
       lent.descriptors.push_back(std::move(files[i]));
       out.files.push_back(std::move(lent));

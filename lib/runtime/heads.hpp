@@ -35,6 +35,7 @@ namespace what {
 inline constexpr auto check_out = "check out";
 inline constexpr auto checked_out = ", checked out";  ///< behind "pack" of a running machine
 inline constexpr auto eject = "eject";
+inline constexpr auto checkpoint = "checkpoint";
 inline constexpr auto launch_undone = "launch undone";
 }  // namespace what
 

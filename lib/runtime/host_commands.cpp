@@ -203,6 +203,7 @@ Task<void> Host::settle() {
   // Nothing is begun by policy any more; what one job's end begins is asked to end in its turn.
   parts_.config.on_insert = OnInsert::ask;
   parts_.config.merge = Config::Merge{0, {}, {}};
+  parts_.config.checkpoint = Config::Checkpoint{{}, {}, {}};
   parts_.config.fold.cow_limit.amount = 0;
   for (auto& [id, settings] : parts_.config.capsules) {
     settings.cow_limit.reset();
@@ -226,9 +227,7 @@ Task<void> Host::settle() {
   co_await std::move(ending);
 }
 
-JobId Host::checkpoint(CapsuleId capsule) {
-  throw not_yet("checkpoint", known(capsule)->view().name);
-}
+JobId Host::checkpoint(CapsuleId capsule) { return known(capsule)->ask(core::CheckpointAsked{}); }
 JobId Host::unlock(DeviceNumber device, UniqueFd) {
   insertion_of(device);
   throw not_yet("unlock", "the device");

@@ -130,8 +130,9 @@ hibernation::Decoded MemoryFile::decode(const hibernation::Sink& out, unsigned t
 }
 
 hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
-                                        const format::Head& head) {
-  return {read_map(capsule, head), opener(capsule, head)};
+                                        const format::Head& head,
+                                        hibernation::PageBaseCheck::Of of) {
+  return {read_map(capsule, head), opener(capsule, head), of};
 }
 
 hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,

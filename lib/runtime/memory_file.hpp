@@ -52,6 +52,7 @@ hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
 /// The device is checked little by little for what a launch took from this computer's cache
 /// instead; for the jobs that will rely on it.
 hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
-                                        const format::Head& head);
+                                        const format::Head& head,
+                                        hibernation::PageBaseCheck::Of of);
 
 }  // namespace satchel

@@ -134,8 +134,25 @@ Task<void> note_phase(Parts& parts, Session& session, Phase phase) {
 }
 
 bool has_written(const Session& session) {
-  return std::ranges::any_of(session.disks,
-                             [](const auto& overlay) { return holds_data(overlay.path); });
+  return std::ranges::any_of(session.disks, [](const auto& disk) {
+    return std::ranges::any_of(disk.overlays(), holds_data);
+  });
+}
+
+ByteCount allocated(const std::vector<std::string>& files) {
+  ByteCount sum;
+  for (const auto& file : files) {
+    struct stat about {};
+    if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file);
+    sum = sum + ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
+  }
+  return sum;
+}
+
+ByteCount written_by(const Session& session) {
+  std::vector<std::string> files;
+  for (const auto& disk : session.disks) files.push_back(disk.path);
+  return allocated(files);
 }
 
 std::filesystem::path serial_log(const Parts& parts, CapsuleId capsule) {

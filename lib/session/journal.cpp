@@ -8,6 +8,12 @@ namespace satchel {
 
 std::string_view to_string(Phase phase) { return journal::word(journal::phases, phase); }
 
+std::vector<std::string> DiskOverlay::overlays() const {
+  std::vector<std::string> out{path};
+  out.insert(out.end(), frozen.rbegin(), frozen.rend());
+  return out;
+}
+
 std::string write_journal(const Session& session) {
   using journal::word;
   nlohmann::ordered_json out;
@@ -29,6 +35,7 @@ std::string write_journal(const Session& session) {
     entry["target"] = disk.target;
     entry["path"] = disk.path;
     entry["chain"] = disk.chain;
+    if (!disk.frozen.empty()) entry["frozen"] = disk.frozen;
     out["disks"].push_back(std::move(entry));
   }
   out["guest_was"] = word(journal::guests, session.guest_was);

@@ -117,6 +117,11 @@ DiskOverlay read_disk(const json& value, const std::string& pointer, Mistakes& m
           disk.note("chain", "must hold texts only");
       }
   }
+  if (const auto* frozen = disk.optional("frozen")) {
+    if (!frozen->is_array()) disk.note("frozen", "must be a list");
+    if (frozen->is_array())
+      for (const auto& file : *frozen) disk.path(&file, "frozen", out.frozen.emplace_back());
+  }
   disk.refuse_others();
   return out;
 }

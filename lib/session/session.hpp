@@ -31,10 +31,16 @@ enum class DefinedBy { us, user };
 
 struct DiskOverlay {
   std::string target;  ///< "vda"
-  std::string path;    ///< of the overlay, absolute
-  /// The files below it, from the image up, relative to the capsule's directory.
+  std::string path;    ///< of the overlay that the guest writes to, absolute
+  /// The files of the device below it, from the image up, relative to the capsule's directory.
   std::vector<std::string> chain;
+  /// Earlier overlays between the two, lowest first, absolute: a checkpoint froze them, and the
+  /// device does not hold them as far as is known here.
+  std::vector<std::string> frozen{};
   bool operator==(const DiskOverlay&) const = default;
+
+  /// All that this session wrote, topmost first.
+  std::vector<std::string> overlays() const;
 };
 
 struct Session {

@@ -55,6 +55,7 @@ space: {keep_free_host: 2GiB, keep_free_device: 0B}
 cache: {memory: 3MiB}
 compression: {level: 19, threads: 3}
 log: {level: debug}
+checkpoint: {every: 5min, size: 64MiB, rate: 0B}
 merge: {layers: 2, size: 1GiB, rate: 4MiB, while_running: false}
 fold: {cow_limit: 10%}
 capsules:
@@ -84,6 +85,8 @@ capsules:
   CHECK(parsed->compression.level == 19);
   CHECK(parsed->compression.threads == 3);
   CHECK(parsed->log.level == LogLevel::debug);
+  CHECK(parsed->checkpoint ==
+        Config::Checkpoint{std::chrono::minutes(5), mebibytes(64), ByteCount()});
   CHECK(parsed->merge == Config::Merge{2, mebibytes(1024), mebibytes(4), WhileRunning::no});
   CHECK(parsed->fold.cow_limit == CowLimit{CowLimit::Of::images, 10});
   const auto capsule = [&](const char* id) {

@@ -118,6 +118,10 @@ class Eject(Running):
     command = ("eject", "traveller")
 
 
+class Checkpoint(Running):
+    command = ("checkpoint", "traveller")
+
+
 class Merge(Running):
     command = ("merge", "traveller")
 
@@ -243,7 +247,7 @@ class Export(Scene):
         super().ask_again()
 
 
-JOBS = {kind.__name__: kind for kind in (Insert, Eject, Merge, Fold, Pull, Back, Pack, Create, Import, Export)}
+JOBS = {kind.__name__: kind for kind in (Insert, Eject, Checkpoint, Merge, Fold, Pull, Back, Pack, Create, Import, Export)}
 
 
 def job_of(heading):

@@ -154,6 +154,7 @@ WORDS = {
     "no generation": no_generation,
     "the generation before": the_generation_before,
     "the new generation": made("eject"),
+    "the checkpoint": made("checkpoint"),
     "the check-out": made("check out"),
     "the check-out, taken back": made("launch undone"),
     "the packed machine": made("pack"),

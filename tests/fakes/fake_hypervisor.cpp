@@ -263,74 +263,10 @@ Task<void> FakeHypervisor::destroy(DomainId id) {
   co_return;
 }
 
-Task<void> FakeHypervisor::save(DomainId id, std::string path) {
-  enter(Call::save, id.value.str());
-  auto& machine = active(id, "save");
-  if (machine.aborted || machine.block_job)
-    throw refusal("save", machine.name, "another job is active");
-  const auto before = machine.state;
-  const auto aborted = std::make_shared<std::atomic<bool>>(false);
-  machine.aborted = aborted;
-  machine.state = GuestState::paused;
-  if (before == GuestState::running) tell(id, What::paused, "paused for a save");
-  FakeSaveImage image{machine.live, machine.counter, before == GuestState::running, stream_bytes};
-  const auto after = std::exchange(after_stream_, AfterStream::finish);
-  auto writing = offload(
-      lanes_.slow, [path, image = std::move(image), after, aborted, between = at_streams_end] {
-        write_fake_save(path, image, after, *aborted, between);
-      });
-  std::exception_ptr failed;
-  try {
-    co_await std::move(writing);
-  } catch (const Fault&) {
-    failed = std::current_exception();
-  }
-  // It may have been destroyed, and even started again, meanwhile.
-  const auto there = machines_.find(id);
-  const bool same =
-      there != machines_.end() && there->second.aborted == aborted && !there->second.live.empty();
-  if (there != machines_.end() && there->second.aborted == aborted) there->second.aborted.reset();
-  if (!same) throw refusal("save", "machine " + id.value.str(), "domain is not running");
-  if (failed) {
-    there->second.state = before;
-    if (before == GuestState::running) tell(id, What::resumed);
-    std::rethrow_exception(failed);
-  }
-  deactivate(id);
-  tell(id, What::stopped_by_host, "saved");
-}
-
 Task<void> FakeHypervisor::abort_job(DomainId id) {
   enter(Call::abort_job, id.value.str());
   auto& machine = active(id, "abort the job of");
   if (machine.aborted) *machine.aborted = true;
-  co_return;
-}
-
-Task<void> FakeHypervisor::overlay_disks(DomainId id, std::vector<Overlay> overlays) {
-  enter(Call::overlay, id.value.str());
-  auto& machine = active(id, "put overlays over the disks of");
-  for (const auto& overlay : overlays) {
-    const auto named =
-        machine.live.find("<target dev='" + overlay.target + "'") != std::string::npos ||
-        machine.live.find("<target dev=\"" + overlay.target + "\"") != std::string::npos;
-    if (!named || ::access(overlay.path.c_str(), F_OK) != 0)
-      throw refusal("put overlays over the disks of", machine.name,
-                    "there is no disk " + overlay.target + " or no file " + overlay.path);
-  }
-  for (const auto& overlay : overlays) machine.overlays[overlay.target].push_back(overlay.path);
-  co_return;
-}
-
-Task<void> FakeHypervisor::merge_overlays(DomainId id, std::vector<std::string> targets) {
-  enter(Call::merge, id.value.str());
-  auto& machine = active(id, "merge the overlay of");
-  for (const auto& target : targets) {
-    auto& stack = machine.overlays[target];
-    if (stack.empty())
-      throw refusal("merge the overlay of", machine.name, "disk " + target + " has no overlay");
-    stack.pop_back();
-  }
   co_return;
 }
 

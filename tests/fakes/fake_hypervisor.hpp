@@ -42,10 +42,12 @@ class FakeHypervisor final : public Hypervisor {
     pause,
     destroy,
     save,
+    snapshot,
     abort_job,
-    overlay,
+    overlay,  ///< also a snapshot's, behind its memory
     merge,
     commit,
+    merge_snapshots,
     abort_block_jobs,
     set_time
   };
@@ -116,9 +118,13 @@ class FakeHypervisor final : public Hypervisor {
   Task<void> save(DomainId id, std::string path) override;
   Task<void> abort_job(DomainId id) override;
   Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) override;
+  Task<void> snapshot(DomainId id, std::string path, std::vector<Overlay> overlays) override;
   Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) override;
   Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,
                            std::stop_token stop) override;
+  Task<std::vector<std::string>> merge_snapshots(DomainId id, std::string target,
+                                                 std::string directory,
+                                                 std::stop_token stop) override;
   Task<void> abort_block_jobs(DomainId id) override;
   Task<bool> set_guest_time(DomainId id) override;
   void listen(std::function<void(GuestEvent)> on_event) override;
@@ -157,6 +163,10 @@ class FakeHypervisor final : public Hypervisor {
   /// Throws when a save was left at work.
   void finish_left_save(DomainId id, const char* doing);
   void tell(DomainId id, GuestEvent::What what, std::string detail = {});
+  static void require_disks(const Machine& machine, const std::vector<Overlay>& overlays,
+                            const char* doing);
+  /// The part that save() and snapshot() share; whether the guest ran.
+  Task<bool> give_memory(DomainId id, std::string path, const char* doing);
   DomainEntry entry(DomainId id, const Machine& machine) const;
   std::string live_xml(const Machine& machine) const;
   Task<void> wait_midway(std::shared_ptr<BlockJob> job, std::chrono::milliseconds time);

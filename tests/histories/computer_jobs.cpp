@@ -1,4 +1,5 @@
 // The jobs of a computer, in the order of the runtime's own and made of its parts.
+#include <chrono>
 #include <filesystem>
 #include <stdexcept>
 
@@ -128,9 +129,8 @@ core::Event Computer::reattach(JobId job) {
 }
 
 core::Event Computer::eject(JobContext job) {
-  CheckInOrder order{stick_, *shelf_.find(capsule_)};
-  auto session = order.session;
-  auto shipment = prepare_shipment(parts_, order, session, false, job);
+  auto session = *shelf_.find(capsule_);
+  auto shipment = prepare_shipment(parts_, *stick_, session, what::eject, false, job);
   auto& run = truth_.runs.at(session.session);
   session.base = shipment.newest.head.generation.id;
   session.base_sequence = shipment.newest.head.generation.seq;
@@ -143,7 +143,7 @@ core::Event Computer::eject(JobContext job) {
   run.committing = session.committing;
   run.ran_on = false;
   step();
-  auto committed = ship_rest_and_commit(shipment, session, parts_.key, *job.meter, job.stop);
+  auto committed = ship_rest_and_commit(parts_, shipment, session, *job.meter, job.stop);
   record(committed, Deed::eject, session.session);
   if (std::exchange(eject_fails_, false)) {
     // The device has it and could not say so: the guest is kept, and runs on.
@@ -155,9 +155,8 @@ core::Event Computer::eject(JobContext job) {
   step();
   guest_.reset();
   run.is_off = true;
-  CheckedIn result{std::move(committed), {}, {}};
-  tidy(parts_.log, shipment, result);
-  head_ = std::move(result.head);
+  tidy(parts_.log, shipment, ByteCount(), std::chrono::milliseconds(0));
+  head_ = std::move(committed);
   step();
   note(Noting::as_ours);
   return done(job.id, {}, core::DeviceUse::released);

@@ -225,6 +225,59 @@ void overlays_go_on_and_off(Subject s) {
   remove(s, guest);
 }
 
+void a_snapshot_leaves_the_guest_running(Subject s) {
+  auto guest = new_guest(s);
+  const auto file = s.directory + "/" + guest.name + ".raw";
+  write_whole(file, boot_disk('A'));
+  TinyDisk disk;
+  disk.path = "/nowhere/disk";
+  disk.group = "base";
+  disk.format = "raw";
+  guest.disks = disk.xml();
+  s.loop.run(s.hypervisor.define(guest.xml()));
+  s.loop.run(s.hypervisor.lend(guest.id, lent_file("base", file)));
+  s.loop.run(s.hypervisor.start(guest.id, guest.xml()));
+  const auto overlay = [&](int number) {
+    auto path = file + "." + std::to_string(number);
+    REQUIRE(std::system(("qemu-img create -q -f qcow2 " + path + " 2M").c_str()) == 0);
+    return std::vector<Hypervisor::Overlay>{{"vda", std::move(path)}};
+  };
+  const auto top = [&] { return s.loop.run(s.hypervisor.describe(guest.name))->live; };
+  const auto path = s.directory + "/snapshot-" + guest.name;
+
+  // One that is turned away changes nothing.
+  const auto refused = overlay(0);
+  {
+    SaveReader reader(path);
+    auto making = s.loop.begin(s.hypervisor.snapshot(guest.id, path, refused));
+    REQUIRE(s.loop.until([&] { return reader.stream_ended(); }));
+    reader.refuse();
+    CHECK_THROWS_AS(s.loop.finish(std::move(making)), Fault);
+    CHECK(state(s, guest.id) == GuestState::running);
+    CHECK(top().find(refused.front().path) == std::string::npos);
+  }
+  std::string image;
+  for (int number = 1; number <= 3; ++number) {
+    const auto overlays = overlay(number);
+    SaveReader reader(path);
+    auto making = s.loop.begin(s.hypervisor.snapshot(guest.id, path, overlays));
+    REQUIRE(s.loop.until([&] { return reader.stream_ended(); }));
+    CHECK_FALSE(Loop::done(making));
+    image = reader.complete();
+    s.loop.finish(std::move(making));
+    CHECK(state(s, guest.id) == GuestState::running);
+    CHECK(top().find(overlays.front().path) != std::string::npos);
+    const auto merged = s.loop.run(s.hypervisor.merge_snapshots(guest.id, "vda", s.directory, {}));
+    CHECK(merged.size() == (number < 3 ? 0 : 1));
+    for (const auto& each : merged) CHECK(each == file + ".2");
+  }
+  CHECK(image.substr(0, 16) == "LibvirtQemudSave");
+  CHECK_THROWS_AS(s.loop.run(s.hypervisor.snapshot(guest.id, path, {{"vdz", file}})), Fault);
+  s.loop.run(s.hypervisor.pause(guest.id));
+  CHECK_THROWS_AS(s.loop.run(s.hypervisor.snapshot(guest.id, path, overlay(4))), Fault);
+  remove(s, guest);
+}
+
 void a_shared_processor_runs_here(Subject s) {
   const auto own = s.loop.run(s.hypervisor.host_cpu(Accelerator::tcg));
   CHECK(own.find("<model") != std::string::npos);

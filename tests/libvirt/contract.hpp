@@ -27,6 +27,7 @@ void a_refused_save_leaves_the_guest_as_it_was(Subject subject);
 void a_session_leaves_the_persistent_definition_alone(Subject subject);
 void files_are_lent_for_one_start(Subject subject);
 void overlays_go_on_and_off(Subject subject);
+void a_snapshot_leaves_the_guest_running(Subject subject);
 void layers_are_merged_below_the_topmost_file(Subject subject);
 void a_merge_is_stopped_and_its_chain_stays(Subject subject);
 void what_an_earlier_merge_left_at_work_is_ended(Subject subject);

@@ -43,6 +43,7 @@ TEST_CASE("the fake hypervisor keeps the contract") {
   SECTION("persistence") { a_session_leaves_the_persistent_definition_alone(world.subject()); }
   SECTION("lending") { files_are_lent_for_one_start(world.subject()); }
   SECTION("overlays") { overlays_go_on_and_off(world.subject()); }
+  SECTION("a snapshot") { a_snapshot_leaves_the_guest_running(world.subject()); }
   SECTION("merge") { layers_are_merged_below_the_topmost_file(world.subject()); }
   SECTION("stopped merge") { a_merge_is_stopped_and_its_chain_stays(world.subject()); }
   SECTION("left merge") { what_an_earlier_merge_left_at_work_is_ended(world.subject()); }

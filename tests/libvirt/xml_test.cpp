@@ -16,12 +16,12 @@ constexpr auto two_disks = R"(<domain><uuid>11111111-2222-3333-4444-555555555555
 }  // namespace
 
 TEST_CASE("a snapshot's description names every disk and leaves the others alone") {
-  const auto xml = snapshot_xml(two_disks, {{"vdb", "/tmp/<over>.qcow2"}});
+  const auto xml = snapshot_xml(two_disks, {{{"vdb", "/tmp/<over>.qcow2"}}, {}});
   REQUIRE(xml);
   CHECK(xml->find("<disk name=\"vda\" snapshot=\"no\"") != std::string::npos);
   CHECK(xml->find("<disk name=\"vdc\" snapshot=\"no\"") != std::string::npos);
   CHECK(xml->find("file=\"/tmp/&lt;over") != std::string::npos);
-  CHECK_FALSE(snapshot_xml(two_disks, {{"vdz", "/tmp/x"}}));
+  CHECK_FALSE(snapshot_xml(two_disks, {{{"vdz", "/tmp/x"}}, {}}));
   CHECK_FALSE(snapshot_xml("<domain", {}));
 }
 

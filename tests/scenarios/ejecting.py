@@ -84,7 +84,6 @@ def what_cannot_be_is_refused_in_sentences():
     machine.insert(b, stick)
     refused(b, "pack", "no-such-machine", status=BAD_REQUEST, words=["no-such-machine", "virsh list --all"])
     refused(b, "launch", "traveller", status=BAD_REQUEST, words=["traveller"])
-    refused(b, "checkpoint", "traveller", status=NOT_SUPPORTED)
     someone = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     path = machine.here(b)["path"]
     said = run(*someone, "busctl", "--system", "get-property", "org.satchel.Satchel1", path, CAPSULE, "State").stdout

@@ -60,6 +60,8 @@ TEST_CASE("a journal with a wrong value says where") {
                 "must be a whole number");
   check_mistake(with(text, "\"target\": \"vdb\"", "\"target\": 1"), "/disks/1/target",
                 "must be a text");
+  check_mistake(with(text, "\"/var/lib/satchel/sessions/a/vdb-1", "\"vdb-1"), "/disks/1/frozen",
+                "must be an absolute path");
   check_mistake(with(text, "\"domain_name\"", "\"domain_nickname\""), "/domain_nickname",
                 "is unknown");
   check_mistake(with(text, "\"domain_name\"", "\"domain_nickname\""), "/domain_name", "is missing");

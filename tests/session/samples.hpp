@@ -26,7 +26,10 @@ inline Session session(std::uint8_t capsule = 1) {
   out.phase = Phase::ejecting;
   out.disks = {
       {"vda", "/var/lib/satchel/sessions/a/vda.qcow2", {"vda/layer-17.qcow2", "vda/cow.qcow2"}},
-      {"vdb", "/var/lib/satchel/sessions/a/vdb.qcow2", {}}};
+      {"vdb",
+       "/var/lib/satchel/sessions/a/vdb-2.qcow2",
+       {},
+       {"/var/lib/satchel/sessions/a/vdb.qcow2", "/var/lib/satchel/sessions/a/vdb-1.qcow2"}}};
   out.guest_was = GuestWas::paused;
   out.defined_by = DefinedBy::user;
   out.original_definition = "<domain type='kvm'>\n  <name>forge</name>\n</domain>\n";

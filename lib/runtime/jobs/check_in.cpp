@@ -2,15 +2,13 @@
 
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <optional>
 
 #include "base/fault.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
-#include "runtime/host_room.hpp"
 #include "runtime/jobs/machine_now.hpp"
-#include "runtime/jobs/rescue.hpp"
+#include "runtime/jobs/second_copy.hpp"
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/suspension.hpp"
 #include "runtime/memory_file.hpp"
@@ -49,44 +47,6 @@ bool is_lost(const std::exception_ptr& failure) {
   }
 }
 
-/// This computer's copies of all that the new memory may refer to; none when one is missing or was
-/// not checked.
-std::map<std::uint64_t, UniqueFd> earlier_copies(const Parts& parts, const Shipment& shipment) {
-  const auto& before = shipment.newest.head;
-  const auto local = parts.cache->of(before.capsule);
-  if (!local || !before.hibernation ||
-      !parts.cache->is_whole(before.find(before.hibernation->map)->digest))
-    return {};
-  std::map<std::uint64_t, UniqueFd> out;
-  for (const auto& segment : shipment.base.segments) {
-    auto copy = local->open(segment);
-    if (!copy) return {};
-    out.emplace(segment.number, std::move(copy));
-  }
-  return out;
-}
-
-/// A copy of the memory on this computer, as far as its disk has room.
-std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
-                                     const Shipment& shipment) {
-  const auto directory = parts.shelf.directory(shipment.newest.head.capsule);
-  const auto free = free_space(directory).value;
-  const auto kept = parts.config.space.keep_free_host.value;
-  auto rescue =
-      std::make_shared<Rescue>(stick, directory, ByteCount(free > kept ? free - kept : 0));
-  rescue->has_earlier(earlier_copies(parts, shipment));
-  return rescue;
-}
-
-/// The memory that was written stays here too, for the next time.
-void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,
-               const format::Head& committed) {
-  if (!rescue.is_whole()) return;
-  const bool has_earlier = !rescue.needs_stand_in() || shipment.segments.size() == 1;
-  if (parts.cache->keep(committed.capsule, shipment.segments, rescue.own()) && has_earlier)
-    parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
-}
-
 /// The guest that can't go on without its device, from its second copy into the session's
 /// directory. False when there is no such need or copy: it is to be kept as it is.
 Task<bool> save_here(Parts& parts, const CheckInOrder& order, Session& session,
@@ -122,8 +82,9 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   const bool with_memory = is_alive(guest);
 
   job.meter->name("checking the device");
-  auto preparing = offload(
-      parts.lanes.files, [&] { return prepare_shipment(parts, order, session, with_memory, job); });
+  auto preparing = offload(parts.lanes.files, [&] {
+    return prepare_shipment(parts, *order.stick, session, what::eject, with_memory, job);
+  });
   auto shipment = co_await std::move(preparing);
   job.meter->expect(expected_bytes(shipment, session, with_memory));
   session.base = shipment.newest.head.generation.id;
@@ -191,7 +152,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       std::chrono::steady_clock::now() - began);
   auto tidying = offload(parts.lanes.files, [&] {
     if (rescue) keep_here(parts, shipment, *rescue, result.head.head);
-    tidy(parts.log, shipment, result);
+    tidy(parts.log, shipment, result.written, result.took);
   });
   co_await std::move(tidying);
   co_return result;

@@ -48,6 +48,13 @@ void Rescue::give_up(std::string why) noexcept {
   stand_in_.reset();
 }
 
+void Rescue::require() const {
+  if (is_kept()) return;
+  throw Fault(Remedy::free_space,
+              Fault::Text{"keep", "a copy of the machine's memory on this computer", trouble_,
+                          "Make room on this computer's disk; the machine goes on running."});
+}
+
 void Rescue::has_earlier(std::map<std::uint64_t, UniqueFd> copies) { earlier_ = std::move(copies); }
 
 void Rescue::describe(std::string xml, hibernation::SavedAs as) {

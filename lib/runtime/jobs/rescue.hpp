@@ -42,6 +42,9 @@ class Rescue {
   /// own segment and earlier ones.
   void finish(std::string map) { map_ = std::move(map); }
 
+  /// Throws Fault when there is no copy (any more), where nothing goes without one.
+  void require() const;
+
   bool is_kept() const { return static_cast<bool>(own_); }
   /// Why there is no copy; empty while there is one.
   const std::string& trouble() const { return trouble_; }

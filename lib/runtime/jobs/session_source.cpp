@@ -69,9 +69,12 @@ ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::He
     const auto size = size_of(files[i].get(), below.chain[i]);
     out.chain.push_back({file_name(below.chain[i]), std::move(files[i]), size});
   }
-  auto top = open_here(overlay.path, O_RDONLY);
-  const auto size = size_of(top.get(), overlay.path);
-  out.chain.push_back({file_name(overlay.path), std::move(top), size});
+  const auto ours = overlay.overlays();
+  for (auto each = ours.rbegin(); each != ours.rend(); ++each) {
+    auto file = open_here(*each, O_RDONLY);
+    const auto size = size_of(file.get(), *each);
+    out.chain.push_back({file_name(*each), std::move(file), size});
+  }
   return out;
 }
 

@@ -48,12 +48,6 @@ format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session&
   return std::move(*seen.newest);
 }
 
-ByteCount allocated(const std::filesystem::path& file) {
-  struct stat about {};
-  if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file.string());
-  return ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
-}
-
 /// What this check-in writes at least, as far as can be known: refusing before the guest stops is
 /// kinder, but running out later is safe too.
 void check_room(const Shipment& shipment, const Session& session, bool with_memory,
@@ -61,7 +55,7 @@ void check_room(const Shipment& shipment, const Session& session, bool with_memo
   const auto room = shipment.capsule.room();
   ByteCount needed = keep_free;
   for (const auto& overlay : session.disks) {
-    const auto size = allocated(overlay.path);
+    const auto size = allocated(overlay.overlays());
     if (size > room.largest_file)
       throw Fault(Remedy::other_device,
                   Fault::Text{"check in", session.capsule_name,
@@ -89,37 +83,51 @@ UniqueFd open_file(const std::string& path) {
   return file;
 }
 
-/// What of the overlay goes to the device: compressed, in a file that has no name any more; as it
-/// is where that can't be made on this computer's disk.
-UniqueFd open_for_shipping(const Parts& parts, const DiskOverlay& overlay, std::stop_token stop) {
-  const auto packed = overlay.path + ".packed";
-  const auto room = free_space(std::filesystem::path(overlay.path).parent_path());
-  if (room < parts.config.space.keep_free_host + allocated(overlay.path))
-    return open_file(overlay.path);
+/// What of an overlay goes to the device: compressed, in a file that has no name any more; as it is
+/// where that can't be made on this computer's disk.
+UniqueFd open_for_shipping(const Parts& parts, const std::string& overlay, std::stop_token stop) {
+  const auto packed = overlay + ".packed";
+  const auto room = free_space(std::filesystem::path(overlay).parent_path());
+  if (room < parts.config.space.keep_free_host + allocated({overlay})) return open_file(overlay);
   try {
-    disk::compress_overlay(overlay.path, packed, stop);
+    disk::compress_overlay(overlay, packed, stop);
     auto file = open_file(packed);
     ::unlink(packed.c_str());
     return file;
   } catch (const Fault& failure) {
     if (stop.stop_requested()) throw;
     parts.log.warning(std::string(failure.what()) + "; it is written as it is");
-    return open_file(overlay.path);
+    return open_file(overlay);
   }
 }
 
 /// Ships one overlay as the next layer of its disk. Neither a merge while the guest ran nor the
 /// compression left the neighbour's name in its header.
-format::Object ship_layer(const Parts& parts, format::CapsuleDirectory& capsule,
-                          const DiskOverlay& overlay, const std::string& object,
-                          const ProgressSink& progress, std::stop_token stop) {
+void ship_layer(const Parts& parts, Shipment& shipment, const std::string& overlay,
+                format::Disk& disk, const std::string& object, const ProgressSink& progress,
+                std::stop_token stop) {
   const auto from = open_for_shipping(parts, overlay, stop);
-  disk::set_backing(from.get(), file_name(overlay.chain.back()));
-  auto layer = capsule.create_object(object);
-  const disk::SparseSink sink{[&](std::span<const std::byte> bytes) { layer.write(bytes); },
+  disk::set_backing(from.get(), file_name(disk.chain.back()));
+  auto layer = shipment.capsule.create_object(object);
+  const disk::SparseSink sink{[&](std::span<const std::byte> bytes) {
+                                layer.write(bytes);
+                                shipment.written(bytes.size(), stop);
+                              },
                               [&](ByteCount hole) { layer.skip(hole); }};
   disk::copy_sparse(from.get(), sink, progress, stop);
-  return layer.finish();
+  add_object(shipment.next, layer.finish());
+  disk.chain.push_back(object);
+}
+
+/// All overlays of a disk, lowest first.
+void ship_layers(const Parts& parts, Shipment& shipment, const DiskOverlay& overlay,
+                 format::Disk& disk, const ProgressSink& progress, std::stop_token stop) {
+  const auto layer = disk.target + "/layer-" + std::to_string(shipment.next.generation.seq.value);
+  int number = 0;
+  for (const auto& each : overlay.frozen)
+    ship_layer(parts, shipment, each, disk, layer + "-" + std::to_string(++number) + ".qcow2",
+               progress, stop);
+  ship_layer(parts, shipment, overlay.path, disk, layer + ".qcow2", progress, stop);
 }
 
 }  // namespace
@@ -133,12 +141,9 @@ format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
     const auto overlay = std::find_if(session.disks.begin(), session.disks.end(),
                                       [&](const auto& each) { return each.target == disk.target; });
     if (overlay == session.disks.end()) continue;
-    // The overlay holds all that this session wrote, so it goes over the chain the session began
-    // with.
+    // The overlays hold all that the chain lacks of what this session wrote.
     disk.chain = overlay->chain;
-    disk.chain.push_back(disk.target + "/layer-" + seq + ".qcow2");
-    add_object(next, ship_layer(parts, shipment.capsule, *overlay, disk.chain.back(),
-                                meter.begin("writing disk " + disk.target), stop));
+    ship_layers(parts, shipment, *overlay, disk, meter.begin("writing disk " + disk.target), stop);
   }
   if (session.nvram) {
     const auto object = "state/" + seq + ".nvram";
@@ -150,15 +155,15 @@ format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
   return shipment.capsule.commit(next, parts.key);
 }
 
-Shipment prepare_shipment(const Parts& parts, const CheckInOrder& order, Session& session,
-                          bool with_memory, const JobContext& job) {
-  auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), session.capsule);
+Shipment prepare_shipment(const Parts& parts, const Stick& stick, Session& session,
+                          std::string what, bool with_memory, const JobContext& job) {
+  auto capsule = format::CapsuleDirectory::open(stick.root()->get(), session.capsule);
   auto newest = newest_of_session(capsule, session);
-  auto next = next_head(newest.head, author(parts), what::eject);
+  auto next = next_head(newest.head, author(parts), std::move(what));
   next.hibernation.reset();
   Shipment made{std::move(capsule), std::move(newest), std::move(next), {}};
   if (with_memory)
-    made.base = memory_base(parts, *order.stick, made.capsule, made.newest.head,
+    made.base = memory_base(parts, stick, made.capsule, made.newest.head,
                             job.meter->begin("checking the device"), job.stop);
   check_room(made, session, with_memory, parts.config.space.keep_free_device);
   return made;
@@ -166,7 +171,7 @@ Shipment prepare_shipment(const Parts& parts, const CheckInOrder& order, Session
 
 ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory) {
   ByteCount sum;
-  for (const auto& overlay : session.disks) sum = sum + allocated(overlay.path);
+  for (const auto& disk : session.disks) sum = sum + allocated(disk.overlays());
   if (with_memory) {
     const auto& last = shipment.newest.head.hibernation;
     const auto machine = machine::read_json(shipment.newest.head.machine_json);
@@ -175,16 +180,16 @@ ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool 
   return sum;
 }
 
-void tidy(Log& log, Shipment& shipment, const CheckedIn& result) {
+void tidy(Log& log, Shipment& shipment, ByteCount written, std::chrono::milliseconds took) {
   try {
     shipment.capsule.sweep();
-    const auto& generation = result.head.head.generation;
-    shipment.capsule.append_log("generation " + std::to_string(generation.seq.value) + " by " +
-                                generation.host_name + ", eject, " +
-                                std::to_string(result.written.value) + " bytes in " +
-                                std::to_string(result.took.count()) + " ms");
+    const auto& done = shipment.next.history.back();
+    shipment.capsule.append_log("generation " + std::to_string(done.generation.seq.value) + " by " +
+                                done.generation.host_name + ", " + done.what + ", " +
+                                std::to_string(written.value) + " bytes in " +
+                                std::to_string(took.count()) + " ms");
   } catch (const Fault& failure) {
-    log.warning(std::string(failure.what()) + "; it is tried again after the next eject");
+    log.warning(std::string(failure.what()) + "; it is tried again after the next commit");
   }
 }
 

@@ -140,6 +140,18 @@ class Suspension::Patience : public std::enable_shared_from_this<Patience> {
 
 Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
                        std::stop_token stop, std::shared_ptr<Rescue> rescue)
+    : Suspension(parts, domain, directory, stop, std::move(rescue),
+                 [&](std::string path) { return parts.hypervisor.save(domain, std::move(path)); }) {
+}
+
+Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
+                       std::stop_token stop, std::vector<Hypervisor::Overlay> overlays)
+    : Suspension(parts, domain, directory, stop, nullptr, [&](std::string path) {
+        return parts.hypervisor.snapshot(domain, std::move(path), std::move(overlays));
+      }) {}
+
+Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
+                       std::stop_token stop, std::shared_ptr<Rescue> rescue, const Begin& begin)
     : parts_(parts),
       domain_(domain),
       gate_(std::make_shared<hibernation::SaveGate>(directory)),
@@ -152,40 +164,34 @@ Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::pat
                      else
                        source.request_stop();
                    }),
-      save_(parts.loop, parts.hypervisor.save(domain, gate_->path().string()),
+      save_(parts.loop, begin(gate_->path().string()),
             [reading = reading_, over = over_]() mutable {
               reading.request_stop();
               over.request_stop();
             }) {}
 
-Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Sequence number,
-                                           hibernation::PageBase base, ProgressSink progress) {
-  // Shared: a std::function is copied, the index of what is known is not.
-  const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
-  auto work = [this, &capsule, number, known, progress = std::move(progress)] {
-    QemuStream stream(*gate_, reading_.get_token());
-    auto container = stream.take_container();
-    if (rescue_) rescue_->describe(std::move(container.xml), container.as);
-    Destination pages(capsule, pages_object(number.value), rescue_.get());
-    const hibernation::PageEncoderSettings settings{parts_.config.compression.level,
-                                                    worker_threads(parts_.config), number.value};
-    hibernation::PageSinks sinks;
-    sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
-    if (rescue_ && rescue_->needs_stand_in())
-      sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
-    auto encoded = hibernation::encode_pages(
-        [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
-          const auto n = stream.read(buffer, stop);
-          waiting->note_read(n);
-          return n;
-        },
-        sinks, std::move(*known), settings, progress, reading_.get_token());
-    auto stored = pages.finish(encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map);
-    return Shipped{std::move(encoded), std::move(stored)};
-  };
+hibernation::EncodedPages Suspension::encode(Rescue* describe_to,
+                                             const hibernation::PageSinks& sinks, Sequence number,
+                                             hibernation::PageBase base,
+                                             const ProgressSink& progress) {
+  QemuStream stream(*gate_, reading_.get_token());
+  auto container = stream.take_container();
+  if (describe_to) describe_to->describe(std::move(container.xml), container.as);
+  const hibernation::PageEncoderSettings settings{parts_.config.compression.level,
+                                                  worker_threads(parts_.config), number.value};
+  return hibernation::encode_pages(
+      [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
+        const auto n = stream.read(buffer, stop);
+        waiting->note_read(n);
+        return n;
+      },
+      sinks, std::move(base), settings, progress, reading_.get_token());
+}
+
+template <class T>
+Task<T> Suspension::finish(Task<T> shipping) {
   std::exception_ptr failure;
   try {
-    auto shipping = offload(parts_.lanes.files, std::move(work));
     auto shipped = co_await std::move(shipping);
     patience_->end();
     co_return std::move(shipped);
@@ -196,6 +202,42 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Se
   // A save that failed by itself is the better reason than our reader's broken stream.
   if (save_.failure()) std::rethrow_exception(save_.failure());
   std::rethrow_exception(failure);
+}
+
+Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Sequence number,
+                                           hibernation::PageBase base, ProgressSink progress) {
+  // Shared: a std::function is copied, the index of what is known is not.
+  const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
+  auto work = [this, &capsule, number, known, progress = std::move(progress)] {
+    Destination pages(capsule, pages_object(number.value), rescue_.get());
+    hibernation::PageSinks sinks;
+    sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
+    if (rescue_ && rescue_->needs_stand_in())
+      sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
+    auto encoded = encode(rescue_.get(), sinks, number, std::move(*known), progress);
+    auto stored = pages.finish(encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map);
+    return Shipped{std::move(encoded), std::move(stored)};
+  };
+  auto shipping = finish(offload(parts_.lanes.files, std::move(work)));
+  co_return co_await std::move(shipping);
+}
+
+Task<hibernation::EncodedPages> Suspension::ship_here(std::shared_ptr<Rescue> copy, Sequence number,
+                                                      hibernation::PageBase base,
+                                                      ProgressSink progress) {
+  const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
+  auto work = [this, copy, number, known, progress = std::move(progress)] {
+    hibernation::PageSinks sinks;
+    sinks.segment = [copy](std::span<const std::byte> bytes) {
+      copy->write(bytes);
+      copy->require();
+    };
+    auto encoded = encode(copy.get(), sinks, number, std::move(*known), progress);
+    copy->finish(encoded.map);
+    return encoded;
+  };
+  auto shipping = finish(offload(parts_.lanes.files, std::move(work)));
+  co_return co_await std::move(shipping);
 }
 
 Task<void> Suspension::let_go() {

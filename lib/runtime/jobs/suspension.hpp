@@ -7,6 +7,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "async/beside.hpp"
 #include "format/capsule_directory.hpp"
@@ -23,6 +24,10 @@ class Suspension {
   /// the device is lost.
   Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
              std::stop_token stop, std::shared_ptr<Rescue> rescue = {});
+  /// Begins a snapshot: the guest goes on, and stands still only from the stream's end until it is
+  /// let go, with these overlays over its disks.
+  Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
+             std::stop_token stop, std::vector<Hypervisor::Overlay> overlays);
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
@@ -36,7 +41,12 @@ class Suspension {
   Task<Shipped> ship(format::CapsuleDirectory& capsule, Sequence number, hibernation::PageBase base,
                      ProgressSink progress);
 
-  /// Lets libvirt finish: the guest is gone when this returns. Throws when libvirt says otherwise.
+  /// The same into a copy on this computer alone. Throws Fault when the copy had to be given up.
+  Task<hibernation::EncodedPages> ship_here(std::shared_ptr<Rescue> copy, Sequence number,
+                                            hibernation::PageBase base, ProgressSink progress);
+
+  /// Lets libvirt finish: after a save the guest is gone when this returns. Throws when libvirt
+  /// says otherwise.
   Task<void> let_go();
   /// The same, whatever libvirt says: where the machine is now must be the only place where it goes
   /// on. `where`: "on its device".
@@ -46,9 +56,23 @@ class Suspension {
   Task<void> keep_guest();
 
  private:
+  using Gate = std::shared_ptr<hibernation::SaveGate>;
+  /// libvirt's part, begun with the gate's path.
+  using Begin = std::function<Task<void>(std::string)>;
+  Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
+             std::stop_token stop, std::shared_ptr<Rescue> rescue, const Begin& begin);
+
+  /// Reads the stream to its end and encodes it, on the files lane.
+  hibernation::EncodedPages encode(Rescue* describe_to, const hibernation::PageSinks& sinks,
+                                   Sequence number, hibernation::PageBase base,
+                                   const ProgressSink& progress);
+  /// Waits for such work, and throws the better reason when it fails.
+  template <class T>
+  Task<T> finish(Task<T> shipping);
+
   Parts& parts_;
   DomainId domain_;
-  std::shared_ptr<hibernation::SaveGate> gate_;
+  Gate gate_;
   /// Stops the reading when the stream stands still without a device.
   class Patience;
 

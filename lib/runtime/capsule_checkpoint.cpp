@@ -1,0 +1,95 @@
+// Checkpoints of one capsule: the job, and when one is due by itself.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/capsule_runner.hpp"
+#include "runtime/jobs/checkpoint.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto between_looks = std::chrono::minutes(1);
+
+/// Whether what a generation holds of the memory was read, as it is on the device, in this
+/// insertion.
+bool has_read_memory(const Stick& stick, const format::Head& head) {
+  return head.hibernation && stick.has_seen_memory(head.find(head.hibernation->map)->digest);
+}
+
+}  // namespace
+
+Task<core::Event> CapsuleRunner::checkpoint(JobContext job, core::Requester by) {
+  auto& parts = around_.parts;
+  auto ending = parts.readers->end_of(id_);
+  co_await std::move(ending);
+  auto loading = offload(parts.lanes.files, [&parts, id = id_] { return parts.shelf.find(id); });
+  auto session = co_await std::move(loading);
+  if (!session)
+    throw Fault(
+        Remedy::report_bug,
+        Fault::Text{"write a checkpoint of", name_, "the session's journal is missing", {}});
+  const auto held = stick();
+  pace_ = std::make_shared<Pace>(by == core::Requester::policy ? parts.config.checkpoint.rate
+                                                               : ByteCount());
+  checkpointed_ = std::chrono::steady_clock::now();
+  const auto before = *head_;
+  auto making = satchel::checkpoint(parts, {held, std::move(*session), pace_}, job);
+  auto done = co_await std::move(making);
+  around_.devices.note_write(held->insertion(), done.written, done.took);
+  session_ = std::move(done.session);
+  head_ = std::move(done.head);
+  auto noting = note_seen(Noting::as_ours);
+  co_await std::move(noting);
+  using Of = hibernation::PageBaseCheck::Of;
+  check_memory_beside(has_read_memory(*held, before.head) ? Of::own : Of::all_segments);
+  core::Done result;
+  result.found = found_in(*head_);
+  auto asking = core_session_now(parts, *session_);
+  result.session = co_await std::move(asking);
+  co_return core::JobEnded{job.id, std::move(result)};
+}
+
+void CapsuleRunner::watch_for_checkpoints() {
+  const auto& wanted = around_.parts.config.checkpoint;
+  if (watching_ || (wanted.every.count() == 0 && wanted.size.value == 0)) return;
+  watching_ = true;
+  checkpointed_ = std::chrono::steady_clock::now();
+  asio::co_spawn(around_.parts.loop, watch(), asio::detached);
+}
+
+Task<void> CapsuleRunner::watch() {
+  const auto self = shared_from_this();
+  auto& parts = around_.parts;
+  asio::steady_timer beat(parts.loop);
+  while (core::session_of(state_) != nullptr) {
+    beat.expires_after(between_looks);
+    boost::system::error_code woken;
+    co_await beat.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (woken) break;
+    const auto* running = std::get_if<core::Running>(&state_);
+    if (running == nullptr || running->session.guest != core::Guest::runs || !session_) continue;
+    const auto& wanted = parts.config.checkpoint;
+    const auto since = std::chrono::steady_clock::now() - checkpointed_;
+    bool due = wanted.every.count() > 0 && since >= wanted.every;
+    if (!due && wanted.size.value > 0) {
+      auto looking =
+          offload(parts.lanes.files, [session = *session_] { return written_by(session); });
+      due = co_await std::move(looking) >= wanted.size;
+    }
+    if (due) deliver(core::CheckpointDue{});
+  }
+  watching_ = false;
+}
+
+}  // namespace satchel

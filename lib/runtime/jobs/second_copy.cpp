@@ -1,0 +1,50 @@
+#include "runtime/jobs/second_copy.hpp"
+
+#include <map>
+#include <utility>
+
+#include "runtime/host_room.hpp"
+
+namespace satchel {
+
+namespace {
+
+/// This computer's copies of all that the new memory may refer to; none when one is missing or was
+/// not checked.
+std::map<std::uint64_t, UniqueFd> earlier_copies(const Parts& parts, const Shipment& shipment) {
+  const auto& before = shipment.newest.head;
+  const auto local = parts.cache->of(before.capsule);
+  if (!local || !before.hibernation ||
+      !parts.cache->is_whole(before.find(before.hibernation->map)->digest))
+    return {};
+  std::map<std::uint64_t, UniqueFd> out;
+  for (const auto& segment : shipment.base.segments) {
+    auto copy = local->open(segment);
+    if (!copy) return {};
+    out.emplace(segment.number, std::move(copy));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
+                                     const Shipment& shipment) {
+  const auto directory = parts.shelf.directory(shipment.newest.head.capsule);
+  const auto free = free_space(directory).value;
+  const auto kept = parts.config.space.keep_free_host.value;
+  auto rescue =
+      std::make_shared<Rescue>(stick, directory, ByteCount(free > kept ? free - kept : 0));
+  rescue->has_earlier(earlier_copies(parts, shipment));
+  return rescue;
+}
+
+void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,
+               const format::Head& committed) {
+  if (!rescue.is_whole()) return;
+  const bool has_earlier = !rescue.needs_stand_in() || shipment.segments.size() == 1;
+  if (parts.cache->keep(committed.capsule, shipment.segments, rescue.own()) && has_earlier)
+    parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
+}
+
+}  // namespace satchel
