@@ -27,7 +27,7 @@ core::Event ended(JobId job, std::optional<core::Found> found, std::optional<cor
   return core::JobEnded{job, std::move(done)};
 }
 
-core::Reason unreadable(const format::Examination& seen) {
+core::Reason unreadable(const format::Examination& seen, CapsuleId capsule) {
   if (seen.unknown_version)
     return {"The device was written by a newer version of Satchel (format " +
                 std::to_string(*seen.unknown_version) + ").",
@@ -36,7 +36,8 @@ core::Reason unreadable(const format::Examination& seen) {
   for (const auto& problem : seen.problems) what += " " + problem;
   return {what,
           "Nothing was written to it. If the device was pulled while it was being "
-          "packed, remove the capsule and pack it again."};
+          "packed, remove the capsule and pack it again: satchelctl remove " +
+              capsule.value.str()};
 }
 
 }  // namespace
@@ -64,7 +65,7 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   seen_ = std::move(seen_before);
   tended_.clear();
   for (const auto& problem : seen.problems) around_.parts.log.warning(name_ + ": " + problem);
-  if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen)};
+  if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen, id_)};
   name_ = seen.newest->head.name;
   head_ = std::move(*seen.newest);
   auto noting = note_seen(Noting::if_newer);
