@@ -135,7 +135,7 @@ hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
   return {read_map(capsule, head), opener(capsule, head), of};
 }
 
-hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
+hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop) {
   if (!is_of_pages(head)) return {};
@@ -146,8 +146,11 @@ hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
   try {
     const auto map = read_map(capsule, head);
     const auto open = opener(capsule, head);
-    if (!stick.has_seen_memory(head.find(head.hibernation->map)->digest))
+    const auto& name = head.find(head.hibernation->map)->digest;
+    if (!stick.has_seen_memory(name)) {
       hibernation::verify_page_base(map, open, progress, stop);
+      stick.note_memory_seen(name);
+    }
     auto base = hibernation::read_page_base(map, open);
     if (const auto local = parts.cache->of(head.capsule)) compare_with(*local, base);
     return base;

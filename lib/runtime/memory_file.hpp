@@ -45,7 +45,7 @@ class MemoryFile {
 /// all there and right, or was found damaged by a verification; what was not read in this insertion
 /// is read for that. Throws Fault when
 /// stopped and when the device is gone.
-hibernation::PageBase memory_base(const Parts& parts, const Stick& stick,
+hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop);
 

@@ -155,8 +155,8 @@ format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
   return shipment.capsule.commit(next, parts.key);
 }
 
-Shipment prepare_shipment(const Parts& parts, const Stick& stick, Session& session,
-                          std::string what, bool with_memory, const JobContext& job) {
+Shipment prepare_shipment(const Parts& parts, Stick& stick, Session& session, std::string what,
+                          bool with_memory, const JobContext& job) {
   auto capsule = format::CapsuleDirectory::open(stick.root()->get(), session.capsule);
   auto newest = newest_of_session(capsule, session);
   auto next = next_head(newest.head, author(parts), std::move(what));

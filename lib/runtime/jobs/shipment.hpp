@@ -33,8 +33,8 @@ struct Shipment {
 
 /// Throws Fault when the device holds another history, or has too little room as far as that can be
 /// known now. The session follows what the device says of its chain. `what`: for history.
-Shipment prepare_shipment(const Parts& parts, const Stick& stick, Session& session,
-                          std::string what, bool with_memory, const JobContext& job);
+Shipment prepare_shipment(const Parts& parts, Stick& stick, Session& session, std::string what,
+                          bool with_memory, const JobContext& job);
 
 /// Of overlays and memory, for the job's meter.
 ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory);
