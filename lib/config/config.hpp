@@ -104,7 +104,7 @@ struct Config {
 
   /// Checkpoints that are made by themselves while a machine runs.
   struct Checkpoint {
-    std::chrono::seconds every = std::chrono::minutes(30);  ///< since the last commit; 0: never
+    std::chrono::seconds every = std::chrono::hours(2);  ///< since the last commit; 0: never
     ByteCount size = mebibytes(1024);  ///< written to the overlays since; 0: never
     ByteCount rate = mebibytes(16);    ///< bytes a second to the device; 0: any
     bool operator==(const Checkpoint&) const = default;

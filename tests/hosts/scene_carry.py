@@ -19,6 +19,11 @@ def carry(stage):
     machine.goes_on_at(b)
     b.shows()
     as_a_witness_sees_it(b, stick, machine)
+    # From the third on, what the guest reads through is merged under it.
+    for _ in range(3):
+        stage.timed("a checkpoint on b", lambda: b.run("satchelctl", "checkpoint", machine.name))
+        machine.goes_on_at(b)
+    as_a_witness_sees_it(b, stick, machine)
     stage.timed("eject on b", lambda: machine.eject(b))
     b.shows()
     stick.pull()
