@@ -5,11 +5,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
 #include "runtime/capsule_runner.hpp"
+#include "runtime/host_room.hpp"
 #include "runtime/jobs/checkpoint.hpp"
 #include "runtime/sessions.hpp"
 
@@ -25,6 +28,13 @@ constexpr auto between_looks = std::chrono::minutes(1);
 /// insertion.
 bool has_read_memory(const Stick& stick, const format::Head& head) {
   return head.hibernation && stick.has_seen_memory(head.find(head.hibernation->map)->digest);
+}
+
+/// What the guest wrote since the session's last checkpoint was begun, or in all.
+ByteCount written_by(const Session& session) {
+  std::vector<std::string> files;
+  for (const auto& disk : session.disks) files.push_back(disk.path);
+  return allocated(files);
 }
 
 }  // namespace
@@ -83,9 +93,14 @@ Task<void> CapsuleRunner::watch() {
     const auto since = std::chrono::steady_clock::now() - checkpointed_;
     bool due = wanted.every.count() > 0 && since >= wanted.every;
     if (!due && wanted.size.value > 0) {
-      auto looking =
-          offload(parts.lanes.files, [session = *session_] { return written_by(session); });
-      due = co_await std::move(looking) >= wanted.size;
+      try {
+        auto looking =
+            offload(parts.lanes.files, [session = *session_] { return written_by(session); });
+        due = co_await std::move(looking) >= wanted.size;
+      } catch (const Fault& failure) {
+        // The session may have ended meanwhile.
+        if (core::session_of(state_) != nullptr) parts.log.warning(failure.what());
+      }
     }
     if (due) deliver(core::CheckpointDue{});
   }

@@ -111,6 +111,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
   session_ = std::move(launched.session);
+  checkpointed_ = std::chrono::steady_clock::now();
   if (machine_resumed) check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
   auto asking = core_session_now(around_.parts, *session_);
   auto session = co_await std::move(asking);

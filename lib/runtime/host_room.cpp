@@ -1,5 +1,6 @@
 #include "runtime/host_room.hpp"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -17,6 +18,16 @@ ByteCount free_space(const std::filesystem::path& directory) {
   if (::statvfs(directory.c_str(), &about) != 0)
     throw fault_from_errno(errno, "look at", directory.string());
   return ByteCount(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
+}
+
+ByteCount allocated(const std::vector<std::string>& files) {
+  ByteCount sum;
+  for (const auto& file : files) {
+    struct stat about {};
+    if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file);
+    sum = sum + ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
+  }
+  return sum;
 }
 
 const char* HostRoom::next_step() {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "runtime/parts.hpp"
 
@@ -41,5 +42,7 @@ class HostRoom {
 
 /// Bytes that this service may still write below the directory. Blocking; throws Fault.
 ByteCount free_space(const std::filesystem::path& directory);
+/// Bytes of the disk that these files take together. Blocking; throws Fault.
+ByteCount allocated(const std::vector<std::string>& files);
 
 }  // namespace satchel

@@ -139,22 +139,6 @@ bool has_written(const Session& session) {
   });
 }
 
-ByteCount allocated(const std::vector<std::string>& files) {
-  ByteCount sum;
-  for (const auto& file : files) {
-    struct stat about {};
-    if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file);
-    sum = sum + ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
-  }
-  return sum;
-}
-
-ByteCount written_by(const Session& session) {
-  std::vector<std::string> files;
-  for (const auto& disk : session.disks) files.push_back(disk.path);
-  return allocated(files);
-}
-
 std::filesystem::path serial_log(const Parts& parts, CapsuleId capsule) {
   return parts.state_directory / "serial" / (capsule.value.str() + ".log");
 }

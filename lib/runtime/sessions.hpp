@@ -38,11 +38,6 @@ Task<void> note_phase(Parts& parts, Session& session, Phase phase);
 /// Whether a guest has written to any of its overlays. Files lane.
 bool has_written(const Session& session);
 
-/// What these files take of this computer's disk. Files lane; throws Fault.
-ByteCount allocated(const std::vector<std::string>& files);
-/// The same of what the guest wrote since the session's last checkpoint was begun, or in all.
-ByteCount written_by(const Session& session);
-
 /// How the session's domain is written on this host.
 machine::SessionPlan session_plan(const Parts& parts, const Session& session,
                                   std::vector<machine::SessionDisk> disks);

@@ -38,6 +38,7 @@ struct Checkpoint {
   Shipment shipment;
   Maker maker{};
   std::shared_ptr<Rescue> copy{};
+  std::optional<std::string> nvram{};  ///< the firmware's variables as they were at the snapshot
 };
 
 void refuse_unmarked(const Shipment& shipment, const Session& session) {
@@ -89,10 +90,9 @@ Task<void> take_back(Checkpoint& at) {
 
 /// The firmware's variables as they are while the guest stands still.
 void copy_nvram(Checkpoint& at) {
-  if (!at.before.nvram) return;
-  const auto copy = *at.before.nvram + ".checkpoint";
-  fs::copy_file(*at.before.nvram, copy, fs::copy_options::overwrite_existing);
-  at.before.nvram = copy;
+  if (!at.session.nvram) return;
+  at.nvram = *at.session.nvram + ".checkpoint";
+  fs::copy_file(*at.session.nvram, *at.nvram, fs::copy_options::overwrite_existing);
 }
 
 /// Takes memory and disks at one instant; the guest runs on when this returns.
@@ -167,7 +167,7 @@ void note_shipped(Checkpoint& at, const format::Head& committed) {
   for (auto& disk : at.session.disks) disk.frozen.clear();
   follow(at.session, committed);
   at.parts.shelf.save(at.session);
-  if (at.before.nvram) fs::remove(*at.before.nvram);
+  if (at.nvram) fs::remove(*at.nvram);
 }
 
 /// So that a guest with many checkpoints does not read through as many files. Whatever becomes of
@@ -213,7 +213,9 @@ Task<Checkpointed> checkpoint(Parts& parts, CheckpointOrder order, JobContext jo
   auto encoded = co_await std::move(taking);
   auto shipping = offload(parts.lanes.files, [&] {
     ship_memory(at, std::move(encoded), job.meter->begin("writing memory"), job.stop);
-    auto head = ship_rest_and_commit(parts, at.shipment, at.before, *job.meter, job.stop);
+    auto shipped = at.before;
+    shipped.nvram = at.nvram;
+    auto head = ship_rest_and_commit(parts, at.shipment, shipped, *job.meter, job.stop);
     note_shipped(at, head.head);
     return head;
   });
