@@ -210,9 +210,16 @@ std::string next_step(const State& state) {
           },
           [](const Diverged& at) {
             if (at.resolving) return std::string();
-            return std::string(
-                "Choose with satchelctl resolve: continue the device's, keep both, export this "
-                "computer's, or discard this computer's.");
+            const std::string three =
+                "keep both, export this computer's, or discard this "
+                "computer's.";
+            if (!at.theirs.checked_out && !at.theirs.lacks)
+              return "Choose with satchelctl resolve: continue the device's, " + three;
+            return "Choose with satchelctl resolve: " + three +
+                   (at.theirs.checked_out ? " The device's can be continued once it was ejected "
+                                            "where it is checked out."
+                                          : " The device's is not continued as long as it is "
+                                            "known to lack something.");
           },
           [](const Failed& at) { return at.reason.next; },
           [](const auto&) { return std::string(); },

@@ -97,10 +97,10 @@ Step on(const Diverged& at, const ChoiceMade& event, const Given& given) {
     case Choice::continue_device: {
       const auto ready = Ready{at.device, at.theirs};
       const auto ask = LaunchAsked{Requester::person, TakeOver::no, Memory::use};
-      std::vector<Effect> effects = {DropSession{id, DropCause::discarded}};
-      if (auto step = on(ready, ask, given)) return after(std::move(effects), std::move(*step));
-      effects.emplace_back(Tell{Notice::checked_out_elsewhere});
-      return Transition{ready, std::move(effects)};
+      // Nothing is given up for what would not run: whoever means that says discard_ours.
+      auto step = on(ready, ask, given);
+      if (!step) return std::nullopt;
+      return after({DropSession{id, DropCause::discarded}}, std::move(*step));
     }
     case Choice::discard_ours:
       return Transition{Ready{at.device, at.theirs}, {DropSession{id, DropCause::discarded}}};

@@ -12,13 +12,17 @@ namespace {
 
 constexpr auto wait_for_it = "Wait until it is done: `satchelctl monitor` shows how far it is.";
 
+/// Empty: a launch needs no more words.
+std::string why_not_launched(const Found& found) {
+  auto why = found.lacks ? lacking(*found.lacks) : std::string();
+  if (found.checked_out) why += (why.empty() ? "" : " ") + held(*found.checked_out);
+  return why;
+}
+
 Reason launch(const State& state) {
-  if (const auto* at = std::get_if<Ready>(&state);
-      at && (at->found.lacks || at->found.checked_out)) {
-    auto why = at->found.lacks ? lacking(*at->found.lacks) : std::string();
-    if (at->found.checked_out) why += (why.empty() ? "" : " ") + held(*at->found.checked_out);
-    return {std::move(why), next_step(state)};
-  }
+  if (const auto* at = std::get_if<Ready>(&state))
+    if (auto why = why_not_launched(at->found); !why.empty())
+      return {std::move(why), next_step(state)};
   if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state) ||
       (session_of(state) != nullptr && is_upkeep(state)))
     return {"The machine runs on this computer already.", {}};
@@ -78,8 +82,10 @@ Reason rollback(const State& state) {
 }
 
 Reason choice(const State& state) {
-  if (const auto* at = std::get_if<Diverged>(&state); at && at->resolving)
-    return {"The choice made is being carried out.", {}};
+  if (const auto* at = std::get_if<Diverged>(&state)) {
+    if (at->resolving) return {"The choice made is being carried out.", {}};
+    return {why_not_launched(at->theirs), next_step(state)};
+  }
   if (std::holds_alternative<Stranded>(state))
     return {detail(state), "Plug the same device in again to go on, or discard what is kept here."};
   return {"There is nothing to choose: the machine has one history.", next_step(state)};

@@ -278,6 +278,28 @@ TEST_CASE("of two histories the user chooses, and only the user") {
   CHECK(name(must(diverged, ChoiceMade{Choice::discard_ours}).state) == "ready");
 }
 
+TEST_CASE("no session is given up for a machine that could not be launched then") {
+  auto theirs = found_checked_out();
+  theirs.id = found(3).id;
+  const State diverged = Diverged{first_stay, theirs, session(Guest::saved)};
+  const ChoiceMade choice{Choice::continue_device};
+  REQUIRE_FALSE(react(diverged, choice, next_job, resume));
+  CHECK(refusal(diverged, choice).what.find("checked out by bellows") != std::string::npos);
+  CHECK(refusal(diverged, choice).next.find("discard this computer's") != std::string::npos);
+  CHECK(next_step(diverged).find("continue the device's") == std::string::npos);
+  const State older =
+      Diverged{first_stay, found_lacking(Lacking::How::older_copy), session(Guest::saved)};
+  CHECK_FALSE(react(older, choice, next_job, resume));
+
+  // Who means it says so twice.
+  const auto given_up = must(diverged, ChoiceMade{Choice::discard_ours});
+  REQUIRE(name(given_up.state) == "ready");
+  CHECK(effect<DropSession>(given_up)->cause == DropCause::discarded);
+  CHECK_FALSE(react(given_up.state, LaunchAsked{}, next_job, resume));
+  CHECK(effect<StartLaunch>(
+      must(given_up.state, LaunchAsked{Requester::person, TakeOver::yes, Memory::use})));
+}
+
 TEST_CASE("what another host has checked out is never launched automatically") {
   const auto step = must(examining, Examined{under_way, found_checked_out()}, resume);
   REQUIRE(name(step.state) == "ready");
