@@ -42,6 +42,10 @@ bool can_unplug(const State& state);
 /// Merging or folding: work that an eject or a launch puts an end to.
 bool is_upkeep(const State& state);
 
+/// Whether the session goes on from what was found although no mark there says so: an eject of it
+/// got as far as its commit, and its guest lives or has lived since.
+bool is_unmarked(const Session& session, const Found& found);
+
 /// This host's session, where there is one.
 const Session* session_of(const State& state);
 /// The newest generation on the device, where it is known.

@@ -33,7 +33,7 @@ Step on(const Stranded& at, const JobEnded& event, const Given& given) {
   if (std::holds_alternative<Done>(event.outcome)) {
     state.session.guest = Guest::saved;
   } else if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) {
-    state.session = as_told(at.session, failed->session);
+    state.session = without_files(as_told(at.session, failed->session));
     state.trouble = failed->reason;
     effects.emplace_back(Tell{Notice::save_failed});
   }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/transitions.hpp"
 
 namespace satchel::core {
@@ -103,6 +104,11 @@ Step on(const Running& at, const GuestStopped& event, const Given&) {
   if (at.session.guest == Guest::off) return std::nullopt;
   auto state = at;
   state.session.guest = Guest::off;
+  // An eject had lost sight of it: it has succeeded after all.
+  if (is_checked_in(state.session, at.found))
+    return Transition{
+        Ready{at.device, at.found},
+        {DropSession{at.session.id, DropCause::checked_in}, Tell{notice_of(at.found)}}};
   state.trouble.reset();
   if (event.how == GuestEnd::crashed)
     state.trouble = Reason{"The machine crashed; its disk changes are kept on this host.",
@@ -124,12 +130,12 @@ Step on(const Running& at, const GuestPaused& event, const Given&) {
   return Transition{std::move(state), {Tell{Notice::guest_halted}}};
 }
 
-Step on(const Running& at, const GuestResumed&, const Given&) {
-  if (at.session.guest == Guest::runs) return std::nullopt;
-  auto state = at;
-  state.session.guest = Guest::runs;
-  state.trouble.reset();
-  return Transition{std::move(state), {}};
+Step on(const Running& at, const GuestResumed&, const Given& given) {
+  auto session = seen_running(at.session);
+  // The device says that this session has ended: looking at it again puts that right.
+  if (is_unmarked(session, at.found)) return examine(at.device, std::move(session), {}, given);
+  if (session == at.session) return std::nullopt;
+  return Transition{Running{at.device, at.found, std::move(session)}, {}};
 }
 
 // checkpointing
@@ -202,10 +208,18 @@ Step on(const Ejecting& at, const JobEnded& event, const Given& given) {
   auto effects = told(end.trouble, Notice::eject_failed);
   auto without_removal = work;
   without_removal.removal.reset();
-  if (checks_in)
-    return after(std::move(effects),
-                 go_on(without_removal, end.found.value_or(*at.found),
-                       as_told(*at.session, end.session), end.trouble, end.health, given));
+  if (checks_in) {
+    auto found = end.found.value_or(*at.found);
+    auto session = as_told(*at.session, end.session);
+    if (is_checked_in(session, found)) {
+      // What failed came after its commit.
+      effects.emplace_back(DropSession{session.id, DropCause::checked_in});
+      return after(std::move(effects),
+                   rest(without_removal, std::move(found), end.trouble, end.health, given));
+    }
+    return after(std::move(effects), go_on(without_removal, std::move(found), std::move(session),
+                                           end.trouble, end.health, given));
+  }
   if (!work.now) return after(std::move(effects), part(at.session, {}, {}, given));
   if (work.now != work.on)
     return after(std::move(effects), examine(*work.now, at.session, {}, given));

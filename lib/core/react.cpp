@@ -33,10 +33,13 @@ template <class E>
 Step note_guest(const State& state, const E& event) {
   auto next = state;
   auto* session = observed_session(next);
-  if (session == nullptr || session->guest == guest_after(event)) return std::nullopt;
   // A save image or a journal without a guest says more than a late report about its process.
-  if (!is_alive(session->guest)) return std::nullopt;
+  if (session == nullptr || !is_alive(session->guest)) return std::nullopt;
+  const auto before = *session;
   session->guest = guest_after(event);
+  if (session->guest == Guest::runs) *session = seen_running(before);
+  if (std::holds_alternative<Stranded>(next)) *session = without_files(*session);
+  if (*session == before) return std::nullopt;
   return Transition{std::move(next), {}};
 }
 

@@ -1,6 +1,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/transitions.hpp"
 
 namespace satchel::core {
@@ -58,8 +59,28 @@ Transition settle_session(Insertion device, Found found, Session ours,
 
 }  // namespace
 
+bool is_checked_in(const Session& session, const Found& found) {
+  return fate(session, found) == Fate::checked_in;
+}
+
+bool is_unmarked(const Session& session, const Found& found) {
+  return session.guest != Guest::unborn && !found.checked_out &&
+         fate(session, found) == Fate::continues;
+}
+
 bool is_alive(Guest guest) {
   return guest == Guest::runs || guest == Guest::paused || guest == Guest::halted;
+}
+
+Session seen_running(Session session) {
+  session.guest = Guest::runs;
+  if (session.committing) session.since_commit = Since::ran_on;
+  return session;
+}
+
+Session without_files(Session session) {
+  if (is_alive(session.guest)) session.guest = Guest::halted;
+  return session;
 }
 
 bool is_live(const std::optional<Session>& session) {

@@ -24,6 +24,8 @@ Transition examine(Insertion device, std::optional<Session> ours, std::optional<
 /// The device was read: ready, running, launching or diverged.
 Transition settle(Insertion device, Found found, std::optional<Session> ours,
                   std::optional<LaunchAsked> wanted, const Given& given);
+/// The guest is gone, and what was found holds all that it did.
+bool is_checked_in(const Session& session, const Found& found);
 /// What is to be told of a capsule at rest with this generation.
 Notice notice_of(const Found& found);
 /// Begin to bring a generation to life.
@@ -53,6 +55,12 @@ Transition go_on(const Work& work, Found found, Session session, std::optional<R
 Transition rest(const Work& work, Found found, std::optional<Reason> trouble, DeviceHealth health,
                 const Given& given);
 
+/// The session, of which it was seen that its guest runs: what an eject of it had saved before is
+/// not the whole of it any more.
+Session seen_running(Session session);
+/// The session, whose guest has none of its device's files any more: those that it has open belong
+/// to an insertion that is over.
+Session without_files(Session session);
 /// The guest is in memory.
 bool is_alive(Guest guest);
 /// There is a session whose guest uses the device at this moment.

@@ -101,6 +101,59 @@ TEST_CASE("a guest that outlived a committed eject is still this host's session"
   CHECK_FALSE(has<DropSession>(step));
 }
 
+TEST_CASE("an eject that fails when its guest is gone and the device has it has succeeded") {
+  auto ended = session(Guest::off);
+  ended.committing = found(2).id;
+  const State ejecting = Ejecting{work(), found(), session(Guest::runs)};
+  const auto step = must(
+      ejecting, JobEnded{under_way, JobFailed{reason(), ended, DeviceHealth::works, found(2)}});
+  REQUIRE(name(step.state) == "ready");
+  CHECK(has<DropSession>(step));
+  CHECK(found_of(step.state)->id == found(2).id);
+
+  ended.since_commit = Since::ran_on;
+  const auto kept = must(
+      ejecting, JobEnded{under_way, JobFailed{reason(), ended, DeviceHealth::works, found(2)}});
+  CHECK(name(kept.state) == "running");
+  CHECK_FALSE(has<DropSession>(kept));
+}
+
+TEST_CASE("a guest that an eject lost sight of is checked in when it is gone, and only then") {
+  auto unknown = session(Guest::runs);
+  unknown.committing = found(2).id;
+  const State running = Running{first_stay, found(2), unknown};
+  const auto gone = must(running, GuestStopped{GuestEnd::by_host});
+  CHECK(name(gone.state) == "ready");
+  CHECK(has<DropSession>(gone));
+
+  // It has done more than the device holds, which says that its session has ended.
+  const auto alive = must(running, GuestResumed{});
+  REQUIRE(name(alive.state) == "examining");
+  CHECK(session_of(alive.state)->since_commit == Since::ran_on);
+  auto marked = found_checked_out_by_us();
+  const auto goes_on = must(alive.state, Examined{next_job, marked});
+  REQUIRE(name(goes_on.state) == "running");
+  const auto off = must(goes_on.state, GuestStopped{GuestEnd::by_itself});
+  CHECK(name(off.state) == "running");
+  CHECK_FALSE(has<DropSession>(off));
+  CHECK(ignored(goes_on.state, GuestResumed{}));
+}
+
+TEST_CASE("a device lacks the mark of a session that goes on after its commit, and of no other") {
+  auto after = session(Guest::runs);
+  after.committing = found(2).id;
+  CHECK(is_unmarked(after, found(2)));
+  CHECK_FALSE(is_unmarked(after, found_checked_out_by_us()));
+  CHECK_FALSE(is_unmarked(after, found_checked_out()));
+  CHECK_FALSE(is_unmarked(after, found(3)));
+  after.guest = Guest::off;
+  CHECK_FALSE(is_unmarked(after, found(2)));
+  after.since_commit = Since::ran_on;
+  CHECK(is_unmarked(after, found(2)));
+  after.guest = Guest::unborn;
+  CHECK_FALSE(is_unmarked(after, found(2)));
+}
+
 TEST_CASE("a failed examination around a running guest neither pauses it nor allows unplugging") {
   const auto told = must(Absent{}, SessionFound{session(Guest::runs), first_stay});
   const auto failed = must(told.state, Examined{next_job, reason()});
@@ -119,6 +172,19 @@ TEST_CASE("a guest that could not be given its device again waits and can be tri
   CHECK(next_step(failed.state) == reason().next);
   CHECK(ignored(failed.state, DeviceAppeared{first_stay}));
   CHECK(name(must(failed.state, LaunchAsked{}).state) == "examining");
+}
+
+TEST_CASE("a guest without its device is given it anew, whatever is said of it meanwhile") {
+  const State saving = Stranded{session(Guest::halted), under_way};
+  const auto failed =
+      must(saving, JobEnded{under_way, JobFailed{reason(), session(Guest::paused)}});
+  REQUIRE(name(failed.state) == "stranded");
+  for (const Event& said : {Event(GuestPaused{GuestPause::by_somebody}), Event(GuestResumed{})})
+    CHECK(ignored(failed.state, said));
+  const auto back = must(failed.state, DeviceAppeared{second_stay});
+  const auto on = must(back.state, Examined{next_job, found()});
+  CHECK(name(on.state) == "launching");
+  CHECK(has<Reattach>(on));
 }
 
 TEST_CASE("a host that shuts down saves a guest that is still only in memory") {
