@@ -105,7 +105,10 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
   } catch (const std::exception& second) {
     // libvirt can't be asked: what the state machine last knew is the best there is.
     around_.parts.log.warning(std::string(second.what()) + "; keeping the session as it was known");
-    if (const auto* known = core::session_of(state_)) session = *known;
+    if (const auto* known = core::session_of(state_)) {
+      session = session_ ? core_session(*session_, std::nullopt) : *known;
+      session->guest = known->guest;
+    }
   }
   auto looking = look_again();
   auto found = co_await std::move(looking);

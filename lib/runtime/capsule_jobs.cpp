@@ -8,6 +8,7 @@
 #include "runtime/capsule_runner.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/check_in.hpp"
+#include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/launch.hpp"
 #include "runtime/jobs/strand.hpp"
 #include "runtime/known_hosts.hpp"
@@ -68,6 +69,12 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen, id_)};
   name_ = seen.newest->head.name;
   head_ = std::move(*seen.newest);
+  if (const auto* known = core::session_of(state_); known != nullptr && session_) {
+    auto marking = check_out_again(around_.parts, held, *known, found_in(*head_), *session_);
+    auto marked = co_await std::move(marking);
+    if (marked) head_ = std::move(marked->head);
+    if (marked) session_ = std::move(marked->session);
+  }
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);
   co_return core::Examined{job.id, found_in(*head_)};

@@ -220,6 +220,22 @@ void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
   deliver(std::move(event));
 }
 
+namespace {
+
+/// The guest runs: that an eject may have ended it is true no more. Gives what is to be written.
+std::optional<Session> note_running(std::optional<Session>& session) {
+  if (!session || session->phase != Phase::ejecting) return std::nullopt;
+  session->phase = Phase::running;
+  return session;
+}
+
+Task<void> write_down(Parts& parts, Session session) {
+  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
+  co_await std::move(saving);
+}
+
+}  // namespace
+
 void CapsuleRunner::guest_changed(const GuestEvent& event) {
   // While a job of ours is under way it is the cause; it looks at the guest itself when it ends. A
   // merge does nothing to the guest, and a checkpoint nothing that lasts.
@@ -230,6 +246,8 @@ void CapsuleRunner::guest_changed(const GuestEvent& event) {
   switch (event.what) {
     case GuestEvent::What::started:
     case GuestEvent::What::resumed:
+      if (auto now = note_running(session_))
+        chore("note the guest", write_down(around_.parts, std::move(*now)));
       return deliver(core::GuestResumed{});
     case GuestEvent::What::stopped_by_guest:
       return deliver(core::GuestStopped{core::GuestEnd::by_itself});
@@ -248,6 +266,8 @@ void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
   if (core::job_of(state_) && !core::is_upkeep(state_)) return;
   switch (guest ? guest->state : GuestState::shut_off) {
     case GuestState::running:
+      if (auto now = note_running(session_))
+        chore("note the guest", write_down(around_.parts, std::move(*now)));
       return deliver(core::GuestResumed{});
     case GuestState::paused:
       return deliver(core::GuestPaused{core::GuestPause::by_somebody});

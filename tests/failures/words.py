@@ -5,6 +5,7 @@ several such divided by " or ", of which one has to hold."""
 import re
 
 from checks import Failure, wait_for
+from rig import look
 from travel import expect
 
 QUOTED = re.compile(r'"([^"]*)"')
@@ -125,6 +126,11 @@ def runs_on(scene):
     expect(f"it has booted: {scene.boots()}", scene.boots() == scene.booted)
 
 
+def checked_out_again(scene):
+    now = look(scene.stick, scene.verdict)
+    expect(f"it holds {now}", now.number == scene.held().number + 1 and now.what == "check out")
+
+
 def goes_on_where_it_was(scene):
     now = scene.runs()
     expect(f"it has booted: {scene.boots()}", scene.boots() == scene.booted)
@@ -172,6 +178,7 @@ WORDS = {
     "the machine stands still": the_machine_stands_still,
     "no machine runs": no_machine_runs,
     "runs on": runs_on,
+    "checked out again": checked_out_again,
     "goes on where it was": goes_on_where_it_was,
     "resumes from the device": resumes_from_the_device,
     "stays on its own disks": stays_on_its_own_disks,

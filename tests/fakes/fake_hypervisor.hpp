@@ -58,8 +58,12 @@ class FakeHypervisor final : public Hypervisor {
   void fail(Call call, int nth = 1, Remedy remedy = Remedy::retry);
   /// The next save fails between the end of its stream and its header.
   void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
+  /// The next save fails when it may write its header, which is when an eject was committed.
+  void fail_save_at_header() { after_stream_ = AfterStream::fail_at_header; }
   /// Called on the lane that saves, between the end of a stream and its header.
   std::function<void()> at_streams_end;
+  /// The same, when the header may be written.
+  std::function<void()> at_header;
   /// The next save stands still in the middle of its stream until it is aborted or turned away.
   void stall_save() { after_stream_ = AfterStream::never_come; }
   /// Commits stand still at half of the way, until they are let go, stopped or aborted.

@@ -100,7 +100,7 @@ void write_all(const std::string& path, const UniqueFd& fd, std::string_view byt
 }  // namespace
 
 void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
-                     const std::atomic<bool>& aborted, const std::function<void()>& between) {
+                     const std::atomic<bool>& aborted, const FakeSaveHooks& hooks) {
   {
     const auto first = open_writer(path, O_CREAT | O_TRUNC, aborted);
     write_all(path, first, header(unfinished, image), aborted);
@@ -112,10 +112,15 @@ void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterS
     }
     write_all(path, first, all, aborted);
   }
-  if (between) between();
+  if (hooks.between) hooks.between();
   if (after == AfterStream::fail) throw save_fault(path, "failed after the stream's end");
   const std::atomic<bool> never{false};
   const auto second = open_writer(path, 0, never);
+  // A gate lets everybody in, and makes who writes wait.
+  pollfd writable{second.get(), POLLOUT, 0};
+  ::poll(&writable, 1, -1);
+  if (hooks.at_header) hooks.at_header();
+  if (after == AfterStream::fail_at_header) throw save_fault(path, "failed at its header");
   write_all(path, second, header(finished, image), never);
 }
 

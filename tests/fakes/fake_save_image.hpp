@@ -20,13 +20,18 @@ struct FakeSaveImage {
 enum class AfterStream {
   finish,
   fail,
+  fail_at_header,  ///< it is let in to write the header, and doesn't
   never_come,  ///< in the middle of the stream it stands still until it is aborted or turned away
 };
 
 /// Opens the path, writes all with an unfinished header, closes; opens it again and writes the
-/// finished header. Throws Fault; `aborted` ends the first part. `between` is called after it.
+/// finished header. Throws Fault; `aborted` ends the first part.
+struct FakeSaveHooks {
+  std::function<void()> between;    ///< after the first part
+  std::function<void()> at_header;  ///< when it may write the header
+};
 void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterStream after,
-                     const std::atomic<bool>& aborted, const std::function<void()>& between);
+                     const std::atomic<bool>& aborted, const FakeSaveHooks& hooks);
 
 /// Reads the path to its end. Throws Fault for anything but a finished image.
 FakeSaveImage read_fake_save(const std::string& path);

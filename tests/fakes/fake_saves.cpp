@@ -31,9 +31,10 @@ Task<bool> FakeHypervisor::give_memory(DomainId id, std::string path, const char
     tell(id, What::paused, "paused for a save");
   }
   const auto after = std::exchange(after_stream_, AfterStream::finish);
-  auto writing = offload(
-      lanes_.slow, [path, image = std::move(image), after, aborted, between = at_streams_end] {
-        write_fake_save(path, image, after, *aborted, between);
+  const FakeSaveHooks hooks{at_streams_end, at_header};
+  auto writing =
+      offload(lanes_.slow, [path, image = std::move(image), after, aborted, hooks = hooks] {
+        write_fake_save(path, image, after, *aborted, hooks);
       });
   std::exception_ptr failed;
   try {

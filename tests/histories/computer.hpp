@@ -109,6 +109,7 @@ class Computer {
               bool insisted = false);
 
   core::Event examine(JobId job);
+  void mark_again(format::CapsuleDirectory& capsule, Session& session);
   core::Event launch(JobId job, core::LaunchFrom from);
   core::Event launch_anew(JobId job);
   core::Event reattach(JobId job);

@@ -37,7 +37,27 @@ core::Event Computer::examine(JobId job) {
   overlook_unrun(parts_, capsule_, seen.newest->head);
   head_ = std::move(*seen.newest);
   note(Noting::if_newer);
+  const auto* known = core::session_of(state_);
+  if (known != nullptr && core::is_unmarked(*known, found())) {
+    auto session = *shelf_.find(capsule_);
+    auto capsule = open();
+    mark_again(capsule, session);
+    note(Noting::if_newer);
+    if (!truth_.lacking(number_, medium_->tip)) truth_.goes_on(number_, medium_->tip);
+  }
   return core::Examined{job, found()};
+}
+
+void Computer::mark_again(format::CapsuleDirectory& capsule, Session& session) {
+  const auto newest = capsule.examine().newest;
+  auto marked = check_out_again(parts_, capsule, newest->head, session);
+  if (!marked) return;
+  record(*marked, Deed::check_out, session.session);
+  head_ = std::move(*marked);
+  step();
+  shelf_.save(session);
+  session_ = session;
+  truth_.stands_on(session.session, session.base);
 }
 
 core::Event Computer::launch(JobId job, core::LaunchFrom from) {
@@ -146,10 +166,13 @@ core::Event Computer::eject(JobContext job) {
   auto committed = ship_rest_and_commit(parts_, shipment, session, *job.meter, job.stop);
   record(committed, Deed::eject, session.session);
   if (std::exchange(eject_fails_, false)) {
-    // The device has it and could not say so: the guest is kept, and runs on.
+    // The device has it and could not say so: the guest is kept, and runs on once the device says
+    // that it does.
     session.phase = Phase::running;
     shelf_.save(session);
     run.ran_on = true;
+    step();
+    mark_again(shipment.capsule, session);
     throw Fault(Remedy::retry, Fault::Text{"eject", session.capsule_name, "it was not to be", {}});
   }
   step();

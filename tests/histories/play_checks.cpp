@@ -34,6 +34,8 @@ void Play::expect(const Computer& computer, Expected wanted) {
   const auto* found = core::found_of(computer.state());
   require(found != nullptr, "it is " + is + " and not " + wanted.state);
   const auto lacks = found->lacks ? std::optional(found->lacks->how) : std::nullopt;
+  // A session that goes on may have been checked out anew, on top of what was there.
+  if (is == "running") wanted.lacks = truth_.lacking(number, found->id);
   if (lacks != wanted.lacks && wanted.may_be_unknown) {
     const auto& tip = truth_.nodes.at(found->id);
     const auto seen = truth_.nodes.at(*truth_.seen_by[number]).seq;

@@ -7,6 +7,7 @@
 #include "base/fault.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/machine_now.hpp"
 #include "runtime/jobs/second_copy.hpp"
 #include "runtime/jobs/shipment.hpp"
@@ -68,8 +69,58 @@ Task<bool> save_here(Parts& parts, const CheckInOrder& order, Session& session,
     co_return false;
   }
   auto ending = suspension.end_guest(session.capsule_name, "saved on this computer");
-  co_await std::move(ending);
-  co_return true;
+  if (co_await std::move(ending) != Suspension::Left::a_guest) co_return true;
+  session.save_image.reset();
+  co_return false;
+}
+
+/// The guest goes on. What the device may hold all the same is not the whole of it any more, and a
+/// device that holds it must not say that the session has ended. Throws nothing: there is a guest
+/// to be let run.
+Task<void> go_on(Parts& parts, const CheckInOrder& order, Session& session, bool device_is_lost) {
+  session.phase = Phase::running;
+  try {
+    auto noting = offload(parts.lanes.files, [&] {
+      parts.shelf.save(session);
+      if (device_is_lost || !order.stick->is_open()) return;
+      auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), session.capsule);
+      const auto seen = capsule.examine();
+      if (seen.newest && check_out_again(parts, capsule, seen.newest->head, session))
+        parts.shelf.save(session);
+    });
+    co_await std::move(noting);
+  } catch (const std::exception& trouble) {
+    parts.log.warning(std::string(trouble.what()) + "; " + session.capsule_name +
+                      " goes on, and its device is told so when it is read next");
+  }
+}
+
+/// Why an eject fails whose commit is on the device.
+Fault not_ended(const Session& session, Suspension::Left left) {
+  if (left == Suspension::Left::a_guest)
+    return Fault(Remedy::retry,
+                 Fault::Text{"eject", session.capsule_name,
+                             "libvirt did not end the machine when it was saved",
+                             "It goes on running here, checked out. Eject it again."});
+  return Fault(
+      Remedy::retry,
+      Fault::Text{"eject", session.capsule_name,
+                  "libvirt went away before it said that the machine has ended",
+                  "The device holds it; when libvirt is there again, it is known whether it "
+                  "went on here. Do not use the device elsewhere before that."});
+}
+
+/// What is left to do on a device that holds the session. Whatever fails, the eject has succeeded.
+Task<void> finish(Parts& parts, Shipment& shipment, const Rescue* rescue, const CheckedIn& done) {
+  try {
+    auto tidying = offload(parts.lanes.files, [&] {
+      if (rescue) keep_here(parts, shipment, *rescue, done.head.head);
+      tidy(parts.log, shipment, done.written, done.took);
+    });
+    co_await std::move(tidying);
+  } catch (const std::exception& trouble) {
+    parts.log.warning(std::string(trouble.what()) + "; the machine is on its device all the same");
+  }
 }
 
 }  // namespace
@@ -131,12 +182,11 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       saved = co_await std::move(saving);
     }
     if (suspension && !saved) {
+      // Before it runs again.
+      auto going_on = go_on(parts, order, session, is_lost(failure));
+      co_await std::move(going_on);
       auto keeping = suspension->keep_guest();
       co_await std::move(keeping);
-      // It runs on: what the device may hold all the same is not the whole of it any more.
-      session.phase = Phase::running;
-      auto noting_guest = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
-      co_await std::move(noting_guest);
     }
     std::rethrow_exception(failure);
   }
@@ -144,17 +194,19 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   job.meter->name("letting the machine go");
   if (suspension) {
     auto ending = suspension->end_guest(session.capsule_name, "on its device");
-    co_await std::move(ending);
+    const auto left = co_await std::move(ending);
+    if (left == Suspension::Left::a_guest) {
+      auto going_on = go_on(parts, order, session, false);
+      co_await std::move(going_on);
+    }
+    if (left != Suspension::Left::nothing) throw not_ended(session, left);
   }
   CheckedIn result{std::move(*committed), {}, {}};
   result.written = new_bytes(result.head.head, shipment.newest.head);
   result.took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
-  auto tidying = offload(parts.lanes.files, [&] {
-    if (rescue) keep_here(parts, shipment, *rescue, result.head.head);
-    tidy(parts.log, shipment, result.written, result.took);
-  });
-  co_await std::move(tidying);
+  auto finishing = finish(parts, shipment, rescue.get(), result);
+  co_await std::move(finishing);
   co_return result;
 }
 

@@ -1,6 +1,7 @@
 // The eject of one session, up to the instant at which the device holds it and the guest is gone:
 // suspend into the gate, encode, ship the overlays, commit, read back, let libvirt let go. Until
-// the commit was read back every failure leaves the guest as it was.
+// the commit was read back every failure leaves the guest as it was. After it the guest is ended;
+// where it goes on all the same, the device says again that it is checked out.
 #pragma once
 
 #include <chrono>

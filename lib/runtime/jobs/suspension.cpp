@@ -255,24 +255,31 @@ Task<void> Suspension::let_go() {
   if (failure) std::rethrow_exception(failure);
 }
 
-Task<void> Suspension::end_guest(std::string name, std::string where) {
+Task<Suspension::Left> Suspension::end_guest(std::string name, std::string where) {
   std::string why;
   try {
     auto letting = let_go();
     co_await std::move(letting);
-    co_return;
+    co_return Left::nothing;
   } catch (const std::exception& failure) {
     why = failure.what();
   }
-  parts_.log.warning(name + " is " + where + ", but libvirt did not let go of it (" + why +
-                     "); ended it here");
+  const auto told = name + " is " + where + ", but libvirt did not let go of it (" + why + "); ";
   try {
+    auto finding = parts_.hypervisor.find(domain_);
+    const auto guest = co_await std::move(finding);
+    if (guest && guest->state == GuestState::running) {
+      parts_.log.warning(told + "it runs on");
+      co_return Left::a_guest;
+    }
     auto ending = end_if_alive(parts_, domain_);
     co_await std::move(ending);
+    parts_.log.warning(told + "ended it here");
+    co_return Left::nothing;
   } catch (const std::exception& failure) {
-    parts_.log.warning("could not end the guest of " + name + ": " + failure.what() +
-                       "; it is tried again when the session is cleared away");
+    parts_.log.warning(told + failure.what() + "; it is looked for when libvirt is there again");
   }
+  co_return Left::nobody_knows;
 }
 
 Task<void> Suspension::keep_guest() {

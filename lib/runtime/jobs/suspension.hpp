@@ -48,9 +48,15 @@ class Suspension {
   /// Lets libvirt finish: after a save the guest is gone when this returns. Throws when libvirt
   /// says otherwise.
   Task<void> let_go();
+  enum class Left {
+    nothing,       ///< the guest is gone
+    a_guest,       ///< libvirt did not let go of it, and it has run on
+    nobody_knows,  ///< libvirt can't be asked
+  };
   /// The same, whatever libvirt says: where the machine is now must be the only place where it goes
-  /// on. `where`: "on its device".
-  Task<void> end_guest(std::string name, std::string where);
+  /// on. Ends a guest that stands still; one that runs has done more than was saved, and is left
+  /// alone. `where`: "on its device".
+  Task<Left> end_guest(std::string name, std::string where);
   /// Makes the save fail and waits until it has: the guest is as it was before. No error when the
   /// save has ended already.
   Task<void> keep_guest();
