@@ -145,6 +145,38 @@ TEST_CASE(
   CHECK(world.host_is_empty());
 }
 
+TEST_CASE(
+    "a pack cut short after its commit is undone, and its mark on the device guards nothing") {
+  PackWorld world;
+  auto& anvil = world.anvil;
+  const auto id = anvil.machine("traveller");
+  anvil.run_machine(id);
+  const auto capsule = anvil.pack("traveller");
+  anvil.stop();
+  // As a daemon leaves it that is killed before it has written down that the machine is packed.
+  const SessionShelf shelf(world.scratch.path() / "anvil");
+  auto session = shelf.find(capsule);
+  REQUIRE(session);
+  session->phase = Phase::packing;
+  shelf.save(*session);
+  anvil.plug_only();
+  anvil.start();
+  REQUIRE(anvil.reaches(capsule, "ready"));
+  INFO(anvil.log.all());
+  CHECK(world.host_is_empty());
+  CHECK(anvil.hypervisor.overlays(id, "vda").empty());
+  CHECK(anvil.guest(id)->state == GuestState::running);
+  CHECK(anvil.capsule(capsule)->checked_out_by.empty());
+
+  // The machine is newer than what the device has: that is not launched in its place.
+  anvil.hypervisor.guest_shuts_down(id);
+  LaunchRequest request;
+  request.capsule = capsule;
+  const auto launched = anvil.result([&] { return anvil.host().launch(request); });
+  CHECK(launched.find("another machine with its identity") != std::string::npos);
+  CHECK(anvil.guest(id)->state == GuestState::shut_off);
+}
+
 TEST_CASE("undoing a pack of two disks that fails between them is gone on with where it stopped") {
   PackWorld world;
   auto& anvil = world.anvil;
