@@ -51,6 +51,13 @@ void add_looking(CLI::App& app, Invocation& invocation) {
   bind(doctor_command, invocation, measure, [](Context& context, bool measured) {
     return doctor(context, measured ? Measuring::yes : Measuring::no);
   });
+
+  auto dropped = std::make_shared<std::string>();
+  auto* drop_command = app.add_subcommand(
+      "drop-cache", "Drop what this computer keeps of the memory of machines that were here");
+  drop_command->add_option("CAPSULE", *dropped, "Its name or UUID; all when it is missing");
+  bind(drop_command, invocation, dropped,
+       [](Context& context, std::string what) { return drop_cache(context, what); });
 }
 
 void add_create(CLI::App& app, Invocation& invocation) {

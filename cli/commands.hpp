@@ -37,6 +37,9 @@ Task<ExitCode> monitor(Context& context);
 enum class Measuring { no, yes };
 Task<ExitCode> doctor(Context& context, Measuring measuring);
 
+/// drop_cache.cpp. The word: a capsule; empty: all.
+Task<ExitCode> drop_cache(Context& context, std::string word);
+
 // act.cpp
 struct PackOptions {
   std::string domain, device, name;

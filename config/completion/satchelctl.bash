@@ -22,11 +22,11 @@ _satchelctl_candidates() {
     return
   fi
   case $1 in
-    "") printf '%s\n' status list show history monitor doctor pack create launch eject checkpoint sync merge \
+    "") printf '%s\n' status list show history monitor doctor drop-cache pack create launch eject checkpoint sync merge \
       fold verify resolve rollback remove format export import ;;
     list) printf '%s\n' capsules devices jobs ;;
     show | eject | verify) _satchelctl_names capsules; _satchelctl_names devices ;;
-    launch | checkpoint | sync | merge | fold | export | remove | history | rollback) _satchelctl_names capsules ;;
+    launch | drop-cache | checkpoint | sync | merge | fold | export | remove | history | rollback) _satchelctl_names capsules ;;
     resolve)
       if (($2 == 0)); then _satchelctl_names capsules
       else printf '%s\n' continue-device keep-both export-ours discard-ours; fi

@@ -80,6 +80,21 @@ Task<std::vector<FindingLine>> diagnose(Requests& requests, Caller caller, Dicti
   co_return out;
 }
 
+Task<std::uint64_t> drop_cache(Requests& requests, Caller caller, Dictionary given) {
+  Options options("DropCache", std::move(given));
+  const auto word = options.take("capsule", std::string());
+  options.finish();
+  const auto id = Uuid::parse(word);
+  if (!word.empty() && (!id || id->is_nil()))
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"drop what is kept of", word, "a capsule is named by its UUID", {}});
+  co_await requests.authorise(caller, Action::manage, "drop what this computer keeps of machines",
+                              Requests::Subject());
+  const auto capsule = id ? std::optional(CapsuleId(*id)) : std::nullopt;
+  const auto freed = co_await requests.commands().drop_cache(capsule);
+  co_return freed.value;
+}
+
 /// What the API has and this version has not.
 template <class T>
 Task<T> refuse(std::string doing, std::string object) {
@@ -108,6 +123,10 @@ void describe_methods(Interface& face, Requests& requests) {
       .method("Diagnose", {"options"}, {"findings"},
               [&requests](Caller caller, Dictionary options) {
                 return diagnose(requests, std::move(caller), std::move(options));
+              })
+      .method("DropCache", {"options"}, {"bytes"},
+              [&requests](Caller caller, Dictionary options) {
+                return drop_cache(requests, std::move(caller), std::move(options));
               })
       .method(
           "Import", {"directory", "device", "options"}, {"job"},

@@ -65,6 +65,7 @@ class Host : public Commands {
   JobId import_from(ImportRequest request) override;
   void cancel(JobId job) override;
   Task<std::vector<Finding>> diagnose(Measure measure) override;
+  Task<ByteCount> drop_cache(std::optional<CapsuleId> capsule) override;
 
  private:
   using Work = std::function<Task<void>(JobContext)>;

@@ -38,10 +38,10 @@ std::optional<hibernation::LocalSegments> MemoryCache::of(CapsuleId capsule) con
   return hibernation::LocalSegments(directory_ / capsule.value.str());
 }
 
-std::vector<MemoryCache::Copy> MemoryCache::copies() const {
+std::vector<MemoryCache::Copy> MemoryCache::copies_in(const fs::path& place) {
   std::vector<Copy> out;
   std::error_code failed;
-  for (auto at = fs::recursive_directory_iterator(directory_, failed);
+  for (auto at = fs::recursive_directory_iterator(place, failed);
        !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
     std::error_code gone;
     if (!at->is_regular_file(gone)) continue;
@@ -53,19 +53,16 @@ std::vector<MemoryCache::Copy> MemoryCache::copies() const {
   return out;
 }
 
-/// Nothing is known to be whole any more: a launch that is broken off may leave half of it there.
+/// A launch that is broken off may leave half of a memory there.
 bool MemoryCache::evict(const Copy& copy) const {
-  {
-    const std::lock_guard lock(mutex_);
-    whole_.clear();
-  }
+  distrust();
   std::error_code failed;
   return fs::remove(copy.path, failed);
 }
 
 /// Whether so much more may be kept, once copies that are longest unused have made way.
 bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) const {
-  auto there = copies();
+  auto there = copies_in(directory_);
   ByteCount sum = more;
   for (const auto& each : there) sum = sum + each.size;
   const auto fits = [&] {
@@ -80,7 +77,7 @@ bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) cons
 }
 
 void MemoryCache::give_way(ByteCount free) const {
-  for (const auto& each : copies()) {
+  for (const auto& each : copies_in(directory_)) {
     if (free_space(directory_.parent_path()) >= keep_free_ + free) return;
     evict(each);
   }
@@ -107,11 +104,7 @@ bool MemoryCache::keep(CapsuleId capsule, std::span<const hibernation::Segment> 
   const auto local = of(capsule);
   if (!local || segments.empty()) return false;
   try {
-    {
-      // What earlier generations alone referred to goes.
-      const std::lock_guard lock(mutex_);
-      whole_.clear();
-    }
+    distrust();  // what earlier generations alone referred to goes
     local->keep_only(segments);
     std::vector<fs::path> kept;
     for (const auto& each : segments) kept.push_back(local->path_of(each));
@@ -135,10 +128,20 @@ bool MemoryCache::is_whole(const Digest& map) const {
   return whole_.contains(map);
 }
 
-void MemoryCache::drop(CapsuleId capsule) const {
+void MemoryCache::distrust() const {
+  const std::lock_guard lock(mutex_);
+  whole_.clear();
+}
+
+ByteCount MemoryCache::drop(std::optional<CapsuleId> capsule) const {
+  distrust();
+  const auto place = capsule ? directory_ / capsule->value.str() : directory_;
+  ByteCount freed;
+  for (const auto& each : copies_in(place)) freed = freed + each.size;
   std::error_code failed;
-  fs::remove_all(directory_ / capsule.value.str(), failed);
-  if (failed) throw fault_from_errno(failed.value(), "clear", directory_.string());
+  fs::remove_all(place, failed);
+  if (failed) throw fault_from_errno(failed.value(), "clear", place.string());
+  return freed;
 }
 
 void MemoryCache::tidy() const {
@@ -148,9 +151,7 @@ void MemoryCache::tidy() const {
       make_room({}, ByteCount());
       return;
     }
-    std::error_code failed;
-    fs::remove_all(directory_, failed);
-    if (failed) throw fault_from_errno(failed.value(), "clear", directory_.string());
+    drop({});
   } catch (const Fault& failure) {
     log_.warning(std::string(failure.what()) + "; it holds memory of machines that were here");
   }

@@ -39,8 +39,11 @@ class MemoryCache {
   /// Removes copies, those longest unused first, until so much is free on the disk besides what is
   /// to be kept free, or none is left.
   void give_way(ByteCount free) const;
-  /// Removes what is kept of the capsule. Throws Fault.
-  void drop(CapsuleId capsule) const;
+  /// Nothing is known to be whole any more: whoever needs a second copy writes all of it.
+  void distrust() const;
+  /// Removes what is kept of the capsule, or of all; gives the bytes of the disk that it took.
+  /// Throws Fault.
+  ByteCount drop(std::optional<CapsuleId> capsule) const;
   /// Removes what the configuration does not allow to be here: at start. Failures are warnings.
   void tidy() const;
 
@@ -50,7 +53,8 @@ class MemoryCache {
     std::filesystem::file_time_type used;
     ByteCount size;
   };
-  std::vector<Copy> copies() const;
+  /// Below a directory of the cache, those longest unused first.
+  static std::vector<Copy> copies_in(const std::filesystem::path& place);
   bool make_room(std::span<const std::filesystem::path> kept, ByteCount more) const;
   bool evict(const Copy& copy) const;
 

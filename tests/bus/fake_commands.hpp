@@ -119,6 +119,11 @@ class FakeCommands : public Commands {
     co_return std::vector<Finding>(1, Finding{"kvm", Finding::Verdict::bad, "It fails.", "Fix."});
   }
 
+  Task<ByteCount> drop_cache(std::optional<CapsuleId> capsule) override {
+    note("drop cache of " + (capsule ? capsule->value.str() : std::string("all")));
+    co_return mebibytes(3);
+  }
+
  private:
   void note(std::string what) { asked.push_back(std::move(what)); }
   JobId plain(std::string what, CapsuleId capsule) {

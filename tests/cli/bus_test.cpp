@@ -303,6 +303,22 @@ TEST_CASE("doctor fails when something is bad, and names the remedy") {
   CHECK(desk.host().measured == Commands::Measure::devices);
 }
 
+TEST_CASE(
+    "drop-cache says what it freed, and takes a machine whose device is elsewhere by its UUID") {
+  Desk desk;
+  std::string word, asked = "drop cache of all";
+  SECTION("of all machines") {}
+  SECTION("of one") {
+    word = Uuid::random().str();
+    asked = "drop cache of " + word;
+  }
+  desk.start(drop_cache(desk.context, word));
+  REQUIRE(desk.ends());
+  CHECK(desk.code == ExitCode::done);
+  CHECK(desk.host().asked.back() == asked);
+  CHECK(desk.out.str() == "3.0 MiB were kept here and are gone.\n");
+}
+
 TEST_CASE("monitor tells what changes and how jobs end") {
   Desk desk;
   desk.start(monitor(desk.context));

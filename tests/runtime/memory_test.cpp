@@ -79,6 +79,16 @@ struct MemoryWorld : HostWorld {
     file.seekp(at);
     file.put(byte);
   }
+  /// Stranded, it goes on from the second copy once the device is back, and then elsewhere.
+  void check_that_the_second_copy_goes_on() {
+    bellows.plug();
+    INFO(bellows.log.all());
+    REQUIRE(bellows.reaches(capsule, "running"));
+    bellows.wait_for_jobs();
+    CHECK(bellows.counter(guest) == 1);
+    CHECK(eject() == "done");
+    check_that_it_goes_on_at_anvil();
+  }
   /// The machine goes on at the first computer, where it counts on.
   void check_that_it_goes_on_at_anvil() {
     bellows.pull();
@@ -203,17 +213,23 @@ TEST_CASE("a copy on this computer that was damaged is passed over") {
 
 TEST_CASE("the second copy of a machine that came back is made of what this computer has") {
   MemoryWorld world;
-  auto& bellows = world.bellows;
   REQUIRE(world.eject() == "done");
   world.come_back();
   world.eject_with_a_pull_at_the_streams_end();
-  bellows.plug();
-  INFO(bellows.log.all());
-  REQUIRE(bellows.reaches(world.capsule, "running"));
-  bellows.wait_for_jobs();
-  CHECK(bellows.counter(world.guest) == 1);
-  CHECK(world.eject() == "done");
-  world.check_that_it_goes_on_at_anvil();
+  world.check_that_the_second_copy_goes_on();
+}
+
+TEST_CASE("what is kept of a machine goes when that is asked for, and nothing counts on it") {
+  MemoryWorld world;
+  auto& bellows = world.bellows;
+  REQUIRE(world.eject() == "done");
+  world.come_back();
+  CHECK(bellows.await(bellows.host().drop_cache(CapsuleId(Uuid::random()))) == ByteCount(0));
+  CHECK(bellows.await(bellows.host().drop_cache(world.capsule)) > ByteCount(0));
+  CHECK_FALSE(std::filesystem::exists(world.cache()));
+  world.eject_with_a_pull_at_the_streams_end();
+  CHECK(bellows.await(bellows.host().drop_cache({})) == ByteCount(0));
+  world.check_that_the_second_copy_goes_on();
 }
 
 TEST_CASE("of a private machine nothing is kept, and what was is removed at the start") {

@@ -1,0 +1,27 @@
+// What this computer keeps of machines that were here, dropped when somebody asks for it.
+#include "base/fault.hpp"
+#include "core/describe.hpp"
+#include "runtime/host.hpp"
+#include "runtime/memory_cache.hpp"
+
+namespace satchel {
+
+Task<ByteCount> Host::drop_cache(std::optional<CapsuleId> capsule) {
+  for (const auto& [id, runner] : capsules_) {
+    if (capsule && *capsule != id) continue;
+    // An eject or checkpoint that has begun counts on what is here.
+    if (runner->view().job)
+      throw Fault(Remedy::retry, Fault::Text{"drop what is kept of", runner->view().name,
+                                             "it is " + std::string(core::name(runner->state())),
+                                             "Wait until that has ended."});
+  }
+  parts_.cache->distrust();
+  auto dropping =
+      offload(parts_.lanes.files, [this, capsule] { return parts_.cache->drop(capsule); });
+  const auto freed = co_await std::move(dropping);
+  parts_.log.info("What was kept of " + std::string(capsule ? "a machine" : "all machines") +
+                  "'s memory is dropped: " + to_string(freed));
+  co_return freed;
+}
+
+}  // namespace satchel
