@@ -68,6 +68,11 @@ std::optional<std::string> libvirt_uri(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<unsigned> share(const std::string& text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  return number<unsigned>(0, 90)(text.substr(0, text.size() - 1));
+}
+
 using Seconds = std::chrono::seconds;
 
 std::optional<Seconds> deadline(const std::string& text) {
@@ -136,6 +141,12 @@ void read(Section& top, Config& out) {
   auto fold = top.in("fold");
   fold.scalar("cow_limit", out.fold.cow_limit, cow_limit_expected, parse_cow_limit);
   fold.refuse_others();
+
+  auto generations = top.in("generations");
+  generations.scalar("keep", out.generations.keep, "a whole number from 0 to 12",
+                     number<unsigned>(0, 12));
+  generations.scalar("free", out.generations.free_percent, "a share from 0% to 90%", share);
+  generations.refuse_others();
 
   auto space = top.in("space");
   space.scalar("keep_free_host", out.space.keep_free_host, size, parse_size);

@@ -104,7 +104,8 @@ struct Config {
 
   /// Checkpoints that are made by themselves while a machine runs.
   struct Checkpoint {
-    std::chrono::seconds every = std::chrono::hours(2);  ///< since the last commit; 0: never
+    std::chrono::seconds every =
+        std::chrono::hours(2);         ///< since the session began or the last one; 0: never
     ByteCount size = mebibytes(1024);  ///< written to the overlays since; 0: never
     ByteCount rate = mebibytes(16);    ///< bytes a second to the device; 0: any
     bool operator==(const Checkpoint&) const = default;
@@ -114,6 +115,13 @@ struct Config {
     CowLimit cow_limit;
     bool operator==(const Fold&) const = default;
   } fold;
+
+  /// Earlier states of a machine that stay on its device, to go back to.
+  struct Generations {
+    unsigned keep = 4;           ///< at most so many, the newest not counted
+    unsigned free_percent = 10;  ///< `free`: of the device; with less free the oldest of them go
+    bool operator==(const Generations&) const = default;
+  } generations;
 
   struct Space {
     ByteCount keep_free_host = mebibytes(1024);

@@ -95,6 +95,7 @@ Room CapsuleDirectory::room() const {
   const auto largest = fat ? std::numeric_limits<std::uint32_t>::max()
                            : static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   return Room{ByteCount(static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize),
+              ByteCount(static_cast<std::uint64_t>(room.f_blocks) * room.f_frsize),
               ByteCount(largest)};
 }
 

@@ -64,6 +64,7 @@ class ObjectWriter {
 /// What the filesystem of the device can hold.
 struct Room {
   ByteCount free;
+  ByteCount size;          ///< of the filesystem
   ByteCount largest_file;  ///< 4 GiB - 1 on FAT32
 };
 
@@ -114,13 +115,20 @@ class CapsuleDirectory {
   /// Commits as docs/DEVICE-FORMAT.md says: fsync of the objects' directories, head, other slot,
   /// read back past the page cache. When it returns, the generation is on the medium. Refuses, with
   /// nothing written, a head that does not continue the newest generation (seq and parent) or names
-  /// an object that was neither finished or adopted through this CapsuleDirectory nor is in one of
-  /// the two newest heads just so.
+  /// an object that was neither finished or adopted through this CapsuleDirectory nor is in the
+  /// newest or an older head just so.
   SignedHead commit(const Head& head, const HostKey& key);
-  /// Removes what neither of the two newest heads names: unnamed objects, older heads. Objects
-  /// begun since the last commit stay, and nothing goes while a slot is torn or its head unread.
-  /// Call it after a commit was read back. Gives the bytes freed.
-  ByteCount sweep();
+  /// The complete generations before the newest, newest first: those of its history whose heads are
+  /// here, in the other slot or beside it. A head that can't be read is passed over.
+  std::vector<Head> older();
+  /// Removes these older generations' heads; on the medium when it returns, so that their objects
+  /// may be changed or removed. What a slot names stays.
+  void give_up(const std::vector<Sequence>& generations);
+  /// Removes what neither the two newest heads nor those of the older generations `keep` name:
+  /// first other heads, then objects. Objects begun since the last commit stay, and nothing goes
+  /// while a slot is torn or its head unread. Call it after a commit was read back. Gives the bytes
+  /// freed.
+  ByteCount sweep(const std::vector<Sequence>& keep = {});
   /// One line in the capsule's `log` file, for people. A Fault of it is not one of the commit, and
   /// leaves the capsule usable.
   void append_log(std::string_view line);

@@ -18,6 +18,9 @@ inline constexpr std::array<const char*, 2> slot_paths = {"slots/0", "slots/1"};
 
 std::string head_path(Sequence seq);  ///< "heads/7.json"
 
+/// The numbers of the heads that are there, the highest first.
+std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule);
+
 /// What was begun since the last commit, shared with the writers of objects.
 struct Work {
   bool failed = false;  ///< an effect failed: nothing more is written through this capsule
@@ -72,6 +75,12 @@ struct CapsuleDirectory::State {
   /// Reads slots and heads anew.
   Found& look();
   Found& looked() { return found ? *found : look(); }
+  /// Whether a slot names that generation, as it was last looked at.
+  bool in_a_slot(Sequence seq) const;
+  /// As CapsuleDirectory::older(), of what was last looked at.
+  std::vector<Head> older() const;
+  /// Removes heads, and syncs their directory when there were any.
+  void remove_heads(const std::vector<Sequence>& generations);
   /// Throws unless this version may write here: slots of a known version, not all lost.
   void require_writable(const std::string& doing);
   /// Why the object is not there as its head says; none when it is.

@@ -67,10 +67,18 @@ class Commit {
       const Object* same = head ? head->head.find(object.path) : nullptr;
       return same && *same == object;
     };
-    if (!finished && !named_by(known.newest) && !named_by(known.previous))
+    if (!finished && !named_by(known.newest) && !named_by(known.previous) && !named_before(object))
       throw refused(Remedy::report_bug, object.path + " was not written through to the device");
     if (const auto wrong = capsule_.wrong_with(object))
       throw refused(Remedy::replug, object.path + ": " + *wrong);
+  }
+
+  /// Whether an older generation has just this object.
+  bool named_before(const Object& object) const {
+    return std::ranges::any_of(capsule_.older(), [&](const Head& head) {
+      const Object* same = head.find(object.path);
+      return same && *same == object;
+    });
   }
 
   void sync_directories() {

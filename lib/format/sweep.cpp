@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 
@@ -13,16 +14,16 @@ namespace {
 
 class Sweep {
  public:
-  explicit Sweep(const CapsuleDirectory::State& capsule) : capsule_(capsule) {
-    for (const auto& slot : capsule.found->slots) {
-      if (!slot.head) continue;
-      keep(head_path(slot.record->seq));
-      for (const auto& object : slot.head->head.objects) keep(object.path);
-    }
-    for (const auto& path : capsule.work->claimed) keep(path);
+  Sweep(CapsuleDirectory::State& capsule, const std::vector<Sequence>& keep) : capsule_(capsule) {
+    for (const auto& slot : capsule.found->slots)
+      if (slot.head) keep_all(slot.head->head);
+    for (const auto& head : capsule.older())
+      if (std::ranges::find(keep, head.generation.seq) != keep.end()) keep_all(head);
+    for (const auto& path : capsule.work->claimed) this->keep(path);
   }
 
   ByteCount run() {
+    forget_heads();
     files_in(capsule_.dir.get(), "");
     for (const auto& name : names_in(capsule_.dir.get(), capsule_.shown())) {
       if (name == "slots") continue;
@@ -37,6 +38,17 @@ class Sweep {
 
  private:
   void keep(const std::string& path) { kept_.insert(folded(path)); }
+  void keep_all(const Head& head) {
+    keep(head_path(head.generation.seq));
+    for (const auto& object : head.objects) keep(object.path);
+  }
+
+  /// A head that is there has all its objects: it goes before them, whenever the power does.
+  void forget_heads() {
+    auto heads = heads_in(capsule_);
+    std::erase_if(heads, [&](Sequence seq) { return kept_.contains(folded(head_path(seq))); });
+    capsule_.remove_heads(heads);
+  }
 
   void files_in(int directory, const std::string& prefix) {
     for (const auto& name : names_in(directory, capsule_.shown(prefix))) {
@@ -51,19 +63,19 @@ class Sweep {
     }
   }
 
-  const CapsuleDirectory::State& capsule_;
+  CapsuleDirectory::State& capsule_;
   std::set<std::string> kept_;
   ByteCount freed_;
 };
 
 }  // namespace
 
-ByteCount CapsuleDirectory::sweep() {
+ByteCount CapsuleDirectory::sweep(const std::vector<Sequence>& keep) {
   state_->look();
   state_->require_writable("tidy");
   for (const auto& slot : state_->found->slots)
     if (slot.state != SlotState::empty && !slot.head) return ByteCount(0);
-  return state_->work->guard([&] { return Sweep(*state_).run(); });
+  return state_->work->guard([&] { return Sweep(*state_, keep).run(); });
 }
 
 void CapsuleDirectory::append_log(std::string_view line) {

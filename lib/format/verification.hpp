@@ -27,7 +27,8 @@ struct Flaw {
 };
 
 struct Verification {
-  /// A generation that a slot names, or named before it was torn.
+  /// A generation that a slot names, or named before it was torn, or an older one whose head is
+  /// there.
   struct Kept {
     Sequence seq;
     enum class Verdict { whole, flawed } verdict = Verdict::whole;

@@ -1,6 +1,6 @@
 // Slots and heads as verify() looks at them, and the rounds it takes while others commit.
 #include <algorithm>
-#include <charconv>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -14,16 +14,26 @@ namespace {
 
 using SlotContents = std::array<OrErrno<std::string>, 2>;
 
+/// What a commit or a sweep changes.
+struct Entries {
+  SlotContents slots;
+  std::vector<Sequence> heads;  ///< that are there, the highest first
+  bool operator==(const Entries&) const = default;
+};
+
 /// One look at slots and heads.
 class Round {
  public:
-  Round(const CapsuleDirectory::State& capsule, const SlotContents& slots) : capsule_(capsule) {
+  Round(const CapsuleDirectory::State& capsule, const Entries& entries)
+      : capsule_(capsule), heads_(entries.heads) {
+    const auto& slots = entries.slots;
     for (std::size_t i = 0; i < slots.size(); ++i) read_slot_at(i, slots[i]);
     for (const auto i : lost_) attribute(i);
-    std::ranges::sort(kept_, [](const auto& a, const auto& b) { return a.seq > b.seq; });
+    std::ranges::sort(kept_, std::greater<>(), &KeptHead::seq);
     if (blank_ && kept_.size() == 1 && kept_[0].seq.value > 1)
       flaw(slot_paths[*blank_], {}, "is empty, and was written before");
     if (kept_.size() == 2) compare(kept_[0], kept_[1]);
+    add_older();
     if (kept_.empty() && flaws_.empty())
       throw Fault(Remedy::other_device,
                   {"verify", capsule_.shown(), "no generation was ever committed to it",
@@ -97,18 +107,31 @@ class Round {
     kept_.push_back(std::move(kept));
   }
 
-  /// Numbers of the heads that are there, the highest first.
-  std::vector<std::uint64_t> numbers() const {
-    std::vector<std::uint64_t> out;
-    const auto heads = open_directory(capsule_.dir.get(), "heads");
-    if (!heads) return out;
-    for (const auto& name : names_in(heads->get(), capsule_.shown("heads"))) {
-      std::uint64_t seq = 0;
-      const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), seq);
-      if (error == std::errc() && head_path(Sequence(seq)) == "heads/" + name) out.push_back(seq);
+  /// Generations of the newest one's history whose heads were kept.
+  void add_older() {
+    if (kept_.empty() || !kept_[0].head) return;
+    const auto history = kept_[0].head->history;
+    for (const auto& [generation, what] : history) {
+      const bool known = std::ranges::find(kept_, generation.seq, &KeptHead::seq) != kept_.end();
+      if (!known && std::ranges::find(heads_, generation.seq) != heads_.end()) add(generation);
     }
-    std::ranges::sort(out, std::greater<>());
-    return out;
+    std::ranges::sort(kept_, std::greater<>(), &KeptHead::seq);
+  }
+
+  void add(const Generation& generation) {
+    const auto path = head_path(generation.seq);
+    KeptHead kept{generation.seq, {}};
+    const auto bytes = read_past_cache(capsule_.dir.get(), path, largest_head);
+    if (!bytes) {
+      flaw(path, {generation.seq}, clause_of(capsule_, bytes.error(), path));
+    } else if (auto head = read_head(bytes->bytes); !head) {
+      flaw(path, {generation.seq}, "is no good head: " + to_string(head.error()));
+    } else if (head->head.capsule != capsule_.id || head->head.generation != generation) {
+      flaw(path, {generation.seq}, "belongs to another capsule or generation");
+    } else {
+      kept.head = std::move(head->head);
+    }
+    kept_.push_back(std::move(kept));
   }
 
   /// The generation that a lost slot named, when its head is there: slots are written in turn, the
@@ -117,36 +140,36 @@ class Round {
     const auto continues = [](const Head& a, const Head& b) {
       return a.generation.parent == b.generation.id || b.generation.parent == a.generation.id;
     };
-    for (const auto number : numbers()) {
-      if ((number + 1) % 2 != i) continue;
-      const auto bytes =
-          read_past_cache(capsule_.dir.get(), head_path(Sequence(number)), largest_head);
+    for (const auto number : heads_) {
+      if ((number.value + 1) % 2 != i) continue;
+      const auto bytes = read_past_cache(capsule_.dir.get(), head_path(number), largest_head);
       if (!bytes) continue;
       auto head = read_head(bytes->bytes);
-      if (!head || head->head.capsule != capsule_.id || head->head.generation.seq.value != number)
+      if (!head || head->head.capsule != capsule_.id || head->head.generation.seq != number)
         continue;
       if (!kept_.empty() && kept_[0].head && !continues(head->head, *kept_[0].head)) continue;
       const auto slot = std::ranges::find(flaws_, slot_paths[i], &Flaw::path);
-      slot->generations.emplace_back(number);
-      kept_.push_back({Sequence(number), std::move(head->head)});
+      slot->generations.push_back(number);
+      kept_.push_back({number, std::move(head->head)});
       return;
     }
   }
 
   const CapsuleDirectory::State& capsule_;
+  std::vector<Sequence> heads_;
   std::vector<KeptHead> kept_;
   std::vector<Flaw> flaws_;
   std::vector<std::size_t> lost_;
   std::optional<std::size_t> blank_;
 };
 
-SlotContents slots_of(const CapsuleDirectory::State& capsule) {
+Entries entries_of(const CapsuleDirectory::State& capsule) {
   const auto read = [&](const char* path) -> OrErrno<std::string> {
     auto bytes = read_past_cache(capsule.dir.get(), path, sizeof(SlotBytes));
     if (!bytes) return tl::unexpected(bytes.error() == EFBIG ? EINVAL : bytes.error());
     return std::move(bytes->bytes);
   };
-  return {read(slot_paths[0]), read(slot_paths[1])};
+  return {{read(slot_paths[0]), read(slot_paths[1])}, heads_in(capsule)};
 }
 
 std::vector<std::string> not_needed(const CapsuleDirectory::State& capsule,
@@ -200,9 +223,9 @@ Verification CapsuleDirectory::verify(const ProgressSink& progress, std::stop_to
   VerifyFiles files(*state_, progress, std::move(stop));
   Verification out;
   // What is newest may change while this reads: then what came is read too, and judged anew.
-  auto slots = slots_of(*state_);
+  auto entries = entries_of(*state_);
   for (;;) {
-    const Round round(*state_, slots);
+    const Round round(*state_, entries);
     files.read(round.kept());
     out.flaws = round.flaws();
     for (auto& flaw : files.flaws(round.kept())) out.flaws.push_back(std::move(flaw));
@@ -215,9 +238,9 @@ Verification CapsuleDirectory::verify(const ProgressSink& progress, std::stop_to
       out.kept.push_back({each.seq, flawed ? Verification::Kept::Verdict::flawed
                                            : Verification::Kept::Verdict::whole});
     }
-    out.files = files.files() + round.kept().size() + slots.size();
-    if (auto now = slots_of(*state_); now != slots)
-      slots = std::move(now);
+    out.files = files.files() + round.kept().size() + entries.slots.size();
+    if (auto now = entries_of(*state_); now != entries)
+      entries = std::move(now);
     else
       break;
   }

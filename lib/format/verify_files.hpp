@@ -14,7 +14,7 @@
 
 namespace satchel::format {
 
-/// A generation that is kept: what a slot leads to.
+/// A generation that is kept: what a slot leads to, or one of history whose head is there.
 struct KeptHead {
   Sequence seq;
   std::optional<Head> head;  ///< none: it can't be read

@@ -80,7 +80,24 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   co_return core::Examined{job.id, found_in(*head_)};
 }
 
+Task<void> CapsuleRunner::look_at_older() {
+  older_.clear();
+  const auto insertion = core::device_of(state_);
+  const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
+  if (!held || !held->is_open()) co_return;
+  try {
+    auto reading = offload(around_.parts.lanes.files, [held, id = id_] {
+      return format::CapsuleDirectory::open(held->root()->get(), id).older();
+    });
+    older_ = co_await std::move(reading);
+  } catch (const Fault& failure) {
+    around_.parts.log.debug(std::string(failure.what()) + "; nothing to go back to is shown");
+  }
+}
+
 Task<void> CapsuleRunner::note_seen(Noting how) {
+  auto looking = look_at_older();
+  co_await std::move(looking);
   auto now = seen_after(seen_, head_->head, how);
   if (seen_ == now) co_return;
   seen_ = std::move(now);

@@ -118,8 +118,11 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
                           hibernation::PageBaseCheck::Of of);
 
   core::Found found_in(const format::SignedHead& head) const;
-  /// That this host has seen the newest head; a failure is a warning.
+  /// That this host has seen the newest head, and what it leaves to go back to; a failure is a
+  /// warning.
   Task<void> note_seen(Noting how);
+  /// Reads which generations before the newest the device has.
+  Task<void> look_at_older();
   std::shared_ptr<Stick> stick() const;
 
   Surroundings around_;
@@ -127,6 +130,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   core::State state_;
   std::string name_;
   std::optional<format::SignedHead> head_;  ///< of the newest generation, as last seen
+  std::vector<format::Head> older_;         ///< of the generations before it, as last seen
   std::optional<SeenGeneration> seen_;      ///< read at the first examination
   std::optional<Session> session_;
   Home home_ = Home::no;

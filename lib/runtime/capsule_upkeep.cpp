@@ -22,8 +22,10 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
   order.capsule = id_;
   order.what = how.what;
   order.although = how.although;
-  if (how.by == core::Requester::policy)
+  if (how.by == core::Requester::policy) {
     order.bytes_per_second = around_.parts.config.merge.rate.value;
+    if (how.what == core::Upkeep::merge) order.older = TendOrder::Older::kept;
+  }
   const auto insertion = order.stick->insertion();
   auto ending = around_.parts.readers->end_of(id_);
   co_await std::move(ending);
@@ -99,7 +101,7 @@ void CapsuleRunner::look_at_upkeep() {
   // An eject that failed after its commit left another generation than the one that runs.
   if (running != nullptr && !(head.checked_out && head.checked_out->session == running->session.id))
     return;
-  for (const auto what : upkeep_due(around_.parts.config, head, home_)) {
+  for (const auto what : upkeep_due(around_.parts.config, head, older_, home_)) {
     if (const auto tried = tended_.find(what);
         tried != tended_.end() && tried->second == head.generation.seq)
       continue;

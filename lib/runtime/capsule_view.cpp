@@ -4,7 +4,7 @@
 #include "core/describe.hpp"
 #include "machine/description.hpp"
 #include "runtime/capsule_runner.hpp"
-#include "runtime/heads.hpp"
+#include "runtime/older.hpp"
 #include "runtime/upkeep.hpp"
 
 namespace satchel {
@@ -16,7 +16,7 @@ ByteCount size_of(const format::Head& head, const std::string& path) {
   return object == nullptr ? ByteCount() : object->size;
 }
 
-void add_head(CapsuleView& view, const format::Head& head) {
+void add_head(CapsuleView& view, const format::Head& head, const std::vector<format::Head>& older) {
   view.generation = head.generation.seq;
   view.generation_id = head.generation.id;
   view.last_host = head.generation.host_name;
@@ -35,7 +35,7 @@ void add_head(CapsuleView& view, const format::Head& head) {
   view.cow_size = sizes.cows;
   view.layers_size = sizes.layers;
   view.layers = static_cast<std::uint32_t>(sizes.most_layers);
-  const auto kept = restorable(head);
+  const auto kept = restorable(head, older);
   for (const auto& past : head.history)
     view.history.push_back({past.generation.seq, past.generation.id, past.generation.host_name,
                             past.generation.time, past.what,
@@ -59,10 +59,10 @@ CapsuleView CapsuleRunner::view() const {
   view.job = core::job_of(state_);
   if (session_) view.domain = session_->domain_name;
   if (head_) {
-    add_head(view, head_->head);
+    add_head(view, head_->head, older_);
     const auto& config = around_.parts.config;
     view.cow_limit = cow_limit(config, head_->head).value_or(ByteCount());
-    for (const auto what : upkeep_due(config, head_->head, home_))
+    for (const auto what : upkeep_due(config, head_->head, older_, home_))
       view.due.emplace_back(core::name(what));
   }
   return view;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <regex>
 
 #include "base/fault.hpp"
 #include "disk/qcow2.hpp"
@@ -45,23 +46,43 @@ std::string file_name(const std::string& object_path) {
   return object_path.substr(object_path.rfind('/') + 1);
 }
 
+namespace {
+
+bool is_layer(const std::string& name) {
+  static const std::regex form("layer-[0-9]{1,20}(-[0-9]{1,9})?\\.qcow2");
+  return std::regex_match(name, form);
+}
+
+/// What the header of a chain's file has to name: its neighbour. The first one above the COW file
+/// may still name a layer that was below it and was merged since; names are never followed.
+std::optional<std::string> named_below(const format::Disk& disk, std::size_t index, int fd) {
+  if (index == 0) return std::nullopt;
+  auto neighbour = file_name(disk.chain[index - 1]);
+  if (index != 2) return neighbour;
+  const auto header = disk::read_qcow2(fd);
+  const bool merged = header && header->backing_name && is_layer(*header->backing_name);
+  return merged ? header->backing_name : std::move(neighbour);
+}
+
+}  // namespace
+
 std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
                                  const format::Disk& disk) {
   std::vector<UniqueFd> files;
-  std::optional<std::string> below;
-  for (const auto& path : disk.chain) {
+  for (std::size_t i = 0; i < disk.chain.size(); ++i) {
+    const auto& path = disk.chain[i];
     const auto* object = head.find(path);
     if (object == nullptr)
       throw Fault(Remedy::report_bug, Fault::Text{"open", path, "the head does not list it", {}});
     files.push_back(capsule.open_checked(*object, format::CapsuleDirectory::Access::read));
-    const auto wrong =
-        disk::check_qcow2(files.back().get(), disk::Expected{below, disk.virtual_size});
+    const auto wrong = disk::check_qcow2(
+        files.back().get(),
+        disk::Expected{named_below(disk, i, files.back().get()), disk.virtual_size});
     if (!wrong.empty())
       throw Fault(Remedy::other_device,
                   Fault::Text{"trust the disk file", path, to_string(wrong),
                               "The device's content was changed by something other than Satchel; "
                               "look at it with qemu-img info before you use it."});
-    below = file_name(path);
   }
   return files;
 }

@@ -80,32 +80,6 @@ std::string still_needed_by(const format::Head& head, const HostId& here) {
   return {};
 }
 
-bool keeps_content(std::string_view what) {
-  return what == what::check_out || what == what::launch_undone || what == "merge begun" ||
-         what == "merge" || what == "fold begun" || what == "fold";
-}
-
-Sequence first_with_content_of(const std::vector<format::Past>& history, std::size_t line) {
-  // A line that was dropped between two says that it is not known.
-  while (line > 0 && keeps_content(history[line].what) &&
-         history[line - 1].generation.seq.value + 1 == history[line].generation.seq.value)
-    --line;
-  return history[line].generation.seq;
-}
-
-std::vector<Sequence> restorable(const format::Head& newest) {
-  std::vector<Sequence> out;
-  const auto& history = newest.history;
-  if (history.size() < 2) return out;
-  const auto now = first_with_content_of(history, history.size() - 1);
-  const auto before = history.size() - 2;
-  if (history[before].generation.seq.value + 1 != newest.generation.seq.value) return out;
-  for (auto seq = first_with_content_of(history, before);
-       seq <= history[before].generation.seq && seq < now; seq = Sequence(seq.value + 1))
-    out.push_back(seq);
-  return out;
-}
-
 core::Found found_from(const format::Head& head, const HostId& here,
                        const std::optional<SeenGeneration>& seen) {
   core::Found found;

@@ -43,14 +43,6 @@ inline constexpr auto launch_undone = "launch undone";
 /// history tells: it may still need what this generation's files held. Empty: none.
 std::string still_needed_by(const format::Head& head, const HostId& here);
 
-/// Whether a commit of that name left disks and memory as they were: a mark, a merge, a fold.
-bool keeps_content(std::string_view what);
-/// The oldest generation that has the very content of the one in history's line `line`.
-Sequence first_with_content_of(const std::vector<format::Past>& history, std::size_t line);
-/// The generations, of those in this newest one's history, that its device can go back to: what the
-/// other slot holds, and the older ones with the same content. Oldest first.
-std::vector<Sequence> restorable(const format::Head& newest);
-
 /// The newest generation as the state machine of this host sees it.
 core::Found found_from(const format::Head& head, const HostId& here,
                        const std::optional<SeenGeneration>& seen);

@@ -20,7 +20,7 @@ const CapsuleSettings* settings_of(const Config& config, CapsuleId capsule) {
 
 /// A fold is due, which waits for a sync.
 bool fold_due(const Config& config, const format::Head& head, Home home) {
-  const auto due = upkeep_due(config, head, home);
+  const auto due = upkeep_due(config, head, {}, home);
   return std::find(due.begin(), due.end(), core::Upkeep::fold) != due.end();
 }
 

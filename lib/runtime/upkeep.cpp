@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/heads.hpp"
+#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -24,6 +25,14 @@ bool has_used_cow(const format::Head& head) {
     const auto* cow = disk.chain.size() > 1 ? head.find(disk.chain[1]) : nullptr;
     return cow != nullptr && is_used(*cow);
   });
+}
+
+/// Of the layers, those that can be merged while the older generations stay as they are.
+DiskSizes mergeable(const format::Head& head, const std::vector<format::Head>& kept) {
+  format::Head part = head;
+  for (auto& disk : part.disks)
+    if (disk.chain.size() > 2) disk.chain.resize(top_hidden(kept, disk) + 1);
+  return sizes_of(part);
 }
 
 }  // namespace
@@ -59,12 +68,14 @@ Home home_of(const Parts& parts, const format::Head& head) {
   return was_packed_here(parts, head.capsule) ? Home::yes : Home::no;
 }
 
-std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head, Home home) {
+std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head,
+                                     const std::vector<format::Head>& older, Home home) {
   const auto sizes = sizes_of(head);
+  const auto layers = mergeable(head, kept_among(older, head, config.generations.keep));
   std::vector<core::Upkeep> due;
   const auto& merge = config.merge;
-  const bool many = merge.layers > 0 && sizes.most_layers > merge.layers;
-  const bool large = merge.size.value > 0 && sizes.most_layers > 0 && sizes.layers > merge.size;
+  const bool many = merge.layers > 0 && layers.most_layers > merge.layers;
+  const bool large = merge.size.value > 0 && layers.most_layers > 0 && layers.layers > merge.size;
   if (many || large) due.push_back(core::Upkeep::merge);
   const auto limit = cow_limit(config, head);
   if (home == Home::yes && limit && sizes.cows > *limit && has_used_cow(head))

@@ -28,8 +28,10 @@ std::optional<ByteCount> cow_limit(const Config& config, const format::Head& hea
 /// the host's own notes: files lane.
 Home home_of(const Parts& parts, const format::Head& head);
 
-/// What is to be done, in this order.
-std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head, Home home);
+/// What is to be done, in this order. `older`: the generations before this one that the device has;
+/// a merge that is due leaves those that are worth keeping as they are, a fold does not.
+std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head,
+                                     const std::vector<format::Head>& older, Home home);
 
 /// Whether the settings name folders of the machine, and the newest generation may hold something
 /// that the last complete sync has not read. A COW file is not folded before. Loop thread.

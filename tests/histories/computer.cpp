@@ -56,6 +56,7 @@ Computer::Computer(Workshop& shop, fs::path world, std::size_t number, CapsuleId
              home_,
              [] { return UnixMicros(1'795'340'040'000'000); }} {
   parts_.config.space.keep_free_device = ByteCount(0);
+  parts_.config.generations = {static_cast<unsigned>(number % 3), 0};
   // So little room here that nothing is compressed: the lines of a disk file are read back as they
   // are.
   parts_.config.space.keep_free_host = ByteCount(1ULL << 60);

@@ -13,6 +13,7 @@
 #include "runtime/jobs/roll_back.hpp"
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/tending.hpp"
+#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel::histories {
@@ -178,7 +179,7 @@ core::Event Computer::eject(JobContext job) {
   step();
   guest_.reset();
   run.is_off = true;
-  tidy(parts_.log, shipment, ByteCount(), std::chrono::milliseconds(0));
+  tidy(parts_, shipment, ByteCount(), std::chrono::milliseconds(0));
   head_ = std::move(committed);
   step();
   note(Noting::as_ours);
@@ -219,11 +220,15 @@ core::Event Computer::tend(JobContext job, core::StartUpkeep how) {
   auto at = tending::open(parts_, std::move(order));
   const bool insisted =
       how.although == core::Although::go_on && truth_.is_needed(number_, at.head().generation.id);
-  const auto spans = tending::layers_of(at.head());
+  std::vector<format::Head> kept;
+  if (how.by == core::Requester::policy)
+    kept = kept_among(at.capsule.older(), at.head(), parts_.config.generations.keep);
+  const auto spans = tending::layers_of(at.head(), kept);
   if (!spans.empty()) {
     const auto before = at.head().generation.id;
     tending::begin(at, spans, core::Upkeep::merge);
     if (at.head().generation.id != before) record(at.newest, Deed::merge, by, insisted);
+    tending::give_up_older(at, spans);
     step();
     for (const auto& span : spans) {
       const auto place = medium_path(medium_->number) / "satchel" / capsule_.value.str();

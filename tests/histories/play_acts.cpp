@@ -71,7 +71,7 @@ void Play::eject(Computer& computer) {
 void Play::go_back(Computer& computer) {
   const auto tip = computer.medium()->tip;
   auto to = tip;
-  for (auto steps = 1 + draw(3); steps > 0 && truth_.nodes.at(to).parent; --steps)
+  for (auto steps = 1 + draw(9); steps > 0 && truth_.nodes.at(to).parent; --steps)
     to = *truth_.nodes.at(to).parent;
   const auto seq = truth_.nodes.at(to).seq;
   say(title(computer) + " goes back to generation " + std::to_string(seq.value));
@@ -121,14 +121,20 @@ void Play::launch(Computer& computer) {
 
 void Play::merge(Computer& computer) {
   core::UpkeepAsked asked;
-  if (chance(4)) asked.although = core::Although::go_on;
+  const bool by_itself = chance(2);
+  if (!by_itself && chance(4)) asked.although = core::Although::go_on;
   const auto tip = computer.medium()->tip;
   const bool needed = truth_.is_needed(number_of(computer), tip);
-  say(title(computer) + " merges" +
+  say(title(computer) + " merges" + (by_itself ? " by itself" : "") +
       (asked.although == core::Although::go_on ? " whatever needs it" : ""));
   auto* medium = computer.medium();
-  with_power(computer, [&] { computer.ask(asked); });
-  if (medium->tip != tip) ++counts_["merges"];
+  with_power(computer, [&] {
+    if (by_itself)
+      computer.ask(core::UpkeepDue{core::Upkeep::merge});
+    else
+      computer.ask(asked);
+  });
+  if (medium->tip != tip) ++counts_[by_itself ? "merges by themselves" : "merges"];
   if (!needed || asked.although == core::Although::go_on) return;
   ++counts_["merges that a session elsewhere forbids"];
   require(medium->tip == tip || truth_.nodes.at(medium->tip).deed != Deed::merge,

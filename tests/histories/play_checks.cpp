@@ -82,6 +82,13 @@ void Play::check_media() {
     require(shown_by(place, chain) == truth_.nodes.at(medium->tip).view,
             what + " shows something else than was written");
     if (chain.size() > 2) capsule.read_object(*head.find(chain.back()), mebibytes(16));
+    for (const auto& older : capsule.older()) {
+      ++counts_["older generations on a device"];
+      require(
+          shown_by(place, older.disks.front().chain) == truth_.nodes.at(older.generation.id).view,
+          what + " shows something else than was written in generation " +
+              std::to_string(older.generation.seq.value));
+    }
   }
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("either generation that the device keeps can be exported, and no other
     request.generation = Sequence(7);
     const auto end = world.export_it(std::move(request));
     CHECK(end.find("BadRequest") != std::string::npos);
-    CHECK(end.find("1 and 2") != std::string::npos);
+    CHECK(end.find("1, 2") != std::string::npos);
     CHECK(names_in(world.to).empty());
   }
 }

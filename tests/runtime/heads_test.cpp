@@ -84,27 +84,28 @@ TEST_CASE("history forgets neither who packed nor whose session is still somewhe
 TEST_CASE("a merge is due with more layers, or larger ones, than the settings allow") {
   Config config;
   config.fold.cow_limit.amount = 0;
-  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1}), Home::yes).empty());
-  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1, 1}), Home::yes) == Due{core::Upkeep::merge});
+  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1}), {}, Home::yes).empty());
+  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1, 1}), {}, Home::yes) ==
+        Due{core::Upkeep::merge});
   config.merge.size = mebibytes(50);
-  CHECK(upkeep_due(config, sized({100, 1, 51}), Home::yes) == Due{core::Upkeep::merge});
-  CHECK(upkeep_due(config, sized({100, 99}), Home::yes).empty());
+  CHECK(upkeep_due(config, sized({100, 1, 51}), {}, Home::yes) == Due{core::Upkeep::merge});
+  CHECK(upkeep_due(config, sized({100, 99}), {}, Home::yes).empty());
   config.merge = Config::Merge{0, {}, {}};
-  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1, 1, 1}), Home::yes).empty());
+  CHECK(upkeep_due(config, sized({100, 1, 1, 1, 1, 1, 1, 1}), {}, Home::yes).empty());
 }
 
 TEST_CASE("a fold is due at home, by a share or by a size, the capsule's own settings first") {
   Config config;
   const auto head = sized({100, 26});
   CHECK(cow_limit(config, head) == mebibytes(25));
-  CHECK(upkeep_due(config, head, Home::yes) == Due{core::Upkeep::fold});
-  CHECK(upkeep_due(config, head, Home::no).empty());
-  CHECK(upkeep_due(config, sized({100, 25}), Home::yes).empty());
+  CHECK(upkeep_due(config, head, {}, Home::yes) == Due{core::Upkeep::fold});
+  CHECK(upkeep_due(config, head, {}, Home::no).empty());
+  CHECK(upkeep_due(config, sized({100, 25}), {}, Home::yes).empty());
   config.capsules[head.capsule].cow_limit = CowLimit{CowLimit::Of::bytes, mebibytes(30).value};
-  CHECK(upkeep_due(config, head, Home::yes).empty());
+  CHECK(upkeep_due(config, head, {}, Home::yes).empty());
   config.capsules[head.capsule].cow_limit = CowLimit{CowLimit::Of::images, 0};
   CHECK_FALSE(cow_limit(config, head));
-  CHECK(upkeep_due(config, head, Home::yes).empty());
+  CHECK(upkeep_due(config, head, {}, Home::yes).empty());
 }
 
 }  // namespace satchel::test

@@ -42,6 +42,47 @@ TEST_CASE("layers beyond the limit are merged at rest by themselves, and go with
   CHECK_FALSE(std::filesystem::exists(layer));
 }
 
+TEST_CASE(
+    "a merge by itself takes the layers that all older states have, and changes none of them") {
+  UpkeepWorld world(6, [](Config& config) {
+    config.merge.layers = 2;
+    config.generations = {2, 0};
+  });
+  const auto before = world.content();
+  const auto older = world.older_contents();
+  REQUIRE(older.size() >= 2);
+  world.anvil.start();
+  world.anvil.plug();
+  INFO(world.anvil.log.all());
+  REQUIRE(
+      world.anvil.until([&] { return world.head(world.capsule).history.back().what == "merge"; }));
+  world.anvil.wait_for_jobs();
+  CHECK(world.chain() ==
+        Chain{"vda/image.qcow2", "vda/cow.qcow2", "vda/layer-10.qcow2", "vda/layer-12.qcow2"});
+  CHECK(world.content() == before);
+  const auto now = world.older_contents();
+  for (const auto seq : {std::uint64_t{11}, std::uint64_t{9}}) {
+    REQUIRE(now.contains(seq));
+    CHECK(now.at(seq) == older.at(seq));
+  }
+  CHECK_FALSE(has_due(world.anvil, world.capsule, "merge"));
+
+  // The lowest layer's header names one that goes with the next commits; nothing minds.
+  for (int session = 0; session < 3; ++session) {
+    REQUIRE(world.launch(world.anvil) == "done");
+    REQUIRE(world.eject(world.anvil) == "done");
+    world.anvil.pull();
+    world.anvil.plug();
+    REQUIRE(world.anvil.reaches(world.capsule, "ready"));
+    world.anvil.wait_for_jobs();
+  }
+  CHECK_FALSE(std::filesystem::exists(world.on_device(world.capsule) / "vda/layer-8.qcow2"));
+  CHECK(world.content() == before);
+  REQUIRE(world.merge(world.anvil) == "done");
+  CHECK(world.chain() == merged);
+  CHECK(world.content() == before);
+}
+
 TEST_CASE("while a machine runs nothing is merged by itself unless the configuration allows it") {
   UpkeepWorld world(3, [](Config& config) {
     config.merge.layers = 2;

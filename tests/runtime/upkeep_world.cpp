@@ -1,5 +1,7 @@
 #include "runtime/upkeep_world.hpp"
 
+#include <fcntl.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -10,6 +12,7 @@ namespace satchel::test {
 UpkeepWorld::UpkeepWorld(int layers, std::function<void(Config&)> adjust) {
   for (auto* host : {&anvil, &bellows}) {
     host->config.merge.layers = 0;
+    host->config.generations.keep = 0;
     host->config.fold.cow_limit.amount = 0;
     host->config.merge.while_running = WhileRunning::yes;
     adjust(host->config);
@@ -77,12 +80,18 @@ void UpkeepWorld::write(TestHost& host, int cluster, int pattern) {
 }
 
 std::string UpkeepWorld::read(const format::Head& head) const {
-  const auto& chain = head.disks.at(0).chain;
-  for (const auto& file : chain)
-    run("qemu-img check -q -f qcow2 " + (on_device(capsule) / file).string());
+  const auto opened = [&](const std::string& file, const std::string& below) {
+    return R"({"driver":"qcow2","file":{"driver":"file","filename":")" +
+           (on_device(capsule) / file).string() + R"("},"backing":)" + below + "}";
+  };
+  // As the head has it: a header may name a layer that was merged since.
+  std::string shown = "null";
+  for (const auto& file : head.disks.at(0).chain) {
+    run("qemu-img check -q 'json:" + opened(file, "null") + "'");
+    shown = opened(file, shown);
+  }
   const auto raw = scratch.path() / "content.raw";
-  run("qemu-img convert -f qcow2 -O raw " + (on_device(capsule) / chain.back()).string() + " " +
-      raw.string());
+  run("qemu-img convert -O raw 'json:" + shown + "' " + raw.string());
   std::ifstream in(raw, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -102,6 +111,14 @@ bool UpkeepWorld::comes_to_no_layers(TestHost& host) const {
   });
   host.wait_for_jobs();
   return come;
+}
+
+std::map<std::uint64_t, std::string> UpkeepWorld::older_contents() const {
+  std::map<std::uint64_t, std::string> out;
+  const UniqueFd root(::open(device().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (const auto& each : format::CapsuleDirectory::open(root.get(), capsule).older())
+    out[each.generation.seq.value] = read(each);
+  return out;
 }
 
 std::vector<std::string> UpkeepWorld::chain_in_journal(TestHost& host) const {

@@ -2,6 +2,8 @@
 // device; and what its disk shows, read past all daemons.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct UpkeepWorld : HostWorld {
   CapsuleId capsule;
 
   /// `adjust` sets both hosts' configuration; merges are not due by themselves unless it says so.
+  /// No generation is kept beside the newest two unless it says so.
   explicit UpkeepWorld(
       int layers, std::function<void(Config&)> adjust = [](Config&) {});
   ~UpkeepWorld();
@@ -35,6 +38,8 @@ struct UpkeepWorld : HostWorld {
   std::string content() const;
   /// The same for the generation in the other slot; none when that is not complete.
   std::optional<std::string> content_before() const;
+  /// The same for all generations before the newest that are complete, by their numbers.
+  std::map<std::uint64_t, std::string> older_contents() const;
   std::vector<std::string> chain() const { return head(capsule).disks.at(0).chain; }
   bool comes_to_no_layers(TestHost& host) const;
   std::vector<std::string> chain_in_journal(TestHost& host) const;

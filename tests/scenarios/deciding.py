@@ -56,30 +56,37 @@ def two_histories_are_both_kept():
     theirs.eject(c)
 
 
-def a_machine_goes_back_to_before_its_last_session():
-    """What was before the last session is on the stick, is listed as restorable and is gone back to when asked for: from
-    there the machine goes on"""
+def a_machine_goes_back_to_before_its_last_sessions():
+    """What was before the last two sessions is on the stick, is listed as restorable and is gone back to when asked for:
+    from there the machine goes on, and what was newest can be gone back to as well"""
     (stick, machine), b, c = packed_stick(pullable=True), new_host("b"), new_host("c", on_insert="ask")
     before = Machine(machine.name, ticks=copy.deepcopy(machine.ticks), uuid=machine.uuid)
     b.start()
-    machine.insert(b, stick)
-    machine.eject(b)
-    pull(b, stick)
+    for _ in range(2):
+        machine.insert(b, stick)
+        machine.eject(b)
+        pull(b, stick)
     b.stop()
     c.start()
     stick.plug()
     newest = machine.await_state(c, "ready")["Generation"]
     history = json.loads(c.must("--json", "history", machine.name))
     expect(f"host-b's eject is not the newest: {history}", history[-1]["generation"] == newest)
-    restorable = [line["generation"] for line in history if line["restorable"]]
-    expect(f"nothing is restorable: {history}", restorable and max(restorable) < newest)
-    refused(c, "rollback", machine.name, str(restorable[0]), status=USAGE, words=["--yes"])
+    ends = [line["generation"] for line in history if line["restorable"] and line["what"] == "eject"]
+    expect(f"the ends of the sessions before are not restorable: {history}", len(ends) == 2 and max(ends) < newest)
+    refused(c, "rollback", machine.name, str(ends[0]), status=USAGE, words=["--yes"])
     equal("the newest generation", before.here(c)["Generation"], newest)
-    c.must("rollback", machine.name, str(restorable[0]), "--yes")
+    c.must("rollback", machine.name, str(ends[0]), "--yes")
     equal("the newest generation", before.await_state(c, "ready")["Generation"], newest + 1)
     launch(c, before)
     before.eject(c)
+    pull(c, stick)
+    stick.plug()
+    machine.await_state(c, "ready")
+    c.must("rollback", machine.name, str(newest), "--yes")
+    launch(c, machine)
+    machine.eject(c)
 
 
 if __name__ == "__main__":
-    scenes("deciding", two_histories_are_both_kept, a_machine_goes_back_to_before_its_last_session)
+    scenes("deciding", two_histories_are_both_kept, a_machine_goes_back_to_before_its_last_sessions)

@@ -115,7 +115,7 @@ Task<void> finish(Parts& parts, Shipment& shipment, const Rescue* rescue, const 
   try {
     auto tidying = offload(parts.lanes.files, [&] {
       if (rescue) keep_here(parts, shipment, *rescue, done.head.head);
-      tidy(parts.log, shipment, done.written, done.took);
+      tidy(parts, shipment, done.written, done.took);
     });
     co_await std::move(tidying);
   } catch (const std::exception& trouble) {

@@ -226,7 +226,7 @@ Task<Checkpointed> checkpoint(Parts& parts, CheckpointOrder order, JobContext jo
       std::chrono::steady_clock::now() - began);
   auto tidying = offload(parts.lanes.files, [&] {
     keep_here(parts, at.shipment, *at.copy, result.head.head);
-    tidy(parts.log, at.shipment, result.written, result.took);
+    tidy(parts, at.shipment, result.written, result.took);
   });
   co_await std::move(tidying);
   auto shortening = shorten(at, job.stop);

@@ -9,6 +9,7 @@
 
 #include "base/fault.hpp"
 #include "disk/copy.hpp"
+#include "disk/qcow2.hpp"
 #include "disk/qemu_img.hpp"
 #include "hibernation/save_image.hpp"
 #include "machine/writing.hpp"
@@ -138,9 +139,13 @@ std::vector<machine::SessionDisk::File> write_disk(const ExportOrder& order,
     out.push_back({{}, path_in(order, name), "qcow2"});
     return out;
   }
-  for (const auto& file : disk.chain) {
+  for (std::size_t i = 0; i < disk.chain.size(); ++i) {
+    const auto& file = disk.chain[i];
     const auto name = disk.target + "/" + file.name;
-    copy_file(file, files.create(name), path_in(order, name), meter.begin(step), stop);
+    const int to = files.create(name);
+    copy_file(file, to, path_in(order, name), meter.begin(step), stop);
+    // Its own header may name a layer that was merged since.
+    if (i > 0) disk::set_backing(to, disk.chain[i - 1].name);
     out.insert(out.begin(), {{}, path_in(order, name), "qcow2"});
   }
   return out;

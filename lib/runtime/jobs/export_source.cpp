@@ -10,6 +10,7 @@
 #include "core/describe.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/memory_file.hpp"
+#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -24,15 +25,17 @@ Fault unfit(Remedy remedy, const std::string& object, std::string why, std::stri
 
 std::string number(Sequence seq) { return std::to_string(seq.value); }
 
-format::SignedHead chosen(format::Examination seen, std::optional<Sequence> wanted) {
+format::Head chosen(format::CapsuleDirectory& capsule, std::optional<Sequence> wanted) {
+  auto seen = capsule.examine();
   if (!seen.newest)
     throw unfit(Remedy::other_device, "the machine", "no generation on its device is complete");
-  if (!wanted || *wanted == seen.newest->head.generation.seq) return std::move(*seen.newest);
-  if (seen.previous && *wanted == seen.previous->head.generation.seq)
-    return std::move(*seen.previous);
-  auto kept = number(seen.newest->head.generation.seq);
-  if (seen.previous) kept = number(seen.previous->head.generation.seq) + " and " + kept;
-  throw unfit(Remedy::fix_request, seen.newest->head.name,
+  auto& newest = seen.newest->head;
+  if (!wanted || *wanted == newest.generation.seq) return std::move(newest);
+  const auto older = capsule.older();
+  if (const auto* there = with_content_of(*wanted, newest, older)) return *there;
+  auto kept = number(newest.generation.seq);
+  for (const auto& head : older) kept = number(head.generation.seq) + ", " + kept;
+  throw unfit(Remedy::fix_request, newest.name,
               "generation " + number(*wanted) + " is not on its device",
               "What it keeps: " + kept + ".");
 }
@@ -70,8 +73,7 @@ ExportedMemory open_memory(const format::CapsuleDirectory& capsule, const format
 
 ExportSource open_generation(format::CapsuleDirectory capsule, GenerationChoice choice,
                              unsigned threads) {
-  const auto found = chosen(capsule.examine(), choice.seq);
-  const auto& head = found.head;
+  const auto head = chosen(capsule, choice.seq);
   auto machine = machine::read_json(head.machine_json);
   if (!machine)
     throw Fault(

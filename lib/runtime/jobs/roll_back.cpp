@@ -1,12 +1,12 @@
 #include "runtime/jobs/roll_back.hpp"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/older.hpp"
 
 namespace satchel {
 
@@ -24,25 +24,31 @@ std::string listed(const std::vector<Sequence>& all) {
   return out;
 }
 
-void check(const format::Examination& seen, Sequence to) {
-  const auto& newest = seen.newest->head;
+const format::Head& checked(const format::Head& newest, const std::vector<format::Head>& older,
+                            Sequence to) {
   if (newest.checked_out)
     throw refused(newest, Remedy::choose,
                   newest.checked_out->host_name + " has it checked out since " +
                       core::to_string(newest.checked_out->since),
                   "Eject it there first.");
-  const auto line = newest.history.size() - 1;
-  if (to >= first_with_content_of(newest.history, line) && to <= newest.generation.seq)
+  const auto now = contents(newest.history).front();
+  if (to >= newest.history[now.first].generation.seq && to <= newest.generation.seq)
     throw refused(newest, Remedy::fix_request, "it is at generation " + number(to) + " already",
                   {});
-  const auto kept = restorable(newest);
-  const bool there = seen.previous && std::find(kept.begin(), kept.end(), to) != kept.end();
-  if (there) return;
-  const bool none = kept.empty() || !seen.previous;
+  if (const auto* there = with_content_of(to, newest, older)) return *there;
+  const auto kept = restorable(newest, older);
   throw refused(newest, Remedy::fix_request,
                 "generation " + number(to) + " is not on its device any more",
-                none ? "The device keeps no other generation now."
-                     : "What it can go back to: " + listed(kept) + ".");
+                kept.empty() ? "The device keeps no other generation now."
+                             : "What it can go back to: " + listed(kept) + ".");
+}
+
+/// The files of `before` as they are now: those that merges change in place as the newest has them.
+std::vector<format::Object> objects_now(const format::Head& before, const format::Head& newest) {
+  auto out = before.objects;
+  for (auto& object : out)
+    if (const auto* now = newest.find(object.path)) object = *now;
+  return out;
 }
 
 }  // namespace
@@ -54,15 +60,15 @@ format::SignedHead roll_back(const Parts& parts, const Stick& stick, CapsuleId i
     throw Fault(
         Remedy::other_device,
         Fault::Text{"roll back", "the machine", "no generation on its device is complete", {}});
-  check(seen, to);
-  const auto& before = seen.previous->head;
-  auto next = next_head(seen.newest->head, author(parts), "back to " + number(to));
-  next.epoch = before.epoch;
+  const auto& newest = seen.newest->head;
+  const auto older = capsule.older();
+  const auto& before = checked(newest, older, to);
+  auto next = next_head(newest, author(parts), "back to " + number(to));
   next.machine_json = before.machine_json;
   next.disks = before.disks;
   next.hibernation = before.hibernation;
   next.nvram = before.nvram;
-  next.objects = before.objects;
+  next.objects = objects_now(before, newest);
   auto head = capsule.commit(next, parts.key);
   try {
     const auto& made = head.head.generation;

@@ -7,8 +7,8 @@
 
 namespace satchel {
 
-/// Commits the content of generation `to` anew and gives that head. What was the newest is in the
-/// other slot then: until the next commit there is a way back to it. Throws Fault{fix_request} for
+/// Commits the content of generation `to` anew and gives that head. What was the newest is an older
+/// generation then, to which there is a way back. Throws Fault{fix_request} for
 /// a generation that the device has not, Fault{choose} while the capsule is checked out. Files
 /// lane.
 format::SignedHead roll_back(const Parts& parts, const Stick& stick, CapsuleId capsule,

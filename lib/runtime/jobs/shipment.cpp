@@ -19,6 +19,7 @@
 #include "runtime/heads.hpp"
 #include "runtime/host_room.hpp"
 #include "runtime/memory_file.hpp"
+#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -49,11 +50,11 @@ format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session&
 }
 
 /// What this check-in writes at least, as far as can be known: refusing before the guest stops is
-/// kinder, but running out later is safe too.
-void check_room(const Shipment& shipment, const Session& session, bool with_memory,
-                ByteCount keep_free) {
+/// kinder, but running out later is safe too. Older generations make room for what it may write.
+void check_room(const Config& config, Shipment& shipment, const Session& session,
+                bool with_memory) {
   const auto room = shipment.capsule.room();
-  ByteCount needed = keep_free;
+  ByteCount needed = config.space.keep_free_device;
   for (const auto& overlay : session.disks) {
     const auto size = allocated(overlay.overlays());
     if (size > room.largest_file)
@@ -65,13 +66,17 @@ void check_room(const Shipment& shipment, const Session& session, bool with_memo
     needed = needed + size;
   }
   const auto& last = shipment.newest.head.hibernation;
-  // Of memory that the device has already nobody knows how much will be new.
+  // Of memory that the device has already nobody knows how much will be new: hardly more than half
+  // of it, once it is compressed.
+  auto at_most = needed;
+  if (with_memory && last) at_most = at_most + ByteCount(last->stream_size.value / 2);
   if (with_memory && last && shipment.base.segments.empty())
     if (const auto* pages = shipment.newest.head.find(last->pages)) needed = needed + pages->size;
-  if (needed > room.free)
+  const auto free = make_room(config, shipment.capsule, shipment.newest.head, at_most);
+  if (needed > free)
     throw Fault(Remedy::free_space,
                 Fault::Text{"check in", session.capsule_name,
-                            "the device has " + to_string(room.free) + " free and about " +
+                            "the device has " + to_string(free) + " free and about " +
                                 to_string(needed) + " are needed",
                             "Delete something from the device and eject again; the machine goes on "
                             "running."});
@@ -165,7 +170,7 @@ Shipment prepare_shipment(const Parts& parts, Stick& stick, Session& session, st
   if (with_memory)
     made.base = memory_base(parts, stick, made.capsule, made.newest.head,
                             job.meter->begin("checking the device"), job.stop);
-  check_room(made, session, with_memory, parts.config.space.keep_free_device);
+  check_room(parts.config, made, session, with_memory);
   return made;
 }
 
@@ -180,16 +185,17 @@ ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool 
   return sum;
 }
 
-void tidy(Log& log, Shipment& shipment, ByteCount written, std::chrono::milliseconds took) {
+void tidy(const Parts& parts, Shipment& shipment, ByteCount written,
+          std::chrono::milliseconds took) {
   try {
-    shipment.capsule.sweep();
+    sweep(parts.config, shipment.capsule, shipment.next);
     const auto& done = shipment.next.history.back();
     shipment.capsule.append_log("generation " + std::to_string(done.generation.seq.value) + " by " +
                                 done.generation.host_name + ", " + done.what + ", " +
                                 std::to_string(written.value) + " bytes in " +
                                 std::to_string(took.count()) + " ms");
   } catch (const Fault& failure) {
-    log.warning(std::string(failure.what()) + "; it is tried again after the next commit");
+    parts.log.warning(std::string(failure.what()) + "; it is tried again after the next commit");
   }
 }
 

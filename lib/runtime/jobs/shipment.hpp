@@ -45,6 +45,7 @@ format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
                                         const Session& session, Meter& meter, std::stop_token stop);
 
 /// What makes the device tidy after a commit. The commit stands whatever becomes of it.
-void tidy(Log& log, Shipment& shipment, ByteCount written, std::chrono::milliseconds took);
+void tidy(const Parts& parts, Shipment& shipment, ByteCount written,
+          std::chrono::milliseconds took);
 
 }  // namespace satchel

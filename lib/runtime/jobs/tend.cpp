@@ -1,10 +1,12 @@
 #include "runtime/jobs/tend.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "runtime/jobs/tending.hpp"
+#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
@@ -20,6 +22,7 @@ Task<void> merge_and_commit(Tending& at, std::vector<Span> spans, JobContext job
   auto working = offload(at.parts.lanes.files, [&] {
     check_room(at, spans);
     begin(at, spans, what);
+    give_up_older(at, spans);
     for (const auto& span : spans) merge_span(at, span, job);
     if (what == core::Upkeep::merge)
       commit_merged(at, spans, job);
@@ -28,6 +31,22 @@ Task<void> merge_and_commit(Tending& at, std::vector<Span> spans, JobContext job
     keep_up(at, what == core::Upkeep::merge ? "merge" : "fold");
   });
   co_await std::move(working);
+}
+
+/// The layers that this order is about.
+std::vector<Span> layers_for(const Tending& at, const std::vector<format::Head>& older) {
+  if (at.order.older == TendOrder::Older::given_up) return layers_of(at.head());
+  return layers_of(at.head(), kept_among(older, at.head(), at.parts.config.generations.keep));
+}
+
+/// What could be gone back to before and can't any more.
+std::string farewell(const std::vector<Sequence>& before, const std::vector<Sequence>& after) {
+  std::string list;
+  for (const auto seq : before)
+    if (std::ranges::find(after, seq) == after.end())
+      list += (list.empty() ? "" : ", ") + std::to_string(seq.value);
+  if (list.empty()) return list;
+  return "There is no way back any more to what it was in generation " + list + ".";
 }
 
 /// Whether a guest reads the files meanwhile.
@@ -57,8 +76,11 @@ Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
     auto asking = readers(parts, *at.order.session);
     at.readers = co_await std::move(asking);
   }
+  auto reading = offload(parts.lanes.files, [&] { return at.capsule.older(); });
+  const auto older = co_await std::move(reading);
+  const auto ways_back = restorable(at.head(), older);
   bool done = false;
-  if (auto layers = layers_of(at.head()); !layers.empty()) {
+  if (auto layers = layers_for(at, older); !layers.empty()) {
     auto merging = merge_and_commit(at, std::move(layers), job, core::Upkeep::merge);
     co_await std::move(merging);
     done = true;
@@ -68,7 +90,9 @@ Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
     co_await std::move(folding);
     done = true;
   }
-  Tended result{std::move(at.newest), std::move(at.order.session), {}};
+  auto looking = offload(parts.lanes.files, [&] { return at.capsule.older(); });
+  const auto left = restorable(at.head(), co_await std::move(looking));
+  Tended result{std::move(at.newest), std::move(at.order.session), farewell(ways_back, left)};
   if (!done)
     result.said =
         what == core::Upkeep::merge ? "There was nothing to merge." : "There was nothing to fold.";

@@ -24,12 +24,14 @@ struct TendOrder {
   std::optional<Session> session;  ///< the one that is open here, if any
   core::Although although = core::Although::refuse;
   std::uint64_t bytes_per_second = 0;  ///< 0: no limit
+  /// Whether older generations that are worth keeping are given up to a merge; to a fold they are.
+  enum class Older { given_up, kept } older = Older::given_up;
 };
 
 struct Tended {
   format::SignedHead head;         ///< the newest generation now
   std::optional<Session> session;  ///< as its journal has it now
-  std::string said;                ///< a sentence when there was nothing to do; else empty
+  std::string said;                ///< sentences that a person should read; may be empty
 };
 
 /// Stopped or failed, it is simply asked for again: what was merged stays merged.

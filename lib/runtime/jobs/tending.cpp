@@ -7,6 +7,7 @@
 #include "format/text.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
@@ -46,10 +47,12 @@ void take_in(Tending& at, format::Head& next, const std::string& path, const Job
 
 }  // namespace
 
-std::vector<Span> layers_of(const format::Head& head) {
+std::vector<Span> layers_of(const format::Head& head, const std::vector<format::Head>& kept) {
   std::vector<Span> out;
-  for (const auto& disk : head.disks)
-    if (disk.chain.size() > 2) out.push_back({disk.target, 1, disk.chain.size() - 1});
+  for (const auto& disk : head.disks) {
+    if (disk.chain.size() <= 2) continue;
+    if (const auto top = top_hidden(kept, disk); top > 1) out.push_back({disk.target, 1, top});
+  }
   return out;
 }
 
@@ -86,7 +89,7 @@ Tending open(Parts& parts, TendOrder order) {
   return at;
 }
 
-void check_room(const Tending& at, const std::vector<Span>& spans) {
+void check_room(Tending& at, const std::vector<Span>& spans) {
   const auto room = at.capsule.room();
   auto needed = at.parts.config.space.keep_free_device;
   for (const auto& span : spans) {
@@ -99,24 +102,19 @@ void check_room(const Tending& at, const std::vector<Span>& spans) {
                      chain[span.base] + " might become larger than a file may be on this device",
                      "Use a device formatted with ext4 or exFAT (satchelctl format).");
   }
-  if (needed > room.free)
+  const auto free = make_room(at.parts.config, at.capsule, at.head(), needed);
+  if (needed > free)
     throw at.fault(Remedy::free_space,
-                   "the device has " + to_string(room.free) + " free and up to " +
-                       to_string(needed) + " are needed",
+                   "the device has " + to_string(free) + " free and up to " + to_string(needed) +
+                       " are needed",
                    "Delete something from the device; the machine is not affected.");
 }
 
 namespace {
 
-/// Whether the other slot's generation has the same files up to the topmost one that is merged.
-bool is_hidden(const Tending& at, const Span& span) {
-  if (!at.previous) return true;
-  const auto& chain = at.disk(span.target).chain;
-  const auto& others = at.previous->head.disks;
-  return std::any_of(others.begin(), others.end(), [&](const format::Disk& other) {
-    return other.target == span.target && other.chain.size() > span.top &&
-           std::equal(chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(span.top) + 1,
-                      other.chain.begin());
+bool are_hidden(const Tending& at, const std::vector<Span>& spans, const format::Head& other) {
+  return std::all_of(spans.begin(), spans.end(), [&](const Span& span) {
+    return is_hidden(other, at.disk(span.target), span.base, span.top);
   });
 }
 
@@ -126,10 +124,15 @@ void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what) {
   const std::string begun = what == core::Upkeep::merge ? "merge begun" : "fold begun";
   const auto& history = at.head().history;
   const bool known = !history.empty() && history.back().what == begun;
-  if (known && std::all_of(spans.begin(), spans.end(),
-                           [&](const Span& span) { return is_hidden(at, span); }))
-    return;
+  if (known && (!at.previous || are_hidden(at, spans, at.previous->head))) return;
   commit(at, next_of(at, begun));
+}
+
+void give_up_older(Tending& at, const std::vector<Span>& spans) {
+  std::vector<Sequence> gone;
+  for (const auto& head : at.capsule.older())
+    if (!are_hidden(at, spans, head)) gone.push_back(head.generation.seq);
+  at.capsule.give_up(gone);
 }
 
 void merge_span(const Tending& at, const Span& span, const JobContext& job) {
@@ -158,8 +161,11 @@ void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext
   auto next = next_of(at, "merge");
   for (const auto& span : spans) {
     take_in(at, next, at.disk(span.target).chain[span.base], job);
-    for (auto& disk : next.disks)
-      if (disk.target == span.target) disk.chain.resize(span.base + 1);
+    for (auto& disk : next.disks) {
+      if (disk.target != span.target) continue;
+      const auto first = disk.chain.begin() + static_cast<std::ptrdiff_t>(span.base) + 1;
+      disk.chain.erase(first, disk.chain.begin() + static_cast<std::ptrdiff_t>(span.top) + 1);
+    }
   }
   drop_unnamed_objects(next);
   job.meter->name("committing");
@@ -190,7 +196,7 @@ void keep_up(Tending& at, const std::string& what) {
     at.parts.shelf.save(*session);
   }
   try {
-    at.capsule.sweep();
+    sweep(at.parts.config, at.capsule, at.head());
     const auto& generation = at.head().generation;
     at.capsule.append_log("generation " + std::to_string(generation.seq.value) + " by " +
                           generation.host_name + ", " + what);

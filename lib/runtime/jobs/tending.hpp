@@ -44,19 +44,24 @@ struct Tending {
   }
 };
 
-/// Layers that are not merged yet.
-std::vector<Span> layers_of(const format::Head& head);
+/// Layers that are not merged yet; with generations that are to stay as they are, those of which
+/// they see nothing.
+std::vector<Span> layers_of(const format::Head& head, const std::vector<format::Head>& kept = {});
 /// COW files that hold something.
 std::vector<Span> cows_of(const format::Head& head);
 
 /// Reads the device, and refuses what must not be merged now.
 Tending open(Parts& parts, TendOrder order);
-/// Merging enlarges a file by no more than what is merged into it.
-void check_room(const Tending& at, const std::vector<Span>& spans);
+/// Merging enlarges a file by no more than what is merged into it. Older generations go first when
+/// there is no room for that.
+void check_room(Tending& at, const std::vector<Span>& spans);
 /// A commit that names the same files once more: history then tells that one has begun, whose end
 /// may never come, and what is written is hidden by the files above for the generation in the other
 /// slot too. None where the last commit was that already.
 void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what);
+/// Gives up the older generations that would see what is written: between begin() and the first
+/// merge_span().
+void give_up_older(Tending& at, const std::vector<Span>& spans);
 /// Also while the session's guest reads the files: it keeps the chain that it was started with, in
 /// which the layers hide all that is written.
 void merge_span(const Tending& at, const Span& span, const JobContext& job);
@@ -64,7 +69,7 @@ void merge_span(const Tending& at, const Span& span, const JobContext& job);
 void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job);
 /// The same with new COW files, of the next epoch.
 void commit_folded(Tending& at, const std::vector<Span>& spans, const JobContext& job);
-/// The journal follows the head, and what no slot names any more goes.
+/// The journal follows the head, and what is not needed any more goes.
 void keep_up(Tending& at, const std::string& what);
 /// How much there is to read and write.
 void expect(const Tending& at, const std::vector<Span>& spans, Meter& meter);
