@@ -23,5 +23,8 @@ std::size_t pack_frame(std::span<const std::byte> raw, int level, std::vector<st
 /// digest first: nothing that was not signed for reaches the decompressor. Throws damaged(`name`).
 void unpack_frame(std::span<const std::byte> packed, const Digest& digest, std::span<std::byte> raw,
                   const std::string& name);
+/// The same of a frame whose digest was compared already.
+void unpack_authentic(std::span<const std::byte> packed, std::span<std::byte> raw,
+                      const std::string& name);
 
 }  // namespace satchel::hibernation

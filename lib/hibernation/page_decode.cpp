@@ -234,7 +234,9 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
     const auto& entry = file.block(block.id.block);
     const auto name = "block " + std::to_string(block.id.block) + " of " + name_of(segment);
     block.cells.resize(segment.cells_of(block.id.block) * page_size);
-    if (block.is_copy && digest_of(block.packed) != entry.digest) {
+    if (block.is_copy) {
+      if (digest_of(block.packed) == entry.digest)
+        return unpack_authentic(block.packed, block.cells, name);
       // Whatever became of the copy: the device has it.
       SegmentFile::Window alone;
       file.read_frame(block.id.block, alone, block.packed);
@@ -242,7 +244,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
       block.is_copy = false;
     }
     unpack_frame(block.packed, entry.digest, block.cells, name);
-    if (!block.is_copy) copies[block.id.segment].write(file.offset(block.id.block), block.packed);
+    copies[block.id.segment].write(file.offset(block.id.block), block.packed);
   };
   const auto take = [&](LoadedBlock& block) {
     if (block.is_copy) decoded.at_hand = decoded.at_hand + ByteCount(block.packed.size());

@@ -14,6 +14,10 @@
 
 namespace satchel::hibernation {
 
+namespace {
+constexpr int pipe_size = 1 << 20;
+}
+
 RestoreFeed::RestoreFeed(const std::filesystem::path& directory) : path_(directory / "restore") {
   std::error_code gone;  // a leftover of a killed daemon; what matters is that mkfifo succeeds
   std::filesystem::remove(path_, gone);
@@ -21,6 +25,8 @@ RestoreFeed::RestoreFeed(const std::filesystem::path& directory) : path_(directo
     throw fault_from_errno(errno, "make the FIFO", path_.string());
   fifo_.reset(::open(path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!fifo_) throw fault_from_errno(errno, "open the FIFO", path_.string());
+  // Of a pipe that holds more QEMU reads as much more at a time; where it can't be, it reads less.
+  ::fcntl(fifo_.get(), F_SETPIPE_SZ, pipe_size);
   place_.reset(::open(path_.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
   if (!place_) throw fault_from_errno(errno, "open the FIFO", path_.string());
 }
