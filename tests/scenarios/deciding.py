@@ -59,7 +59,8 @@ def two_histories_are_both_kept():
 def a_machine_goes_back_to_before_its_last_sessions():
     """What was before the last two sessions is on the stick, is listed as restorable and is gone back to when asked for:
     from there the machine goes on, and what was newest can be gone back to as well"""
-    (stick, machine), b, c = packed_stick(pullable=True), new_host("b"), new_host("c", on_insert="ask")
+    (stick, machine), b = packed_stick(pullable=True), new_host("b")
+    c, d = new_host("c", on_insert="ask"), new_host("d", on_insert="ask")
     before = Machine(machine.name, ticks=copy.deepcopy(machine.ticks), uuid=machine.uuid)
     b.start()
     for _ in range(2):
@@ -81,11 +82,13 @@ def a_machine_goes_back_to_before_its_last_sessions():
     launch(c, before)
     before.eject(c)
     pull(c, stick)
+    c.stop()
+    d.start()
     stick.plug()
-    machine.await_state(c, "ready")
-    c.must("rollback", machine.name, str(newest), "--yes")
-    launch(c, machine)
-    machine.eject(c)
+    machine.await_state(d, "ready")
+    d.must("rollback", machine.name, str(newest), "--yes")
+    launch(d, machine)
+    machine.eject(d)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from travel import *
 LONG = "SATCHEL_LONG" in os.environ
 NEVER = {"layers": 0, "size": "0B"}
 SLOW = {"rate": "32KiB"}
+SLOW_AND_WHOLE = {"merge": SLOW, "generations": {"keep": 0}}
 
 
 def chain(place, machine):
@@ -84,8 +85,8 @@ def configure(host, **settings):
                     "space": {"keep_free_host": "64MiB"}, **settings})
 
 
-def await_merged(host, machine, seconds=180):
-    return wait_for(lambda: (now := machine.here(host)) and now["Layers"] == 0 and now["Job"] == "/" and now, seconds,
+def await_merged(host, machine, seconds=180, layers=0):
+    return wait_for(lambda: (now := machine.here(host)) and now["Layers"] == layers and now["Job"] == "/" and now, seconds,
                     "the layers are merged")
 
 

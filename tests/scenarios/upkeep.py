@@ -6,26 +6,27 @@ import os
 from layers import *
 
 
-def the_sixth_session_merges_five_layers_while_the_guest_counts():
-    """Five ejects leave five layers; the sixth session merges them by itself while the guest counts on, every file
-    on the stick is sound all the while, and the next eject and insert go on from there"""
+def the_sixth_session_merges_what_earlier_states_have_in_common_while_the_guest_counts():
+    """Five ejects leave five layers; the sixth session merges four of them by itself while the guest counts on, for one
+    earlier state is kept, every file on the stick is sound all the while, and the next eject and insert go on from there"""
     stick, machine = five_layers()
-    b = new_host("b", merge=SLOW)
+    b = new_host("b", merge={**SLOW, "layers": 3}, generations={"keep": 1})
     b.start()
     stick.plug()
     machine.await_state(b, "merging")
     place = stick.mounted_at()
     equal("CanUnplug", machine.here(b)["CanUnplug"], False)
     with Looking(place, machine):
-        await_merged(b, machine)
+        last = os.path.basename(chain(place, machine)[-1])
+        await_merged(b, machine, layers=1)
         machine.goes_on_at(b)
-    equal("the chain", [os.path.basename(file) for file in chain(place, machine)], ["image.qcow2", "cow.qcow2"])
+    equal("the chain", [os.path.basename(file) for file in chain(place, machine)], ["image.qcow2", "cow.qcow2", last])
     equal("Due", machine.here(b)["Due"], [])
     equal("files until the next commit", len(os.listdir(machine.path_on(place, "vda"))), 7)
     machine.eject(b)
     pull(b, stick)
     with stick.mount_ro() as look:
-        equal("files after the eject", len(os.listdir(machine.path_on(look, "vda"))), 3)
+        equal("files after the eject", len(os.listdir(machine.path_on(look, "vda"))), 4)
         sound(look, machine)
     machine.insert(b, stick)
     machine.eject(b)
@@ -34,7 +35,7 @@ def the_sixth_session_merges_five_layers_while_the_guest_counts():
 def an_eject_never_waits_for_a_merge():
     """An eject during a slow merge ends it and succeeds; the guest goes on elsewhere, and the merge is due again"""
     stick, machine = five_layers()
-    b = new_host("b", merge=SLOW)
+    b = new_host("b", **SLOW_AND_WHOLE)
     b.start()
     stick.plug()
     machine.await_state(b, "merging")
@@ -58,7 +59,7 @@ def a_stick_pulled_during_a_merge_goes_on_when_it_is_back():
     """Pulled in the middle of a merge the stick is whole and the guest is kept on its host; back again it goes on,
     unbroken, and the merge is done"""
     stick, machine = five_layers(pullable=True)
-    b = new_host("b", merge=SLOW)
+    b = new_host("b", **SLOW_AND_WHOLE)
     b.start()
     stick.plug()
     machine.await_state(b, "merging")
@@ -71,7 +72,7 @@ def a_stick_pulled_during_a_merge_goes_on_when_it_is_back():
     with stick.mount_ro() as look:
         sound(look, machine)
     b.stop()
-    configure(b, merge={"rate": "0B"})
+    configure(b, merge={"rate": "0B"}, generations={"keep": 0})
     b.start()
     stick.plug()
     machine.await_state(b, "running", "merging")
@@ -86,7 +87,7 @@ def killed_within_merges_and_folds_the_daemon_goes_on():
     points of a fold at rest, the stick is whole, and in the end all is in the image file, of a new epoch, and the guest
     resumes from the memory saved before"""
     stick, machine = five_layers()
-    b = new_host("b", merge=SLOW)
+    b = new_host("b", **SLOW_AND_WHOLE)
     b.start()
     stick.plug()
     machine.await_state(b, "merging")
@@ -245,7 +246,7 @@ def files_needed_elsewhere_are_left_alone():
 
 
 if __name__ == "__main__":
-    scenes("upkeep", the_sixth_session_merges_five_layers_while_the_guest_counts, an_eject_never_waits_for_a_merge,
+    scenes("upkeep", the_sixth_session_merges_what_earlier_states_have_in_common_while_the_guest_counts, an_eject_never_waits_for_a_merge,
            a_stick_pulled_during_a_merge_goes_on_when_it_is_back, killed_within_merges_and_folds_the_daemon_goes_on,
            killed_within_folds_beside_a_guest_the_daemon_goes_on, an_eject_can_merge_too,
            files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere)
