@@ -7,7 +7,7 @@ from journey import DEEDS, PATIENCE, Journey
 # What may grow between plateau and end: resident memory, and what compresses better at one time than at another.
 MAY_GROW = {"KiB resident": 1024, "KiB on the stick": 64}
 FIFTHS = 5
-UPKEEP = {"merge": {"layers": 3}, "fold": {"cow_limit": "50%"}}
+UPKEEP = {"merge": {"layers": 3}, "fold": {"cow_limit": "50%"}, "generations": {"keep": 0}}
 
 
 def files_below(*folders):
