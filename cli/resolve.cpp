@@ -102,8 +102,8 @@ Task<ExitCode> rollback(Context& context, RollbackOptions options) {
   const auto name = quoted(capsule);
   const auto to = std::to_string(options.generation);
   const auto before = std::to_string(capsule.generation.value);
-  const auto warning =
-      "This gives up what " + name + " did since generation " + to + ", once it is launched again.";
+  const auto warning = "This gives up what " + name + " did since generation " + to +
+                       ", once the device keeps that no longer.";
   if (!options.yes)
     ask_for_consent(
         context, {warning,

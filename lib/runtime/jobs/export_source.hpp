@@ -47,7 +47,7 @@ struct ExportSource {
   std::optional<std::string> nvram;  ///< the firmware's variables themselves
 };
 
-/// One of the two generations that a device keeps; none: the newest.
+/// One of the generations that a device keeps; none: the newest.
 struct GenerationChoice {
   std::optional<Sequence> seq;
   enum class Memory { with, without } memory = Memory::with;
