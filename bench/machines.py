@@ -1,8 +1,11 @@
 """The measured machine under libvirt: at its keyboard, saved once so that every round begins alike, and on a stick."""
+import json
 import os
 import socket
 import struct
+import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -185,6 +188,34 @@ class Desk:
         wait_for(lambda: not self.host.guests(), 30, "the machine at the desk has ended")
 
 
+class News:
+    """What a host tells of its capsules. Asking it again and again would compute beside what is measured."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def __enter__(self):
+        self._told = subprocess.Popen([program("satchelctl"), "--json", "monitor"], stdout=subprocess.PIPE, text=True,
+                                      env=self.host.environment())
+        return self
+
+    def __exit__(self, *_):
+        self._told.kill()
+        self._told.communicate()
+
+    def await_state(self, name, state, seconds):
+        late = threading.Timer(seconds, self._told.kill)
+        late.start()
+        try:
+            for line in self._told.stdout:
+                told = json.loads(line)
+                if (told["kind"], told["object"]) == ("capsule", name) and told["what"].startswith(state + ","):
+                    return
+        finally:
+            late.cancel()
+        raise Failure(f"{name} is not {state} within {seconds} s:\n{self.host.log()[-3000:]}")
+
+
 class Capsule(Machine):
     """The machine on a stick."""
 
@@ -193,8 +224,9 @@ class Capsule(Machine):
         self.kind = kind
 
     def insert(self, host, stick):
-        stick.plug()
-        self.await_state(host, "running", seconds=300)
+        with News(host) as news:
+            stick.plug()
+            news.await_state(self.name, "running", seconds=300)
 
     def eject(self, host):
         host.must("eject", self.name, timeout=900)

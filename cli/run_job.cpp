@@ -11,10 +11,12 @@ namespace satchel::cli {
 
 namespace {
 
+/// What a job has left behind comes as clauses, all else as sentences.
 void say_lines(ProgressDisplay& display, const std::string& lines) {
   for (std::size_t at = 0; at < lines.size();) {
     const auto end = std::min(lines.find('\n', at), lines.size());
-    display.say("Left out: " + printable(lines.substr(at, end - at)));
+    const auto line = lines.substr(at, end - at);
+    display.say((line.ends_with('.') ? "" : "Left out: ") + printable(line));
     at = end + 1;
   }
 }

@@ -25,8 +25,8 @@ Task<ExitCode> tend(Context& context, UpkeepOptions options, std::string method,
   auto looking = context.client.overview();
   const auto after = co_await std::move(looking);
   const auto& now = find_capsule(after, capsule.id.value.str());
-  close(context, ends, now.can_unplug,
-        ends.front().message.empty() ? name + " " + closing : std::string());
+  const bool was_done = !ends.front().message.starts_with("There was nothing");
+  close(context, ends, now.can_unplug, was_done ? name + " " + closing : std::string());
   co_return ExitCode::done;
 }
 

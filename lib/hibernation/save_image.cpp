@@ -1,9 +1,17 @@
 #include "hibernation/save_image.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
+
+#include "base/fault.hpp"
+#include "base/handle.hpp"
 
 namespace satchel::hibernation {
 
@@ -28,6 +36,9 @@ struct RawHeader {
 static_assert(sizeof(RawHeader) == save_header_size);
 
 constexpr std::uint32_t known_version = 2;
+
+constexpr std::string_view ending("\0\6", 2);       // QEMU_VM_EOF, QEMU_VM_VMDESCRIPTION
+constexpr std::uint64_t largest_ending = 4U << 20;  // what is looked at of a stream's end
 
 }  // namespace
 
@@ -58,6 +69,36 @@ bool is_finished_save(const std::filesystem::path& image) {
   std::ifstream file(image, std::ios::binary);
   file.read(magic.data(), magic.size());
   return file && std::string_view(magic.data(), magic.size()) == complete_magic;
+}
+
+bool is_whole_save(const std::filesystem::path& image) {
+  std::ifstream file(image, std::ios::binary | std::ios::ate);
+  if (!file) return false;
+  const auto size = static_cast<std::uint64_t>(file.tellg());
+  std::string tail(static_cast<std::size_t>(std::min<std::uint64_t>(size, largest_ending)), '\0');
+  file.seekg(static_cast<std::streamoff>(size - tail.size()));
+  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+  if (!file || !tail.ends_with('}')) return false;
+  // QEMU: migration/savevm.c. The end of the sections, and a description of them in JSON.
+  for (auto at = tail.find(ending); at != std::string::npos; at = tail.find(ending, at + 1)) {
+    const auto text = at + ending.size() + 4;
+    if (text >= tail.size()) break;
+    std::uint32_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      length = length << 8 | static_cast<unsigned char>(tail[at + ending.size() + i]);
+    if (length == tail.size() - text && tail[text] == '{') return true;
+  }
+  return false;
+}
+
+void finish_save(const std::filesystem::path& image) {
+  const UniqueFd file(::open(image.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  // All that comes before it first.
+  if (!file || ::fsync(file.get()) != 0 ||
+      ::pwrite(file.get(), complete_magic.data(), complete_magic.size(), 0) !=
+          static_cast<ssize_t>(complete_magic.size()) ||
+      ::fsync(file.get()) != 0)
+    throw fault_from_errno(errno, "finish", image.string());
 }
 
 std::string write_save_header(std::string_view domain_xml, SavedAs as, std::size_t spare) {

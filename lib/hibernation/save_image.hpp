@@ -1,5 +1,5 @@
 // libvirt's save image container (libvirt: src/qemu/qemu_saveimage.h): a 92-byte header, domain
-// XML, an optional cookie, then QEMU's stream. Any thread; pure, but for is_finished_save().
+// XML, an optional cookie, then QEMU's stream. Any thread; pure, but for what takes a path.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,12 @@ bool is_finished_save(const std::filesystem::path& image);
 
 /// How the guest was when it was saved: how a restore leaves it.
 enum class SavedAs { running, paused };
+
+/// Whether an image that libvirt has not finished has a whole stream, as its end tells: what is
+/// left is the header. False where there is none. Blocking.
+bool is_whole_save(const std::filesystem::path& image);
+/// Writes what libvirt writes last into such an image, and syncs it. Throws Fault. Blocking.
+void finish_save(const std::filesystem::path& image);
 
 /// Header and XML of a finished, raw save image without cookie; QEMU's stream goes right behind.
 /// `spare`: zero bytes behind the XML, room for a longer one (virsh save-image-edit).

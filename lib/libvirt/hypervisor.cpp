@@ -8,6 +8,7 @@
 #include "libvirt/fault.hpp"
 #include "libvirt/link.hpp"
 #include "libvirt/xml.hpp"
+#include "ports/saved_already.hpp"
 
 namespace satchel {
 
@@ -157,6 +158,25 @@ Task<void> LibvirtHypervisor::destroy(DomainId id) {
   return act(lanes_.quick, link_, id, "end", virDomainDestroy);
 }
 
+namespace {
+
+/// Whether QEMU holds the guest as it is once all of its memory was written out. Never throws: it
+/// is asked after a failure.
+bool has_been_saved(const std::shared_ptr<Link>& link, DomainId id) {
+  try {
+    const auto connection = link->connection();
+    const auto domain = lookup(connection, id, "look at");
+    int state = 0;
+    int reason = 0;
+    return virDomainGetState(domain.get(), &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
+           reason == VIR_DOMAIN_PAUSED_MIGRATION;
+  } catch (const Fault&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 Task<void> LibvirtHypervisor::save(DomainId id, std::string path) {
   const auto before = co_await find(id);
   auto saving = act(lanes_.slow, link_, id, "save", [path](virDomainPtr domain) {
@@ -174,7 +194,15 @@ Task<void> LibvirtHypervisor::save(DomainId id, std::string path) {
     failed = std::current_exception();
   }
   saving_.erase(id);
-  if (failed) std::rethrow_exception(failed);
+  if (!failed) co_return;
+  auto asking = offload(lanes_.quick, [link = link_, id] { return has_been_saved(link, id); });
+  const bool saved_before = co_await std::move(asking);
+  try {
+    std::rethrow_exception(failed);
+  } catch (const Fault& failure) {
+    if (saved_before) throw SavedAlready(failure);
+    throw;
+  }
 }
 
 Task<void> LibvirtHypervisor::abort_job(DomainId id) {

@@ -55,6 +55,10 @@ Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry gue
   auto now = co_await std::move(waiting);
   // Only of one that lives is it true that there is more than was saved.
   if (!is_alive(now)) co_return now;
+  if (session.save_image && now->state == GuestState::paused) {
+    auto keeping = offload(parts_.lanes.files, [&] { set_aside(parts_, session); });
+    co_await std::move(keeping);
+  }
   session.save_image.reset();
   auto noting = note_phase(parts_, session, Phase::running);
   co_await std::move(noting);

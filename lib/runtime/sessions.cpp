@@ -170,6 +170,18 @@ std::filesystem::path saved_guest(const Parts& parts, CapsuleId capsule) {
   return parts.shelf.directory(capsule) / "guest.save";
 }
 
+std::filesystem::path cut_short_save(const Parts& parts, CapsuleId capsule) {
+  return parts.shelf.directory(capsule) / "guest.save.cut";
+}
+
+void set_aside(const Parts& parts, const Session& session) {
+  const auto image = saved_guest(parts, session.capsule);
+  std::error_code failed;
+  if (std::filesystem::exists(image, failed))
+    std::filesystem::rename(image, cut_short_save(parts, session.capsule), failed);
+  if (failed) parts.log.warning("could not keep " + image.string() + ": " + failed.message());
+}
+
 Task<void> end_if_alive(Parts& parts, DomainId domain) {
   auto finding = parts.hypervisor.find(domain);
   const auto guest = co_await std::move(finding);

@@ -66,6 +66,11 @@ Fault no_tpm_yet(std::string doing, std::string name);
 
 /// Where the save image of a stranded session is.
 std::filesystem::path saved_guest(const Parts& parts, CapsuleId capsule);
+/// Where one is kept that a save left which was cut short, for a guest that lives: nobody knows yet
+/// whether the guest has gone on since.
+std::filesystem::path cut_short_save(const Parts& parts, CapsuleId capsule);
+/// Puts the session's save image there. Files lane.
+void set_aside(const Parts& parts, const Session& session);
 
 /// Ends the guest if it is there.
 Task<void> end_if_alive(Parts& parts, DomainId domain);

@@ -3,6 +3,7 @@
 
 #include "fake_save_image.hpp"
 #include "fakes/fake_hypervisor.hpp"
+#include "ports/saved_already.hpp"
 
 namespace satchel::test {
 
@@ -57,7 +58,13 @@ Task<bool> FakeHypervisor::give_memory(DomainId id, std::string path, const char
 }
 
 Task<void> FakeHypervisor::save(DomainId id, std::string path) {
-  enter(Call::save, id.value.str());
+  try {
+    enter(Call::save, id.value.str());
+  } catch (const Fault& planned) {
+    // That there is a choice to be made is what a failure is planned with that means this.
+    if (planned.remedy() == Remedy::choose) throw SavedAlready(planned);
+    throw;
+  }
   auto giving = give_memory(id, std::move(path), saving);
   co_await std::move(giving);
   deactivate(id);

@@ -1,7 +1,12 @@
 #include "hibernation/save_image.hpp"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <random>
+
+#include "base/fault.hpp"
+#include "base/ids.hpp"
 
 using namespace satchel;
 using namespace satchel::hibernation;
@@ -42,6 +47,30 @@ TEST_CASE("the header of a stream that libvirt is still writing is read") {
   REQUIRE(header);
   CHECK_FALSE(header->was_running);
   CHECK(header->compression == 3);
+}
+
+TEST_CASE("an image that lacks its header alone is told by the stream's end, and finished") {
+  const auto image = std::filesystem::temp_directory_path() / ("save-" + Uuid::random().str());
+  auto bytes = write_save_header("<domain/>");
+  bytes.replace(0, 16, "LibvirtQemudPart");
+  bytes +=
+      "QEVM" + std::string(100'000, '\7') + std::string("\0\6\0\0\0\x0b", 6) + R"({"size": 1})";
+  const auto written = [&](const std::string& content) {
+    std::ofstream(image, std::ios::binary) << content;
+    return is_whole_save(image);
+  };
+  CHECK_FALSE(is_whole_save(image));
+  CHECK_FALSE(written(""));
+  CHECK_FALSE(written(bytes.substr(0, 500)));
+  CHECK_FALSE(written(bytes.substr(0, bytes.size() - 1)));
+  CHECK_FALSE(written(bytes + "}"));
+  REQUIRE(written(bytes));
+  CHECK_FALSE(is_finished_save(image));
+  finish_save(image);
+  CHECK(is_finished_save(image));
+  CHECK(std::filesystem::file_size(image) == bytes.size());
+  std::filesystem::remove(image);
+  CHECK_THROWS_AS(finish_save(image), Fault);
 }
 
 TEST_CASE("headers that libvirt would not have written are refused, with all their mistakes") {

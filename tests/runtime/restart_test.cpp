@@ -1,7 +1,12 @@
 // The daemon stopped and started: a session goes on, an interrupted job is undone.
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 
+#include "hibernation/save_image.hpp"
 #include "runtime/host_world.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel::test {
 
@@ -149,6 +154,43 @@ TEST_CASE("a save to this computer that libvirt completes without the daemon cou
     CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
     CHECK_FALSE(world.head(world.capsule).hibernation);
   }
+}
+
+TEST_CASE(
+    "a save that was cut short with all of the memory written counts when nothing came after it") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  const auto directory = anvil.session_directory(world.capsule);
+  const auto journal = directory / "journal";
+  const auto kept = world.scratch.path() / "journal";
+  anvil.hypervisor.at_streams_end = [&] { std::filesystem::copy_file(journal, kept); };
+  anvil.hypervisor.fail_save_after_stream();
+  anvil.pull();
+  REQUIRE(anvil.until([&] { return std::filesystem::exists(kept); }));
+  anvil.wait_for_jobs();
+  anvil.stop();
+  // libvirt went away within that save, with the daemon, and QEMU has come to its end.
+  anvil.await(anvil.hypervisor.pause(world.guest));
+  std::filesystem::copy_file(kept, journal, std::filesystem::copy_options::overwrite_existing);
+  anvil.hypervisor.at_streams_end = {};
+  std::string stream("LibvirtQemudPart QEVM\0\6\0\0\0\2{}", 29);
+  bool counts = false;
+  SECTION("it has") { counts = true; }
+  SECTION("it has not: the stream has no end") { stream.resize(20); }
+  SECTION("a disk was written to since") {}
+  std::ofstream(directory / "guest.save", std::ios::binary) << stream;
+  if (!counts)
+    std::filesystem::last_write_time(
+        directory / "vda.qcow2",
+        std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
+  anvil.hypervisor.fail(Call::save, 1, Remedy::choose);
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(anvil.log.says("an earlier save was cut short") == counts);
+  CHECK(is_alive(anvil.guest(world.guest)) == !counts);
+  CHECK(hibernation::is_finished_save(directory / "guest.save") == counts);
 }
 
 TEST_CASE("what became of a guest while libvirt was away is asked when it is back") {

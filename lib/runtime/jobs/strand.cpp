@@ -11,7 +11,9 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "hibernation/save_image.hpp"
 #include "machine/description.hpp"
+#include "ports/saved_already.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/jobs/guest_clock.hpp"
 #include "runtime/jobs/preflight.hpp"
@@ -39,13 +41,44 @@ void make_durable(const std::string& file) {
   if (!fd || ::fsync(fd.get()) != 0) throw fault_from_errno(errno, "write out", file);
 }
 
+bool is_saved_already(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const SavedAlready&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+/// Of a guest that has not run since all of its memory was written: whether the save that was cut
+/// short then has it, and no disk was written to afterwards. It is the session's image now.
+bool take_cut_short(const Parts& parts, const Session& session) {
+  namespace fs = std::filesystem;
+  const auto kept = cut_short_save(parts, session.capsule);
+  if (!hibernation::is_whole_save(kept)) return false;
+  const auto written = fs::last_write_time(kept);
+  for (const auto& disk : session.disks)
+    for (const auto& overlay : disk.overlays())
+      if (fs::last_write_time(overlay) > written) return false;
+  hibernation::finish_save(kept);
+  fs::rename(kept, *session.save_image);
+  const UniqueFd directory(::open(kept.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0)
+    throw fault_from_errno(errno, "write out", kept.parent_path().string());
+  return true;
+}
+
 /// Saves the guest into the session's directory; it is gone afterwards. libvirt completes it also
 /// when the daemon is killed meanwhile, so the journal has to know of the image before.
 Task<void> save_guest(Parts& parts, Session& session) {
   const auto image = saved_guest(parts, session.capsule).string();
   const auto phase = session.phase;
   // An older one under that name would pass for the save that is about to be made.
-  auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(image); });
+  auto removing = offload(parts.lanes.files, [&] {
+    if (session.save_image) set_aside(parts, session);
+    std::filesystem::remove(image);
+  });
   co_await std::move(removing);
   session.save_image = image;
   auto noting = note_phase(parts, session, Phase::stranded);
@@ -60,6 +93,17 @@ Task<void> save_guest(Parts& parts, Session& session) {
   if (failure) {
     auto finding = parts.hypervisor.find(session.domain);
     const auto left = co_await std::move(finding);
+    if (is_alive(left) && is_saved_already(failure)) {
+      auto taking = offload(parts.lanes.files, [&] { return take_cut_short(parts, session); });
+      if (co_await std::move(taking)) {
+        parts.log.info(session.capsule_name +
+                       ": an earlier save was cut short with all of its "
+                       "memory written; it counts");
+        auto ending = parts.hypervisor.destroy(session.domain);
+        co_await std::move(ending);
+        co_return;
+      }
+    }
     if (is_alive(left)) {
       session.save_image.reset();
       auto taking_back = note_phase(parts, session, phase);
@@ -67,7 +111,10 @@ Task<void> save_guest(Parts& parts, Session& session) {
     }
     std::rethrow_exception(failure);
   }
-  auto syncing = offload(parts.lanes.files, [&] { make_durable(image); });
+  auto syncing = offload(parts.lanes.files, [&] {
+    make_durable(image);
+    std::filesystem::remove(cut_short_save(parts, session.capsule));
+  });
   co_await std::move(syncing);
 }
 
@@ -180,7 +227,10 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
       // It runs, and the next start would let it run as well.
       parts.log.warning(std::string(fault.what()) + "; the machine runs on");
     }
-    auto removing = offload(parts.lanes.files, [&] { std::filesystem::remove(*image); });
+    auto removing = offload(parts.lanes.files, [&] {
+      std::filesystem::remove(*image);
+      std::filesystem::remove(cut_short_save(parts, session.capsule));
+    });
     co_await std::move(removing);
   }
   co_return session;
