@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -51,22 +52,25 @@ bool is_saved_already(const std::exception_ptr& failure) {
   }
 }
 
-/// Of a guest that has not run since all of its memory was written: whether the save that was cut
-/// short then has it, and no disk was written to afterwards. It is the session's image now.
-bool take_cut_short(const Parts& parts, const Session& session) {
+/// Of a guest that has not run since all of its memory was written: the save that was cut short
+/// then is the session's image now, when it has all of it and no disk was written to afterwards.
+/// Gives what speaks against that, as a clause.
+std::string take_cut_short(const Parts& parts, const Session& session) {
   namespace fs = std::filesystem;
   const auto kept = cut_short_save(parts, session.capsule);
-  if (!hibernation::is_whole_save(kept)) return false;
+  if (!fs::exists(kept)) return "nothing of it was kept";
+  if (!hibernation::is_whole_save(kept)) return "it lacks its end";
   const auto written = fs::last_write_time(kept);
   for (const auto& disk : session.disks)
     for (const auto& overlay : disk.overlays())
-      if (fs::last_write_time(overlay) > written) return false;
+      if (fs::last_write_time(overlay) > written)
+        return "disk " + disk.target + " was written to after it";
   hibernation::finish_save(kept);
   fs::rename(kept, *session.save_image);
   const UniqueFd directory(::open(kept.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory || ::fsync(directory.get()) != 0)
     throw fault_from_errno(errno, "write out", kept.parent_path().string());
-  return true;
+  return {};
 }
 
 /// Saves the guest into the session's directory; it is gone afterwards. libvirt completes it also
@@ -95,10 +99,11 @@ Task<void> save_guest(Parts& parts, Session& session) {
     const auto left = co_await std::move(finding);
     if (is_alive(left) && is_saved_already(failure)) {
       auto taking = offload(parts.lanes.files, [&] { return take_cut_short(parts, session); });
-      if (co_await std::move(taking)) {
-        parts.log.info(session.capsule_name +
-                       ": an earlier save was cut short with all of its "
-                       "memory written; it counts");
+      const auto against = co_await std::move(taking);
+      parts.log.warning(session.capsule_name +
+                        ": an earlier save was cut short with all of its memory written; " +
+                        (against.empty() ? "it counts" : "it can't be used: " + against));
+      if (against.empty()) {
         auto ending = parts.hypervisor.destroy(session.domain);
         co_await std::move(ending);
         co_return;
