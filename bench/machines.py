@@ -11,6 +11,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(HERE)
 sys.path[:0] = [os.path.join(TREE, "tests", "world"), os.path.join(TREE, "tests", "scenarios")]
+from host import program  # noqa: E402
 from travel import *  # noqa: E402
 
 NAME = "bench"
