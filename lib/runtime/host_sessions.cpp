@@ -55,7 +55,7 @@ Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry gue
   auto now = co_await std::move(waiting);
   // Only of one that lives is it true that there is more than was saved.
   if (!is_alive(now)) co_return now;
-  if (session.save_image && now->state == GuestState::paused) {
+  if (session.save_image && now->state != GuestState::running) {
     auto keeping = offload(parts_.lanes.files, [&] { set_aside(parts_, session); });
     co_await std::move(keeping);
   }
