@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
+#include <vector>
 
 #include "format/capsule_state.hpp"
 
@@ -58,7 +60,7 @@ class Commit {
                           {}});
   }
 
-  void require_durable(const Object& object) const {
+  void require_durable(const Object& object) {
     const auto& work = *capsule_.work;
     const auto written = work.finished.find(object.path);
     const bool finished = written != work.finished.end() && written->second == object;
@@ -74,8 +76,9 @@ class Commit {
   }
 
   /// Whether an older generation has just this object.
-  bool named_before(const Object& object) const {
-    return std::ranges::any_of(capsule_.older(), [&](const Head& head) {
+  bool named_before(const Object& object) {
+    if (!older_) older_ = capsule_.older();
+    return std::ranges::any_of(*older_, [&](const Head& head) {
       const Object* same = head.find(object.path);
       return same && *same == object;
     });
@@ -141,6 +144,7 @@ class Commit {
 
   CapsuleDirectory::State& capsule_;
   const Head& head_;
+  std::optional<std::vector<Head>> older_;  ///< read when an object of theirs is named
   std::string bytes_;
   SignedHead signed_;
   SlotRecord record_;

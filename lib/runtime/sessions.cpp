@@ -12,6 +12,7 @@
 
 #include "base/fault.hpp"
 #include "disk/qemu_img.hpp"
+#include "hibernation/save_image.hpp"
 #include "machine/reading.hpp"
 #include "runtime/remembered.hpp"
 
@@ -176,9 +177,12 @@ std::filesystem::path cut_short_save(const Parts& parts, CapsuleId capsule) {
 
 void set_aside(const Parts& parts, const Session& session) {
   const auto image = saved_guest(parts, session.capsule);
+  const auto kept = cut_short_save(parts, session.capsule);
+  // A later attempt that QEMU refused leaves a header alone: it must not take the place of a whole
+  // one.
+  if (hibernation::is_whole_save(kept)) return;
   std::error_code failed;
-  if (std::filesystem::exists(image, failed))
-    std::filesystem::rename(image, cut_short_save(parts, session.capsule), failed);
+  if (std::filesystem::exists(image, failed)) std::filesystem::rename(image, kept, failed);
   if (failed) parts.log.warning("could not keep " + image.string() + ": " + failed.message());
 }
 

@@ -176,6 +176,11 @@ TEST_CASE(
   std::string stream("LibvirtQemudPart QEVM\0\6\0\0\0\2{}", 29);
   bool counts = false;
   SECTION("it has") { counts = true; }
+  SECTION("it has, and the daemon was killed once more when QEMU had refused") {
+    counts = true;
+    std::ofstream(directory / "guest.save.cut", std::ios::binary) << stream;
+    stream = "LibvirtQemudPart";
+  }
   SECTION("it has not: the stream has no end") { stream.resize(20); }
   SECTION("a disk was written to since") {}
   std::ofstream(directory / "guest.save", std::ios::binary) << stream;
