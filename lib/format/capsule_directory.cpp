@@ -75,6 +75,7 @@ void CapsuleDirectory::State::claim(const std::string& doing, const std::string&
   check_path(doing, path);
   look();  // anew: what must not be overwritten is what the slots name now
   require_writable(doing);
+  const std::lock_guard lock(work->mutex);
   work->claimed.insert(path);
   work->finished.erase(path);
 }

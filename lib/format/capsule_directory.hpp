@@ -102,7 +102,8 @@ class CapsuleDirectory {
   std::string read_object(const Object& object, ByteCount limit) const;
 
   /// A new file; its directory is made when missing. An existing file of that name, left by an
-  /// interrupted writer and named by no head, is replaced.
+  /// interrupted writer and named by no head, is replaced. Several may be made and written at the
+  /// same time, each by its own thread; all else of a CapsuleDirectory is for one thread.
   ObjectWriter create_object(std::string path);
   /// Takes a file that another program wrote in place (qemu-img's image): fsyncs it, digests it
   /// and gives what a head says of it.

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,28 +24,42 @@ std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule);
 
 /// What was begun since the last commit, shared with the writers of objects.
 struct Work {
-  bool failed = false;  ///< an effect failed: nothing more is written through this capsule
+  std::mutex
+      mutex;  ///< of failure, claimed and finished: objects may be written on several threads
+  std::optional<Remedy>
+      failure;  ///< an effect failed: nothing more is written through this capsule
   std::set<std::string> claimed;           ///< paths given out for writing
   std::map<std::string, Object> finished;  ///< fsynced; the next head may name them
   std::set<std::string> directories;       ///< with new entries; "" is the capsule's own
 
-  void require_usable() const {
-    if (failed)
-      throw Fault(Remedy::retry, {"write to", "the capsule",
-                                  "an earlier write failed, and what it left is unknown",
-                                  "Open the capsule again."});
+  void require_usable() {
+    const std::lock_guard lock(mutex);
+    if (failure)
+      throw Fault(*failure, {"write to", "the capsule",
+                             "an earlier write failed, and what it left is unknown",
+                             "Open the capsule again."});
   }
 
-  /// Runs effects; after a failure no others are let through.
+  /// Runs effects; after a failure no others are let through, and what they would have done has
+  /// the same remedy.
   template <class F>
   auto guard(F effects) -> decltype(effects()) {
     require_usable();
     try {
       return effects();
+    } catch (const Fault& fault) {
+      fail(fault.remedy());
+      throw;
     } catch (...) {
-      failed = true;
+      fail(Remedy::retry);
       throw;
     }
+  }
+
+ private:
+  void fail(Remedy remedy) {
+    const std::lock_guard lock(mutex);
+    if (!failure) failure = remedy;
   }
 };
 
@@ -68,6 +83,7 @@ struct CapsuleDirectory::State {
   UniqueFd dir;
   CapsuleId id;
   std::shared_ptr<Work> work = std::make_shared<Work>();
+  std::mutex creation;                          ///< one object is created at a time
   std::map<std::string, UniqueFd> directories;  ///< of objects, by name; opened once
   std::optional<Found> found;                   ///< of the last look, kept up by commit
 

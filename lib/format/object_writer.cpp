@@ -70,6 +70,7 @@ struct ObjectWriter::State {
     sync_file(file.get(), shown);
     file.reset();
     Object object{path, ByteCount(offset), hasher.finish()};
+    const std::lock_guard lock(work->mutex);
     work->finished[path] = object;
     return object;
   }
@@ -88,6 +89,7 @@ ObjectWriter::~ObjectWriter() {
   state_->file.reset();
   // When it can't be removed the next sweep finds it: no head names it.
   ::unlinkat(state_->directory.get(), state_->name.c_str(), 0);
+  const std::lock_guard lock(state_->work->mutex);
   state_->work->claimed.erase(state_->path);
 }
 
@@ -106,6 +108,7 @@ Object ObjectWriter::finish() {
 }
 
 ObjectWriter CapsuleDirectory::create_object(std::string path) {
+  const std::lock_guard one_at_a_time(state_->creation);
   state_->claim("write", path);
   const Examination& known = state_->found->examination;
   if (names(known.newest, folded(path)) || names(known.previous, folded(path)))

@@ -1,9 +1,11 @@
 // The room on this computer's disk while machines run here: their overlays grow there, and a full
-// disk pauses them. Looks now and then, and tells once when the room falls below what is to be kept
-// free. Owned by Host; loop thread only.
+// disk pauses them. Looks as often as they could use the room up, and tells once when it falls
+// below what is to be kept free. Owned by Host; loop thread only.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,9 +20,10 @@ class HostRoom {
     std::function<bool()> needed;  ///< whether any machine runs here
     std::function<void()> changed;
   };
-  HostRoom(Parts& parts, Hooks hooks) : parts_(parts), hooks_(std::move(hooks)) {}
+  HostRoom(Parts& parts, Hooks hooks)
+      : parts_(parts), hooks_(std::move(hooks)), pause_(parts.loop) {}
 
-  /// Looks every so often from here on, while it is needed.
+  /// Looks from here on, while it is needed.
   void start();
   /// Looks at once.
   void look();
@@ -29,14 +32,20 @@ class HostRoom {
   const std::string& shortage() const { return shortage_; }
   static const char* next_step();
 
-  static constexpr std::chrono::seconds interval{30};
+  static constexpr std::uint64_t fastest_growth = 100'000'000;  ///< bytes a second, of all overlays
+  static constexpr std::chrono::seconds shortest{30};           ///< from one look to the next
+  static constexpr std::chrono::seconds longest{900};
 
  private:
   Task<void> keep_looking();
+  boost::asio::steady_timer::time_point next_look() const;
   Task<void> measure();
 
   Parts& parts_;
   Hooks hooks_;
+  boost::asio::steady_timer pause_;
+  bool asked_ = false;  ///< to look at once
+  ByteCount free_;      ///< as it was last seen
   std::string shortage_;
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/meter.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace satchel {
 
@@ -20,10 +21,19 @@ ProgressSink Meter::begin(std::string step) {
   };
 }
 
+ProgressSink Meter::beside() {
+  const std::lock_guard lock(mutex_);
+  auto& mine = beside_.emplace_back(0);
+  return [this, &mine](const Progress& report) {
+    const std::lock_guard hold(mutex_);
+    mine = std::max(mine, report.done.value);
+  };
+}
+
 Meter::Reading Meter::read(std::chrono::steady_clock::time_point now) {
   using std::chrono::duration;
   const std::lock_guard lock(mutex_);
-  const auto done = before_ + in_step_;
+  const auto done = std::accumulate(beside_.begin(), beside_.end(), before_ + in_step_);
   if (mark_ == std::chrono::steady_clock::time_point{}) {
     mark_ = now;
     mark_bytes_ = done;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 
@@ -18,6 +19,8 @@ class Meter {
   void expect(ByteCount total);
   /// Begins a step; what the sink is told from now on counts on top of the steps before.
   ProgressSink begin(std::string step);
+  /// For work that goes on beside the steps: what this sink is told counts on top of them.
+  ProgressSink beside();
   /// Names a step without bytes.
   void name(std::string step) { begin(std::move(step)); }
 
@@ -37,6 +40,7 @@ class Meter {
   std::string step_;
   std::uint64_t before_ = 0;  ///< bytes of the steps that ended
   std::uint64_t in_step_ = 0;
+  std::deque<std::uint64_t> beside_;  ///< bytes, of each such work
   std::uint64_t total_ = 0;
   double shown_ = 0;
   std::uint64_t mark_bytes_ = 0;

@@ -9,6 +9,7 @@ from heard import Heard
 from host import Host
 from instants import other_node
 from layers import NEVER, writers
+from libvirtd import SystemHost
 from stick import Stick
 from travel import CAPSULE, Machine, new_host, throw_away
 from verdict import Lost, Verdict
@@ -25,9 +26,9 @@ class Interrupted(Exception):
 class Journey:
     """One machine, its stick, its two hosts of which one at a time is awake."""
 
-    def __init__(self, pullable=True, **settings):
+    def __init__(self, pullable=True, kind=SystemHost, **settings):
         upkeep = {"merge": NEVER, "fold": {"cow_limit": "0%"}, **settings}
-        self.hosts = [new_host(name, **upkeep) for name in "ab"]
+        self.hosts = [new_host(name, kind, **upkeep) for name in "ab"]
         self.where, self.stick = self.hosts[0], Stick("192M", pullable=pullable)
         self.heard = Heard()
         self.machine = Machine("traveller", self.heard)

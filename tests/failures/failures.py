@@ -13,7 +13,7 @@ import table
 import words
 from checks import Checks, Failure, say, wait_for
 from jobs import Base, Instants, job_of
-from rig import start_libvirtd, state_of
+from rig import state_of
 from travel import devices, throw_away
 from verdict import Verdict
 
@@ -41,7 +41,6 @@ def main():
     checks = Checks("failures")
     checks.scene("the page explains all words that the test knows, and no others", page_and_test_agree)
     checks.scene("the test knows all words of the rows", lambda: understand(everything))
-    start_libvirtd()
     rig = Rig()
     try:
         if wish.calls:

@@ -6,7 +6,7 @@ import threading
 import counter
 from guest import Ticks
 from host import NAME, Host
-from rig import Instants, SystemHost, look
+from rig import FailingHost, Instants, look
 from travel import CAPSULE, Machine, define, domain_xml, equal, expect, new_stick, plug, run, wait_for
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
@@ -19,7 +19,7 @@ class Scene:
 
     def __init__(self, base, instants, verdict):
         self.base, self.verdict = base, verdict
-        self.host, self.stick = SystemHost("f", instants, **self.settings), new_stick("320M", fs=None, pullable=True)
+        self.host, self.stick = FailingHost("f", instants, **self.settings), new_stick("320M", fs=None, pullable=True)
         run("cp", "--sparse=always", base.image, self.stick.image)
         self.machine = Machine("traveller", Ticks(*base.paths), base.uuid)
         self.said, self._asking = None, None
@@ -272,7 +272,7 @@ class Base:
     """A stick with the machine 'traveller' on it, packed and ejected once for all rows."""
 
     def __init__(self, instants):
-        host, stick, machine = SystemHost("p", instants), new_stick("320M"), Machine("traveller")
+        host, stick, machine = FailingHost("p", instants), new_stick("320M"), Machine("traveller")
         machine.ticks = start_counter(host, machine.name)
         host.start()
         plug(host, stick)
@@ -282,7 +282,7 @@ class Base:
         machine.eject(host)
         stick.pull()
         host.stop()
-        host = SystemHost("q", instants, on_insert="ask")
+        host = FailingHost("q", instants, on_insert="ask")
         host.start()
         plug(host, stick)
         self.exported = os.path.join(host.directory, "exported")

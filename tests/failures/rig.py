@@ -1,60 +1,26 @@
-"""Where rows are played: libvirtd, a host whose daemon stops at instants, and looks at what the device holds."""
+"""Where rows are played: a host whose daemon stops at instants, and looks at what the device holds."""
 import contextlib
 import glob
 import json
 import os
 import signal
-import subprocess
 import time
 
-import kernel
-from checks import Failure, run, wait_for
-from host import QEMU_CONF, Host
+from checks import wait_for
+from libvirtd import Libvirtd, SystemHost
 from recording import PreloadedHost
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
 LINGER = 10  # seconds
-LIBVIRT = ("/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
 
 
-def start_libvirtd():
-    """The system's libvirtd, with directories of this world."""
-    for place in LIBVIRT:
-        if os.path.isdir(place):
-            kernel.mount("tmpfs", place, "tmpfs", 0, "mode=0755")
-    os.makedirs("/etc/libvirt", exist_ok=True)
-    with open("/etc/libvirt/qemu.conf", "w") as file:
-        file.write(QEMU_CONF)
-    with open(os.path.join(WORLD, "log", "libvirtd.log"), "ab") as log:
-        daemon = subprocess.Popen(["libvirtd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+class FailingHost(PreloadedHost, SystemHost):
+    """A computer whose daemon stops at instants; all of them have one libvirtd."""
 
-    def answers():
-        if daemon.poll() is not None:
-            with open(log.name, errors="replace") as file:
-                raise RuntimeError(f"libvirtd ended with status {daemon.returncode}:\n{file.read()[-3000:]}")
-        return run("virsh", "-q", "-c", SystemHost.URI, "version", check=False).returncode == 0
-
-    wait_for(answers, 60, "libvirtd answers")
-
-
-class SystemHost(PreloadedHost):
-    """A computer whose guests are libvirtd's: they, and what libvirt does with them, outlive the daemon."""
-
-    URI = "qemu:///system"
+    _libvirtd = Libvirtd(os.path.join(WORLD, "l"))
 
     def __init__(self, name, instants, **settings):
-        super().__init__(name, "failures_instants.so", {"FAILURES_INSTANT": instants.path}, libvirt={"uri": self.URI},
-                         **settings)
-        self.uri, self.root = self.URI, "/var/lib/libvirt"
-
-    def virsh(self, *arguments, check=True, timeout=120):
-        return run("virsh", "-q", "-c", self.uri, *arguments, check=check, timeout=timeout).stdout
-
-    def forget_guests(self):
-        """No machine runs or is defined any more."""
-        for name in self.virsh("list", "--all", "--name").split():
-            self.virsh("destroy", name, check=False)
-            self.virsh("undefine", "--nvram", name, check=False)
+        super().__init__(name, "failures_instants.so", {"FAILURES_INSTANT": instants.path}, settings, libvirtd=self._libvirtd)
 
 
 class Instants:

@@ -60,7 +60,9 @@ class FakeHypervisor final : public Hypervisor {
   void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
   /// The next save fails when it may write its header, which is when an eject was committed.
   void fail_save_at_header() { after_stream_ = AfterStream::fail_at_header; }
-  /// Called on the lane that saves, between the end of a stream and its header.
+  /// Called on the lane that saves, in the middle of a stream.
+  std::function<void()> within_stream;
+  /// The same, between the end of a stream and its header.
   std::function<void()> at_streams_end;
   /// The same, when the header may be written.
   std::function<void()> at_header;

@@ -106,11 +106,11 @@ void write_fake_save(const std::string& path, const FakeSaveImage& image, AfterS
     write_all(path, first, header(unfinished, image), aborted);
     write_all(path, first, image.xml + '\0', aborted);
     const auto all = stream(image);
-    if (after == AfterStream::never_come) {
-      write_all(path, first, all.substr(0, all.size() / 2), aborted);
-      stand_still(path, first, aborted);
-    }
-    write_all(path, first, all, aborted);
+    const std::string_view half(all.data(), all.size() / 2);
+    write_all(path, first, half, aborted);
+    if (hooks.within) hooks.within();
+    if (after == AfterStream::never_come) stand_still(path, first, aborted);
+    write_all(path, first, std::string_view(all).substr(half.size()), aborted);
   }
   if (hooks.between) hooks.between();
   if (after == AfterStream::fail) throw save_fault(path, "failed after the stream's end");

@@ -27,6 +27,7 @@ enum class AfterStream {
 /// Opens the path, writes all with an unfinished header, closes; opens it again and writes the
 /// finished header. Throws Fault; `aborted` ends the first part.
 struct FakeSaveHooks {
+  std::function<void()> within;     ///< in the middle of the stream
   std::function<void()> between;    ///< after the first part
   std::function<void()> at_header;  ///< when it may write the header
 };

@@ -32,7 +32,7 @@ Task<bool> FakeHypervisor::give_memory(DomainId id, std::string path, const char
     tell(id, What::paused, "paused for a save");
   }
   const auto after = std::exchange(after_stream_, AfterStream::finish);
-  const FakeSaveHooks hooks{at_streams_end, at_header};
+  const FakeSaveHooks hooks{within_stream, at_streams_end, at_header};
   auto writing =
       offload(lanes_.slow, [path, image = std::move(image), after, aborted, hooks = hooks] {
         write_fake_save(path, image, after, *aborted, hooks);

@@ -10,6 +10,7 @@
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/check_out.hpp"
+#include "runtime/jobs/layers.hpp"
 #include "runtime/jobs/roll_back.hpp"
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/tending.hpp"
@@ -164,7 +165,8 @@ core::Event Computer::eject(JobContext job) {
   run.committing = session.committing;
   run.ran_on = false;
   step();
-  auto committed = ship_rest_and_commit(parts_, shipment, session, *job.meter, job.stop);
+  auto layers = ship_layers(parts_, shipment, session, *job.meter, job.stop);
+  auto committed = commit_shipment(parts_, shipment, session, std::move(layers), *job.meter);
   record(committed, Deed::eject, session.session);
   if (std::exchange(eject_fails_, false)) {
     // The device has it and could not say so: the guest is kept, and runs on once the device says

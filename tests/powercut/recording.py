@@ -80,11 +80,12 @@ class RecordedStick(Stick):
 class PreloadedHost(Host):
     """A host whose daemon, and all that it starts, has a library of this rig loaded, and these variables."""
 
-    def __init__(self, name, library, variables, **settings):
+    def __init__(self, name, library, variables, settings=None, **options):
         shutil.rmtree(os.path.join(WORLD, name), ignore_errors=True)
         self._more = {"LD_PRELOAD": os.path.join(BUILD, "bin", library), **variables}
-        super().__init__(name, settings={"host_name": f"host-{name}", "space": {"keep_free_host": "64MiB"},
-                                         "merge": {"layers": 0, "size": "0B"}, "fold": {"cow_limit": "0%"}, **settings})
+        super().__init__(name, {"host_name": f"host-{name}", "space": {"keep_free_host": "64MiB"},
+                                "merge": {"layers": 0, "size": "0B"}, "fold": {"cow_limit": "0%"}, **(settings or {})},
+                         **options)
 
     def environment(self):
         return dict(super().environment(), **self._more)

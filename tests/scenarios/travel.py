@@ -54,10 +54,10 @@ def new_stick(size="640M", **how):
     return _sticks[-1]
 
 
-def new_host(name, **settings):
+def new_host(name, kind=Host, **settings):
     """A computer that never had anything to do with Satchel."""
     shutil.rmtree(os.path.join(WORLD, name), ignore_errors=True)
-    return Host(name, settings={"host_name": f"host-{name}", "space": {"keep_free_host": "64MiB"}, **settings})
+    return kind(name, settings={"host_name": f"host-{name}", "space": {"keep_free_host": "64MiB"}, **settings})
 
 
 def equal(what, found, expected):

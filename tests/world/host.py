@@ -1,5 +1,6 @@
 """Hosts: satcheld with directories of its own and libvirt's embedded driver. Of the hosts in a world one at
 a time may run, as each wants the same name on the bus."""
+import contextlib
 import json
 import os
 import signal
@@ -188,23 +189,25 @@ class Host:
 
     def guests(self):
         """Process ids of the QEMUs that run on this host, by name of the guest."""
-        found = {}
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if os.path.basename(words[0]).startswith("qemu-system") and \
-                    any(self.root + "/" in word for word in words):
-                name = next((w for w in words if w.startswith("guest=")), "guest=?").split(",")[0]
-                found[name.removeprefix("guest=")] = int(pid)
-        return found
+        return qemus(lambda _, words: any(self.root + "/" in word for word in words))
 
     def end_guests(self):
         """Kill what runs here, as a power cut would."""
         for pid in self.guests().values():
             os.kill(pid, signal.SIGKILL)
+
+
+def qemus(belongs):
+    """Process ids of QEMUs by name of the guest: those of which belongs(pid, its command line) holds."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().decode(errors="replace").split("\0")
+            if os.path.basename(words[0]).startswith("qemu-system") and belongs(pid, words):
+                name = next((w for w in words if w.startswith("guest=")), "guest=?").split(",")[0]
+                found[name.removeprefix("guest=")] = int(pid)
+    return found
 
 
 def program(name):

@@ -8,6 +8,7 @@
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/check_out.hpp"
+#include "runtime/jobs/layers.hpp"
 #include "runtime/jobs/machine_now.hpp"
 #include "runtime/jobs/second_copy.hpp"
 #include "runtime/jobs/shipment.hpp"
@@ -149,6 +150,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
 
   std::shared_ptr<Rescue> rescue;
   std::optional<Suspension> suspension;
+  std::optional<LayersBeside> beside;
+  std::optional<ShippedLayers> layers;
   std::optional<format::SignedHead> committed;
   std::exception_ptr failure;
   try {
@@ -160,6 +163,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       rescue = co_await std::move(copying);
       suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop,
                          rescue);
+      beside.emplace(parts, shipment, session, *suspension, *job.meter, job.stop);
       auto shipping = ship_memory(parts, *suspension, shipment, std::move(maker), guest->state,
                                   job.meter->begin("writing memory"));
       auto memory = co_await std::move(shipping);
@@ -167,13 +171,21 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       if (!rescue->is_kept())
         parts.log.warning(session.capsule_name + " has no second copy here while it is written (" +
                           rescue->trouble() + "): don't pull the device");
+      job.meter->name("writing the disks");
+      auto taking = beside->take();
+      layers = co_await std::move(taking);
     }
     auto committing = offload(parts.lanes.files, [&] {
-      return ship_rest_and_commit(parts, shipment, session, *job.meter, job.stop);
+      if (!layers) layers = ship_layers(parts, shipment, session, *job.meter, job.stop);
+      return commit_shipment(parts, shipment, session, std::move(*layers), *job.meter);
     });
     committed = co_await std::move(committing);
   } catch (...) {
     failure = std::current_exception();
+  }
+  if (beside) {
+    auto giving_up = beside->give_up();
+    co_await std::move(giving_up);
   }
   if (!committed) {
     bool saved = false;

@@ -14,6 +14,7 @@
 #include "disk/qemu_img.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
+#include "runtime/jobs/layers.hpp"
 #include "runtime/jobs/machine_now.hpp"
 #include "runtime/jobs/second_copy.hpp"
 #include "runtime/jobs/shipment.hpp"
@@ -215,7 +216,8 @@ Task<Checkpointed> checkpoint(Parts& parts, CheckpointOrder order, JobContext jo
     ship_memory(at, std::move(encoded), job.meter->begin("writing memory"), job.stop);
     auto shipped = at.before;
     shipped.nvram = at.nvram;
-    auto head = ship_rest_and_commit(parts, at.shipment, shipped, *job.meter, job.stop);
+    auto layers = ship_layers(parts, at.shipment, shipped, *job.meter, job.stop);
+    auto head = commit_shipment(parts, at.shipment, shipped, std::move(layers), *job.meter);
     note_shipped(at, head.head);
     return head;
   });

@@ -1,18 +1,9 @@
 #include "runtime/jobs/shipment.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include "base/fault.hpp"
-#include "disk/copy.hpp"
-#include "disk/qcow2.hpp"
-#include "disk/qemu_img.hpp"
 #include "machine/description.hpp"
 #include "machine/reading.hpp"
 #include "runtime/chains.hpp"
@@ -82,76 +73,15 @@ void check_room(const Config& config, Shipment& shipment, const Session& session
                             "running."});
 }
 
-UniqueFd open_file(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) throw fault_from_errno(errno, "open the overlay", path);
-  return file;
-}
-
-/// What of an overlay goes to the device: compressed, in a file that has no name any more; as it is
-/// where that can't be made on this computer's disk.
-UniqueFd open_for_shipping(const Parts& parts, const std::string& overlay, std::stop_token stop) {
-  const auto packed = overlay + ".packed";
-  const auto room = free_space(std::filesystem::path(overlay).parent_path());
-  if (room < parts.config.space.keep_free_host + allocated({overlay})) return open_file(overlay);
-  try {
-    disk::compress_overlay(overlay, packed, stop);
-    auto file = open_file(packed);
-    ::unlink(packed.c_str());
-    return file;
-  } catch (const Fault& failure) {
-    if (stop.stop_requested()) throw;
-    parts.log.warning(std::string(failure.what()) + "; it is written as it is");
-    return open_file(overlay);
-  }
-}
-
-/// Ships one overlay as the next layer of its disk. Neither a merge while the guest ran nor the
-/// compression left the neighbour's name in its header.
-void ship_layer(const Parts& parts, Shipment& shipment, const std::string& overlay,
-                format::Disk& disk, const std::string& object, const ProgressSink& progress,
-                std::stop_token stop) {
-  const auto from = open_for_shipping(parts, overlay, stop);
-  disk::set_backing(from.get(), file_name(disk.chain.back()));
-  auto layer = shipment.capsule.create_object(object);
-  const disk::SparseSink sink{[&](std::span<const std::byte> bytes) {
-                                layer.write(bytes);
-                                shipment.written(bytes.size(), stop);
-                              },
-                              [&](ByteCount hole) { layer.skip(hole); }};
-  disk::copy_sparse(from.get(), sink, progress, stop);
-  add_object(shipment.next, layer.finish());
-  disk.chain.push_back(object);
-}
-
-/// All overlays of a disk, lowest first.
-void ship_layers(const Parts& parts, Shipment& shipment, const DiskOverlay& overlay,
-                 format::Disk& disk, const ProgressSink& progress, std::stop_token stop) {
-  const auto layer = disk.target + "/layer-" + std::to_string(shipment.next.generation.seq.value);
-  int number = 0;
-  for (const auto& each : overlay.frozen)
-    ship_layer(parts, shipment, each, disk, layer + "-" + std::to_string(++number) + ".qcow2",
-               progress, stop);
-  ship_layer(parts, shipment, overlay.path, disk, layer + ".qcow2", progress, stop);
-}
-
 }  // namespace
 
-format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
-                                        const Session& session, Meter& meter,
-                                        std::stop_token stop) {
+format::SignedHead commit_shipment(const Parts& parts, Shipment& shipment, const Session& session,
+                                   ShippedLayers layers, Meter& meter) {
   auto& next = shipment.next;
-  const auto seq = std::to_string(next.generation.seq.value);
-  for (auto& disk : next.disks) {
-    const auto overlay = std::find_if(session.disks.begin(), session.disks.end(),
-                                      [&](const auto& each) { return each.target == disk.target; });
-    if (overlay == session.disks.end()) continue;
-    // The overlays hold all that the chain lacks of what this session wrote.
-    disk.chain = overlay->chain;
-    ship_layers(parts, shipment, *overlay, disk, meter.begin("writing disk " + disk.target), stop);
-  }
+  next.disks = std::move(layers.disks);
+  for (auto& object : layers.objects) add_object(next, std::move(object));
   if (session.nvram) {
-    const auto object = "state/" + seq + ".nvram";
+    const auto object = "state/" + std::to_string(next.generation.seq.value) + ".nvram";
     add_object(next, store_file(shipment.capsule, *session.nvram, object));
     next.nvram = object;
   }

@@ -39,10 +39,15 @@ Shipment prepare_shipment(const Parts& parts, Stick& stick, Session& session, st
 /// Of overlays and memory, for the job's meter.
 ByteCount expected_bytes(const Shipment& shipment, const Session& session, bool with_memory);
 
-/// Everything but the memory, and the commit. The guest is suspended or off, or none of these files
-/// is written to any more.
-format::SignedHead ship_rest_and_commit(const Parts& parts, Shipment& shipment,
-                                        const Session& session, Meter& meter, std::stop_token stop);
+/// What of the disks is on the device, for the next head.
+struct ShippedLayers {
+  std::vector<format::Disk> disks;
+  std::vector<format::Object> objects;
+};
+
+/// What is left when memory and layers are on the device, and the commit.
+format::SignedHead commit_shipment(const Parts& parts, Shipment& shipment, const Session& session,
+                                   ShippedLayers layers, Meter& meter);
 
 /// What makes the device tidy after a commit. The commit stands whatever becomes of it.
 void tidy(const Parts& parts, Shipment& shipment, ByteCount written,

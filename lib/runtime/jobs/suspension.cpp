@@ -176,6 +176,7 @@ hibernation::EncodedPages Suspension::encode(Rescue* describe_to,
                                              const ProgressSink& progress) {
   QemuStream stream(*gate_, reading_.get_token());
   auto container = stream.take_container();
+  stands_still_->give();
   if (describe_to) describe_to->describe(std::move(container.xml), container.as);
   const hibernation::PageEncoderSettings settings{parts_.config.compression.level,
                                                   worker_threads(parts_.config), number.value};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "async/beside.hpp"
+#include "async/signal.hpp"
 #include "format/capsule_directory.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/save_gate.hpp"
@@ -44,6 +45,10 @@ class Suspension {
   /// The same into a copy on this computer alone. Throws Fault when the copy had to be given up.
   Task<hibernation::EncodedPages> ship_here(std::shared_ptr<Rescue> copy, Sequence number,
                                             hibernation::PageBase base, ProgressSink progress);
+
+  /// Given when the first bytes of a save are there: its guest stands still from then on, and what
+  /// it wrote to its disks is in their files.
+  std::shared_ptr<Signal> stands_still() const { return stands_still_; }
 
   /// Lets libvirt finish: after a save the guest is gone when this returns. Throws when libvirt
   /// says otherwise.
@@ -85,6 +90,7 @@ class Suspension {
   std::shared_ptr<Rescue> rescue_;
   std::stop_source reading_;  ///< the job was stopped, or the save has failed
   std::stop_source over_;     ///< the save has failed
+  std::shared_ptr<Signal> stands_still_ = std::make_shared<Signal>();
   std::shared_ptr<Patience> patience_;
   std::stop_callback<std::function<void()>> job_stopped_;
   Beside save_;
