@@ -45,12 +45,14 @@ void add_looking(CLI::App& app, Invocation& invocation) {
   auto* monitor_command = app.add_subcommand("monitor", "Tell what changes until Ctrl-C");
   monitor_command->callback([&invocation] { invocation.command = monitor; });
 
-  auto measure = std::make_shared<bool>(false);
+  auto wanted = std::make_shared<DoctorOptions>();
   auto* doctor_command = app.add_subcommand("doctor", "Look whether this host has what it needs");
-  doctor_command->add_flag("--measure", *measure, "Also measure each device's speed");
-  bind(doctor_command, invocation, measure, [](Context& context, bool measured) {
-    return doctor(context, measured ? Measuring::yes : Measuring::no);
-  });
+  doctor_command->add_flag("--measure", wanted->measure, "Also measure each device's speed");
+  doctor_command->add_flag("--thorough", wanted->thorough,
+                           "Also fill each device's free space and read it back (asks)");
+  doctor_command->add_flag("--yes", wanted->yes, "Don't ask");
+  bind(doctor_command, invocation, wanted,
+       [](Context& context, DoctorOptions options) { return doctor(context, options); });
 
   auto dropped = std::make_shared<std::string>();
   auto* drop_command = app.add_subcommand(

@@ -34,8 +34,12 @@ Task<ExitCode> history(Context& context, std::string capsule);
 // monitor.cpp
 Task<ExitCode> monitor(Context& context);
 // doctor.cpp
-enum class Measuring { no, yes };
-Task<ExitCode> doctor(Context& context, Measuring measuring);
+struct DoctorOptions {
+  bool measure = false;
+  bool thorough = false;
+  bool yes = false;
+};
+Task<ExitCode> doctor(Context& context, DoctorOptions options);
 
 /// drop_cache.cpp. The word: a capsule; empty: all.
 Task<ExitCode> drop_cache(Context& context, std::string word);

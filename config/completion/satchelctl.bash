@@ -55,7 +55,7 @@ _satchelctl_options() {
   local options=(--json --help)
   case $1 in
     "") options+=(--version) ;;
-    doctor) options+=(--measure) ;;
+    doctor) options+=(--measure --thorough --yes) ;;
     pack) options+=(--name) ;;
     create)
       options+=(--disk --format --size --cdrom --memory --cpus --firmware --network --os --device --launch)

@@ -50,6 +50,13 @@ Task<ObjectPath> format(Requests& requests, Caller caller, std::string node, Dic
   co_return requests.started(requests.commands().format(request));
 }
 
+Task<ObjectPath> probe(Requests& requests, Caller caller, std::string node, Dictionary given) {
+  Options("Probe", std::move(given)).finish();
+  co_await requests.authorise(caller, Action::manage, "probe the device",
+                              Requests::Subject({}, node));
+  co_return requests.started(requests.commands().probe(std::move(node)));
+}
+
 const char* word(Finding::Verdict verdict) {
   switch (verdict) {
     case Finding::Verdict::good:
@@ -119,6 +126,10 @@ void describe_methods(Interface& face, Requests& requests) {
       .method("Format", {"node", "options"}, {"job"},
               [&requests](Caller caller, std::string node, Dictionary options) {
                 return format(requests, std::move(caller), std::move(node), std::move(options));
+              })
+      .method("Probe", {"node", "options"}, {"job"},
+              [&requests](Caller caller, std::string node, Dictionary options) {
+                return probe(requests, std::move(caller), std::move(node), std::move(options));
               })
       .method("Diagnose", {"options"}, {"findings"},
               [&requests](Caller caller, Dictionary options) {

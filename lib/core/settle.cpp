@@ -13,15 +13,16 @@ enum class Fate { checked_in, continues, diverged };
 // Whether what the device holds is what the session goes on from. Its own check-out mark says so
 // for sure: whoever commits after it replaces the mark.
 Fate fate(const Session& session, const Found& found) {
-  if (found.checked_out)
-    return found.checked_out->session == session.id ? Fate::continues : Fate::diverged;
-  if (found.id == session.base) return Fate::continues;
-  if (session.committing && found.id == *session.committing)
-    // The guest is ended only after the commit was read back: without one the session is in there,
-    // with one it has run on since and is to be checked in again, also when it is off by now.
-    return session.guest == Guest::off && session.since_commit == Since::nothing ? Fate::checked_in
-                                                                                 : Fate::continues;
-  return Fate::diverged;
+  if (found.checked_out && found.checked_out->session == session.id) return Fate::continues;
+  // The guest is ended only after the commit was read back: without one the session is in there,
+  // also when another host went on from it; with one it has run on since and is to be checked in
+  // again, also when it is off by now.
+  const bool is_eject = session.committing && found.id == *session.committing;
+  if ((is_eject || found.holds_our_eject) && session.guest == Guest::off &&
+      session.since_commit == Since::nothing)
+    return Fate::checked_in;
+  if (found.checked_out) return Fate::diverged;
+  return is_eject || found.id == session.base ? Fate::continues : Fate::diverged;
 }
 
 Transition settle_session(Insertion device, Found found, Session ours,

@@ -66,6 +66,8 @@ struct Found {
   /// still need what a merge or fold changes. Empty: none.
   std::string needed_by{};
   std::optional<Lacking> lacks{};
+  /// What the last eject of this host's session was to commit is in its past, or is this.
+  bool holds_our_eject = false;
   bool operator==(const Found&) const = default;
 };
 

@@ -55,6 +55,9 @@ class Volumes {
   /// Powers the drive's port off where the hardware has that; false where it has not (a loop
   /// device, a card in a reader).
   virtual Task<bool> power_off(std::string node) = 0;
+  /// The block device for reading and writing past the page cache, by whole blocks of 4 KiB. Nobody
+  /// else has it mounted or open for himself: in use is Remedy::retry.
+  virtual Task<UniqueFd> open(std::string node) = 0;
   /// Makes a filesystem with a label; destroys what is there.
   virtual Task<void> format(std::string node, std::string fs_type, std::string label) = 0;
 

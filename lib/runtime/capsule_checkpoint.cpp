@@ -1,10 +1,12 @@
 // Checkpoints of one capsule: the job, and when one is due by itself.
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +24,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto between_looks = std::chrono::minutes(1);
+/// Between two looks at a guest that writes, and at one that has hardly written since the last.
+constexpr std::chrono::steady_clock::duration soon = std::chrono::minutes(1);
+constexpr std::chrono::steady_clock::duration later = std::chrono::minutes(5);
+constexpr std::uint64_t hardly = 1U << 20;  ///< bytes
 
 /// Whether what a generation holds of the memory was read, as it is on the device, in this
 /// insertion.
@@ -50,6 +55,8 @@ Task<core::Event> CapsuleRunner::checkpoint(JobContext job, core::Requester by) 
         Remedy::report_bug,
         Fault::Text{"write a checkpoint of", name_, "the session's journal is missing", {}});
   const auto held = stick();
+  auto emptying = parts.readers->end_filling(held->insertion());
+  co_await std::move(emptying);
   pace_ = std::make_shared<Pace>(by == core::Requester::policy ? parts.config.checkpoint.rate
                                                                : ByteCount());
   checkpointed_ = std::chrono::steady_clock::now();
@@ -82,8 +89,10 @@ Task<void> CapsuleRunner::watch() {
   const auto self = shared_from_this();
   auto& parts = around_.parts;
   asio::steady_timer beat(parts.loop);
+  auto pause = soon;
+  ByteCount seen;
   while (core::session_of(state_) != nullptr) {
-    beat.expires_after(between_looks);
+    beat.expires_after(pause);
     boost::system::error_code woken;
     co_await beat.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     if (woken) break;
@@ -92,16 +101,21 @@ Task<void> CapsuleRunner::watch() {
     const auto& wanted = parts.config.checkpoint;
     const auto since = std::chrono::steady_clock::now() - checkpointed_;
     bool due = wanted.every.count() > 0 && since >= wanted.every;
+    pause = wanted.size.value > 0 ? soon : later;
     if (!due && wanted.size.value > 0) {
       try {
         auto looking =
             offload(parts.lanes.files, [session = *session_] { return written_by(session); });
-        due = co_await std::move(looking) >= wanted.size;
+        const auto written = co_await std::move(looking);
+        due = written >= wanted.size;
+        if (written.value < seen.value + hardly && written.value >= seen.value) pause = later;
+        seen = written;
       } catch (const Fault& failure) {
         // The session may have ended meanwhile.
         if (core::session_of(state_) != nullptr) parts.log.warning(failure.what());
       }
     }
+    if (wanted.every > since) pause = std::min<decltype(pause)>(pause, wanted.every - since);
     if (due) deliver(core::CheckpointDue{});
   }
   watching_ = false;

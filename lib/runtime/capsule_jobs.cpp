@@ -44,7 +44,8 @@ core::Reason unreadable(const format::Examination& seen, CapsuleId capsule) {
 }  // namespace
 
 core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const {
-  return found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_);
+  return found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_,
+                    session_ ? session_->committing : std::nullopt);
 }
 
 Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device) {
@@ -153,6 +154,8 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
   const auto insertion = order.stick->insertion();
   const auto limit = around_.parts.config.eject.deadline;
   const auto deadline = around_.board.stop_after(job.id, limit);
+  auto emptying = around_.parts.readers->end_filling(insertion);
+  co_await std::move(emptying);
   auto checking = check_in(around_.parts, std::move(order), job);
   std::optional<CheckedIn> result;
   std::exception_ptr failure;

@@ -123,6 +123,8 @@ class Commands {
   enum class Measure { no, devices };
   /// Looks at what this host needs; with Measure::devices also writes and reads a file on each.
   virtual Task<std::vector<Finding>> diagnose(Measure measure) = 0;
+  /// Fills the free space of a device and reads it back. An eject, or a pull, ends it.
+  virtual JobId probe(std::string node) = 0;
   /// Removes what this computer keeps of a capsule's memory, or of all; gives its bytes. Throws
   /// Fault{retry} while a job of that capsule is under way.
   virtual Task<ByteCount> drop_cache(std::optional<CapsuleId> capsule) = 0;

@@ -81,7 +81,8 @@ std::string still_needed_by(const format::Head& head, const HostId& here) {
 }
 
 core::Found found_from(const format::Head& head, const HostId& here,
-                       const std::optional<SeenGeneration>& seen) {
+                       const std::optional<SeenGeneration>& seen,
+                       const std::optional<GenerationId>& committing) {
   core::Found found;
   found.id = head.generation.id;
   found.sequence = head.generation.seq;
@@ -91,6 +92,10 @@ core::Found found_from(const format::Head& head, const HostId& here,
   found.has_memory = head.hibernation.has_value();
   found.needed_by = still_needed_by(head, here);
   if (seen) found.lacks = lacking(*seen, head);
+  found.holds_our_eject =
+      committing && std::ranges::any_of(head.history, [&](const format::Past& each) {
+        return each.generation.id == *committing;
+      });
   if (head.checked_out) {
     core::CheckedOut out;
     out.host = head.checked_out->host;

@@ -57,6 +57,7 @@ class Host : public Commands {
   JobId fold(CapsuleId capsule, WhenNeeded when_needed) override;
   JobId sync(SyncRequest request) override;
   std::string sync_report(CapsuleId capsule, sync::Extent extent) const override;
+  JobId probe(std::string node) override;
   JobId verify(CapsuleId capsule) override;
   std::string verify_report(CapsuleId capsule) const override;
   JobId rollback(CapsuleId capsule, Sequence generation) override;
@@ -114,6 +115,10 @@ class Host : public Commands {
   Task<void> create_job(JobContext job, std::shared_ptr<CreateRequest> request,
                         core::Insertion insertion);
   Task<void> format_job(JobContext job, FormatRequest request);
+  /// Throws Fault when the device keeps less than it says.
+  Task<void> refuse_counterfeit(JobContext job, std::string node);
+  Task<void> probe_job(JobContext job, core::Insertion insertion, std::string node,
+                       std::shared_ptr<Readers::Ticket> ticket);
   Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
   Task<void> remove_job(JobContext job, CapsuleId capsule);
   Task<void> export_job(JobContext job, ExportOrder order, core::Insertion insertion);

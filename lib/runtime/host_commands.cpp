@@ -145,6 +145,8 @@ Task<void> Host::format_job(JobContext job, FormatRequest request) {
     auto releasing = devices_.release(*insertion, std::nullopt, LettingGo{});
     co_await std::move(releasing);
   }
+  auto probing = refuse_counterfeit(job, request.node);
+  co_await std::move(probing);
   job.meter->name("making the filesystem");
   auto formatting = parts_.volumes.format(request.node, request.fs_type, request.label);
   co_await std::move(formatting);

@@ -25,7 +25,7 @@ Readers::Ticket::~Ticket() {
 
 const Readers::Reading* Readers::on(core::Insertion device) const {
   for (const auto& each : entries_)
-    if (each.reading.device == device && each.reading.reads == Reads::disks) return &each.reading;
+    if (each.reading.device == device && each.reading.reads != Reads::memory) return &each.reading;
   return nullptr;
 }
 
@@ -55,6 +55,12 @@ Task<void> Readers::end_on(core::Insertion device) {
 Task<void> Readers::end_of(CapsuleId capsule) {
   return end([capsule](const Reading& each) {
     return each.capsule == capsule && each.reads == Reads::disks;
+  });
+}
+
+Task<void> Readers::end_filling(core::Insertion device) {
+  return end([device](const Reading& each) {
+    return each.device == device && each.reads == Reads::what_it_fills;
   });
 }
 

@@ -1,5 +1,6 @@
-// What reads a device's files and changes nothing: syncs, verifications, and checks of its memory.
-// Merges and folds wait for those that read disks, an eject or a pull ends all. Owned by Parts;
+// What reads a device's files and changes nothing: syncs, verifications, checks of its memory; and
+// probes, which fill its free space for a while. Merges and folds wait for those that read disks or
+// fill, an eject or a pull ends all. Owned by Parts;
 // loop thread only.
 #pragma once
 
@@ -18,7 +19,7 @@ namespace satchel {
 
 class Readers {
  public:
-  enum class Reads { disks, memory };
+  enum class Reads { disks, memory, what_it_fills };
   struct Reading {
     std::string operation;  ///< as jobs have it: "sync"
     CapsuleId capsule;
@@ -47,7 +48,7 @@ class Readers {
     Readers& readers_;
     std::list<Entry>::iterator entry_;
   };
-  /// One that reads this device's disks; null: none does.
+  /// One that reads this device's disks or fills it; null: none does.
   const Reading* on(core::Insertion device) const;
   /// The capsule on which one of that operation is at work.
   std::optional<CapsuleId> doing(const std::string& operation) const;
@@ -58,6 +59,8 @@ class Readers {
   /// Stops those that read this device, or this capsule's disks, and waits for their ends.
   Task<void> end_on(core::Insertion device);
   Task<void> end_of(CapsuleId capsule);
+  /// The same for those that fill this device.
+  Task<void> end_filling(core::Insertion device);
   /// Stops all, and waits for their ends.
   Task<void> end_all();
 

@@ -1,5 +1,6 @@
 #include "udisks/volumes.hpp"
 
+#include <fcntl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -69,8 +70,8 @@ std::size_t longest_label(const std::string& fs_type) {
   return 255;
 }
 
-Fault in_use(const std::string& node, const std::string& by) {
-  return Fault(Remedy::retry, Fault::Text{"format", node, "it is in use (" + by + ")",
+Fault in_use(const std::string& doing, const std::string& node, const std::string& by) {
+  return Fault(Remedy::retry, Fault::Text{doing, node, "it is in use (" + by + ")",
                                           "Unmount it or lock it, then try again."});
 }
 
@@ -259,26 +260,47 @@ Task<bool> UDisksVolumes::power_off(std::string node) {
   co_return true;
 }
 
+Task<ObjectPath> UDisksVolumes::unused(std::string doing, std::string node) {
+  auto settling = settled(doing, node, Wanted::device);
+  const auto device = co_await std::move(settling);
+  if (!device) throw no_such_device(doing, node);
+  if (const auto use = last_seen_.use_of(*device)) throw in_use(doing, node, *use);
+  if (const auto point = kernel_mount(device->volume.number)) throw in_use(doing, node, *point);
+  if (device->volume.read_only)
+    throw Fault(Remedy::other_device, Fault::Text{doing, node, "it is read-only", {}});
+  co_return device->path;
+}
+
+Task<UniqueFd> UDisksVolumes::open(std::string node) {
+  const std::string doing = "open";
+  auto freeing = unused(doing, node);
+  const auto path = co_await std::move(freeing);
+  auto options = unattended();
+  options["flags"] = std::int32_t{O_DIRECT | O_EXCL};
+  try {
+    auto calling = bus_.call(udisks_call(path, "Block", "OpenDevice"), std::string("rw"), options);
+    auto reply = co_await std::move(calling);
+    co_return reply.read<UniqueFd>();
+  } catch (const BusError& error) {
+    throw udisks_fault(error, doing, node);
+  }
+}
+
 Task<void> UDisksVolumes::format(std::string node, std::string fs_type, std::string label) {
   const std::string doing = "format";
   if (const auto most = longest_label(fs_type); label.size() > most)
     throw Fault(Remedy::fix_request,
                 Fault::Text{doing, node, "the label '" + label + "' is too long for " + fs_type,
                             "Choose one of at most " + std::to_string(most) + " bytes."});
-  auto settling = settled(doing, node, Wanted::device);
-  const auto device = co_await std::move(settling);
-  if (!device) throw no_such_device(doing, node);
-  if (const auto use = last_seen_.use_of(*device)) throw in_use(node, *use);
-  if (const auto point = kernel_mount(device->volume.number)) throw in_use(node, *point);
-  if (device->volume.read_only)
-    throw Fault(Remedy::other_device, Fault::Text{doing, node, "it is read-only", {}});
+  auto freeing = unused(doing, node);
+  const auto path = co_await std::move(freeing);
 
   auto options = unattended();
   options["label"] = std::move(label);
   options["update-partition-type"] = true;
   options["dry-run-first"] = true;  // what mkfs would refuse is refused before anything is wiped
   try {
-    auto calling = bus_.call(udisks_call(device->path, "Block", "Format"), fs_type, options);
+    auto calling = bus_.call(udisks_call(path, "Block", "Format"), fs_type, options);
     co_await std::move(calling);
   } catch (const BusError& error) {
     throw udisks_fault(error, doing, node);

@@ -30,6 +30,7 @@ class UDisksVolumes : public Volumes {
   Task<std::string> mount(std::string node) override;
   Task<void> unmount(std::string node) override;
   Task<bool> power_off(std::string node) override;
+  Task<UniqueFd> open(std::string node) override;
   /// Refuses a device that is mounted or otherwise used, its partitions and content included:
   /// UDisks2 wipes its signatures first and only then notices.
   Task<void> format(std::string node, std::string fs_type, std::string label) override;
@@ -43,6 +44,8 @@ class UDisksVolumes : public Volumes {
   /// The device as soon as UDisks2's view of it is the kernel's; as it stands when that takes too
   /// long; none when it never came.
   Task<std::optional<BlockDevice>> settled(std::string doing, std::string node, Wanted wanted);
+  /// The object of a device that may be written to as a whole: settled, and in nobody's use.
+  Task<ObjectPath> unused(std::string doing, std::string node);
   Task<void> wait_for_news(std::chrono::steady_clock::time_point deadline);
   Task<std::string> try_mount(ObjectPath path, std::string options);
   void heard(Message signal);

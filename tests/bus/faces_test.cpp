@@ -226,7 +226,9 @@ TEST_CASE("the manager packs, formats and diagnoses, and says what it can't do y
   world.ask(root, "Manager", "Pack", std::string("vm"), ObjectPath(device_path),
             Dictionary{{"name", "mine"}});
   world.ask(root, "Manager", "Format", std::string("/dev/sdc"), Dictionary());
-  CHECK(world.commands.asked == Lines{"pack vm 1 mine", "format /dev/sdc ext4 SATCHEL"});
+  world.ask(root, "Manager", "Probe", std::string("/dev/sdb1"), Dictionary());
+  CHECK(world.commands.asked ==
+        Lines{"pack vm 1 mine", "format /dev/sdc ext4 SATCHEL", "probe /dev/sdb1"});
   CHECK_THROWS_AS(
       world.ask(root, "Manager", "Pack", std::string("vm"), ObjectPath("/x"), Dictionary()),
       BusError);

@@ -94,6 +94,10 @@ class FakeCommands : public Commands {
     return plain(request.extent == sync::Extent::dry_run ? "dry sync" : "sync", request.capsule);
   }
   std::string sync_report(CapsuleId, sync::Extent) const override { return "{}"; }
+  JobId probe(std::string node) override {
+    note("probe " + node);
+    return begin("probe");
+  }
   JobId verify(CapsuleId capsule) override { return plain("verify", capsule); }
   std::string verify_report(CapsuleId) const override { return "{}"; }
   JobId rollback(CapsuleId capsule, Sequence generation) override {

@@ -54,6 +54,7 @@ TEST_CASE("what a new machine is made of is said in one way") {
 }
 
 TEST_CASE("what is verified may be named, or is the only device") {
+  CHECK(parse({"doctor", "--measure", "--thorough", "--yes"}).command);
   CHECK(parse({"verify"}).command);
   CHECK(parse({"verify", "web", "--json"}).output == Output::json);
   CHECK_THROWS_AS(parse({"verify", "web", "desk"}), Refusal);

@@ -296,7 +296,9 @@ TEST_CASE("where there is no bus the refusal says so") {
 
 TEST_CASE("doctor fails when something is bad, and names the remedy") {
   Desk desk;
-  desk.start(doctor(desk.context, Measuring::yes));
+  DoctorOptions measuring;
+  measuring.measure = true;
+  desk.start(doctor(desk.context, measuring));
   REQUIRE(desk.ends());
   CHECK(desk.code == ExitCode::failed);
   CHECK(desk.out.str().find("Fix.") != std::string::npos);

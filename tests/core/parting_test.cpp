@@ -92,6 +92,26 @@ TEST_CASE("an eject that was committed before the daemon died is known as such")
   CHECK_FALSE(session_of(step.state));
 }
 
+TEST_CASE("an eject from which another host went on is known as such, as long as history tells") {
+  auto ended = session(Guest::off);
+  ended.committing = found(2).id;
+  const auto told = must(Absent{}, SessionFound{ended, first_stay});
+  auto later = GENERATE(found(3), found_checked_out());
+  later.holds_our_eject = true;
+  const auto step = must(told.state, Examined{next_job, later});
+  CHECK(has<DropSession>(step));
+  CHECK_FALSE(session_of(step.state));
+
+  later.holds_our_eject = false;
+  CHECK(name(must(told.state, Examined{next_job, later}).state) == "diverged");
+
+  // What it did after that eject is nowhere else.
+  later.holds_our_eject = true;
+  ended.since_commit = Since::ran_on;
+  const auto ran_on = must(Absent{}, SessionFound{ended, first_stay});
+  CHECK(name(must(ran_on.state, Examined{next_job, later}).state) == "diverged");
+}
+
 TEST_CASE("a guest that outlived a committed eject is still this host's session") {
   auto alive = session(Guest::runs);
   alive.committing = found(2).id;

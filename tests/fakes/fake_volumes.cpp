@@ -1,6 +1,10 @@
 #include "fakes/fake_volumes.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace satchel::fakes {
@@ -88,6 +92,17 @@ Task<bool> FakeVolumes::power_off(std::string node) {
   done_.push_back("power_off " + node);
   volumes_.erase(found);
   co_return true;
+}
+
+Task<UniqueFd> FakeVolumes::open(std::string node) {
+  begin("open");
+  const auto& volume = plugged("open", node).volume;
+  if (!volume.mount_points.empty())
+    throw Fault(Remedy::retry, Fault::Text{"open", node, "it is in use", {}});
+  UniqueFd medium(::memfd_create("medium", MFD_CLOEXEC));
+  if (!medium || ::ftruncate(medium.get(), static_cast<off_t>(volume.size.value)) != 0)
+    throw fault_from_errno(errno, "open", node);
+  co_return medium;
 }
 
 Task<void> FakeVolumes::format(std::string node, std::string fs_type, std::string label) {

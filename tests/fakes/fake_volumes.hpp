@@ -22,6 +22,7 @@ class FakeVolumes : public Volumes {
   Task<std::string> mount(std::string node) override;
   Task<void> unmount(std::string node) override;
   Task<bool> power_off(std::string node) override;
+  Task<UniqueFd> open(std::string node) override;
   Task<void> format(std::string node, std::string fs_type, std::string label) override;
   void listen(std::function<void(RemovalRequest)> on_request) override;
 

@@ -86,7 +86,11 @@ Expected Truth::examined(std::size_t host, GenerationId tip) {
   if (const auto session = session_of[host]) {
     const auto& run = runs.at(*session);
     const bool is_known = is_eject_of(run, tip) && (run.committing == tip || run.from == tip);
-    const bool is_in_there = is_known && run.committing == tip && run.is_off && !run.ran_on;
+    const bool is_in_there = run.committing && nodes.contains(*run.committing) &&
+                             is_ancestor(*run.committing, tip) && run.is_off && !run.ran_on;
+    if (is_in_there)
+      out.may_be_diverged =
+          nodes.at(tip).seq.value - nodes.at(*run.committing).seq.value > surely_kept;
     if (mark(host, tip) == *session || (is_known && !is_in_there)) {
       out.state = "running";
       return out;

@@ -55,6 +55,8 @@ struct Expected {
   std::optional<core::Lacking::How> lacks;
   /// A history line that would tell may be gone: then "nothing known" is right as well.
   bool may_be_unknown = false;
+  /// The same of the line that tells of this host's own eject: then "diverged" is right as well.
+  bool may_be_diverged = false;
 };
 
 class Truth {

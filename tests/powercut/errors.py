@@ -1,5 +1,5 @@
-"""The Nth call of an eject that touches the stick fails with EIO, N = 1, 2, 3 … until the eject passes: each time the
-guest lives on, here or on the stick, with every count, and the stick's newest generation is whole."""
+"""The Nth call of a job that touches the stick fails with EIO, N = 1, 2, 3 … until the job passes: each time the guest
+lives on, here or on the stick, with every count, and the stick's newest generation is whole."""
 import os
 
 from checks import Failure, say, wait_for
@@ -11,9 +11,9 @@ from verdict import Verdict
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
 KINDS = {"change": "write, fsync or other change", "look": "open or read"}
-STEPS = {"change": 1, "look": 25}  # an eject looks at slots and heads again and again
-MOST_LAYERS = 4
 HOWS = {"once": "this once", "on": "and all after it, for good"}
+MOST_LAYERS = 4
+SETTLED = ("running", "stranded", "safe", "ready", "failed")
 
 
 class Outcomes:
@@ -54,80 +54,137 @@ class Faults:
                 os.unlink(self.hit_path)
 
 
-def every_call_fails(kind, how, step):
-    """Plays one machine's ejects; returns Outcomes. Of every `step` calls of that kind one is tried."""
-    faults, outcomes, verdict = Faults(), Outcomes(), Verdict(WORLD)
-    stick, machine = Stick("640M", pullable=True), Machine("traveller")
-    host = PreloadedHost("e", "powercut_faults.so", {"POWERCUT_FAULTS": faults.path})
+class Trial:
+    """A host, a stick and a machine that runs between two tries."""
+
+    def __init__(self):
+        self.faults, self.outcomes, self.verdict = Faults(), Outcomes(), Verdict(WORLD)
+        self.stick, self.machine = Stick("640M", pullable=True), Machine("traveller")
+        self.host = PreloadedHost("e", "powercut_faults.so", {"POWERCUT_FAULTS": self.faults.path}, {"on_insert": "ask"})
+        pack_counter(self.host, self.stick, self.machine)
+
+    def end(self):
+        self.verdict.close()
+        self.host.kill()
+        self.host.end_guests()
+        throw_away(self.stick)
+
+    def now(self):
+        return self.machine.here(self.host)
+
+    def say(self, *words):
+        """Asks for something that nothing is to fail in."""
+        self.host.must(*words, self.machine.name)
+
+    def plug(self, anew=True):
+        """It is there and read; plugged in anew where that is needed."""
+        if anew:
+            pull(self.host, self.stick)
+        plug(self.host, self.stick)
+
+    def fail_once(self, job, kind, number, how):
+        """One job whose call of that number fails; afterwards the machine runs again. Returns the call, or None."""
+        job.prepare(self)
+        generation = self.now()["Generation"]
+        self.faults.arm(self.stick.mounted_at(), kind, number, how)
+        status, output, errors = self.host.ctl(*job.words, self.machine.name)
+        failed = self.faults.disarm()
+        try:
+            if failed is None and status != 0:
+                raise Failure(f"it fails although nothing was made to fail:\n{output}{errors}")
+            now = self.settled()
+            outcome = job.outcome(status, now)
+            with self.stick.mount_ro() as look:
+                self.verdict.check(look, generation + (status == 0 and job.commits))
+            self.bring_back(now)
+        except Failure as failure:
+            raise Failure(f"{kind} {number} of {job.name} ({failed}) fails {HOWS[how]}: {failure}\n"
+                          f"satchelctl said, with status {status}: {output[-600:]}{errors[-600:]}") from failure
+        self.outcomes.count(outcome)
+        return failed
+
+    def settled(self):
+        """The machine when the dust has settled."""
+        def rests():
+            now = self.now()
+            return now and now["Job"] == "/" and now["State"] in SETTLED and now
+        return wait_for(rests, 120, f"{self.machine.name} comes to rest ({self.now()})")
+
+    def bring_back(self, now):
+        """The machine runs again, replugged where it does not, and has not missed a count."""
+        if now["State"] != "running":
+            self.plug()
+            self.machine.await_state(self.host, "running", "ready")
+            if self.now()["State"] == "ready":
+                self.say("launch")
+        self.machine.await_state(self.host, "running")
+        self.machine.goes_on_at(self.host)
+        # Each layer is looked at again and again: without an end to them the calls would never end either.
+        if self.now()["Layers"] >= MOST_LAYERS:
+            self.say("merge")
+
+
+class Job:
+    """commits: it leaves a new generation when it succeeds. steps: of so many calls of each kind one is tried."""
+
+    def __init__(self, name, words, commits, steps, prepare=lambda trial: None):
+        self.name, self.words, self.commits, self.steps, self.prepare = name, words, commits, steps, prepare
+
+    def outcome(self, status, now):
+        if status == 0:
+            return "done all the same"
+        if not now["Detail"] and now["State"] != "running":
+            raise Failure(f"it is {now['State']} and no reason is given")
+        return {"running": "runs on", "stranded": "kept on this host"}.get(now["State"], now["State"])
+
+
+class Eject(Job):
+    def outcome(self, status, now):
+        if (status == 0) != (now["State"] == "safe"):
+            raise Failure(f"the eject has status {status} and the machine is {now['State']}: {now['Detail']}")
+        return super().outcome(status, now)
+
+
+def leave_a_layer(trial):
+    trial.say("eject")
+    trial.plug()
+    trial.say("launch")
+    trial.machine.goes_on_at(trial.host)
+
+
+def be_there_only(trial):
+    trial.say("eject")
+    trial.plug()
+
+
+ALL = {"change": 1, "look": 25}  # whatever reads slots and heads does so again and again
+JOBS = {job.words[0]: job for job in (
+    Eject("an eject", ("eject",), True, ALL),
+    Job("a checkpoint", ("checkpoint",), True, ALL),
+    Job("a launch", ("launch",), True, ALL, be_there_only),
+    Job("a merge", ("merge",), True, ALL, leave_a_layer),
+    Job("a fold", ("fold",), True, ALL, leave_a_layer),
+    Job("a verification", ("verify",), False, {"look": 10}))}
+
+
+def every_call_fails(job, kind, how):
+    """Plays one machine's jobs; returns Outcomes."""
+    trial = Trial()
     try:
-        pack_counter(host, stick, machine)
-        for number in range(1, 10_000, step):
-            if not eject(host, stick, machine, faults, verdict, outcomes, kind, number, how):
+        for number in range(1, 10_000, job.steps[kind]):
+            if not trial.fail_once(job, kind, number, how):
                 break
     finally:
-        verdict.close()
-        host.kill()
-        host.end_guests()
-        throw_away(stick)
-    if outcomes.tried < 8:
-        raise Failure(f"only {outcomes.tried} calls could be made to fail")
-    return outcomes
+        trial.end()
+    if trial.outcomes.tried < 3:
+        raise Failure(f"only {trial.outcomes.tried} calls could be made to fail")
+    return trial.outcomes
 
 
-def eject(host, stick, machine, faults, verdict, outcomes, kind, number, how):
-    """One eject whose call of that number fails; afterwards the machine runs again. Returns the call, or None."""
-    place, generation = stick.mounted_at(), machine.here(host)["Generation"]
-    faults.arm(place, kind, number, how)
-    status, output, errors = host.ctl("eject", machine.name)
-    failed = faults.disarm()
-    what = f"{kind} {number} of an eject ({failed}) fails {HOWS[how]}"
-    try:
-        if failed is None and status != 0:
-            raise Failure(f"it fails although nothing was made to fail:\n{output}{errors}")
-        outcome = settle(host, machine, status)
-        inspect(stick, verdict, generation + (outcome == "ejected"))
-        bring_back(host, stick, machine, outcome)
-    except Failure as failure:
-        raise Failure(f"{what}: {failure}\nsatchelctl said, with status {status}: {output[-600:]}{errors[-600:]}") from failure
-    outcomes.count(outcome)
-    return failed
-
-
-def settle(host, machine, status):
-    """Where the machine is when the dust has settled."""
-    def rests():
-        now = machine.here(host)
-        return now and now["Job"] == "/" and now["State"] in ("running", "stranded", "safe", "ready", "failed") and now
-    now = wait_for(rests, 120, f"{machine.name} comes to rest ({machine.here(host)})")
-    if (status == 0) != (now["State"] == "safe"):
-        raise Failure(f"the eject has status {status} and the machine is {now['State']}: {now['Detail']}")
-    if status != 0 and not now["Detail"] and now["State"] != "running":
-        raise Failure(f"it is {now['State']} and no reason is given")
-    return {"safe": "ejected", "running": "runs on", "stranded": "kept on this host"}.get(now["State"], now["State"])
-
-
-def inspect(stick, verdict, at_least):
-    """What is on the medium is whole."""
-    with stick.mount_ro() as look:
-        verdict.check(look, at_least)
-
-
-def bring_back(host, stick, machine, outcome):
-    """The machine runs again, replugged where it does not, and has not missed a count."""
-    if outcome != "runs on":
-        pull(host, stick)
-        plug(host, stick)
-    machine.await_state(host, "running")
-    machine.goes_on_at(host)
-    # Each layer is looked at again and again: without an end to them the calls would never end either.
-    if machine.here(host)["Layers"] >= MOST_LAYERS:
-        host.must("merge", machine.name)
-
-
-def scenes():
-    """(sentence, act) for each kind of call, failing once and for good."""
-    for kind, words in KINDS.items():
-        for how, long in HOWS.items():
-            step = STEPS[kind]
-            yield (f"ext4: an eject whose Nth {words} on the stick fails, {long}, loses nothing",
-                   lambda kind=kind, how=how, step=step: say(f"          {every_call_fails(kind, how, step)}"))
+def scenes(words):
+    """(sentence, act) for each kind of call of these jobs, failing once and for good."""
+    for job in (JOBS[word] for word in words or JOBS):
+        for kind in job.steps:
+            for how, long in HOWS.items():
+                yield (f"ext4: {job.name} whose Nth {KINDS[kind]} on the stick fails, {long}, loses nothing",
+                       lambda job=job, kind=kind, how=how: say(f"          {every_call_fails(job, kind, how)}"))

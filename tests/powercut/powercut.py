@@ -26,7 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="run")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--errors", action="store_true")
+    parser.add_argument("--errors", nargs="*", choices=errors.JOBS)
     parser.add_argument("--fs", action="append", choices=ALL)
     parser.add_argument("--states", type=int)
     parser.add_argument("--seed", type=int)
@@ -40,8 +40,8 @@ def main():
     seed = wish.seed if wish.seed is not None else random.randrange(1 << 32)
     say(f"seed {seed}")
     rig = Rig(Checks("powercut"), seed, wish)
-    if wish.errors:
-        for sentence, act in errors.scenes():
+    if wish.errors is not None:
+        for sentence, act in errors.scenes(wish.errors):
             rig.scene(sentence, act)
         return rig.checks.finish()
     if wish.kept:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Sticks as they come: two machines on one, two at once, none of ours, damaged, of another version, full."""
+"""Sticks as they come: two machines on one, two at once, none of ours, damaged, of another version, full, counterfeit."""
 import hashlib
 import os
 
@@ -188,6 +188,48 @@ def room_that_vanishes_during_the_eject_leaves_the_guest_running():
     machine.eject(b)
 
 
+def a_counterfeit_stick_is_not_formatted():
+    """A stick that keeps less than it says is found out by format, and is left as it was"""
+    host, stick = new_host("a"), new_stick("512M", fs=None, keeps=128 << 20)
+    with open(stick.image, "r+b") as image:
+        image.write(b"somebody's" * 1000)
+    before = digest(stick.image)
+    host.start()
+    node = stick.plug()
+    status, _, errors = host.ctl("format", "--yes", node)
+    say("    " + errors.strip().replace("\n", "\n    "))
+    if status == DONE or "128 MiB" not in errors or "counterfeit" not in errors:
+        raise Failure(f"format ended with {status}: {errors}")
+    stick.pull()
+    if digest(stick.image) != before:
+        raise Failure("what was on it is not as it was")
+    honest = new_stick("512M", fs=None)
+    host.must("format", "--yes", honest.plug())
+    wait_for(honest.mounted_at, 60, "an honest stick is formatted, and taken for one of ours")
+    host.stop()
+
+
+def a_counterfeit_stick_is_found_by_doctor():
+    """doctor --thorough fills the free space and reads it back: an honest stick passes, one that drops what is written fails"""
+    host = new_host("a", space={"keep_free_host": "64MiB", "keep_free_device": "4MiB"})
+    host.start()
+    for keeps, status, word in ((None, DONE, "keeps what is written"), (96 << 20, 1, "something else came back")):
+        stick = new_stick("128M", keeps=keeps, beyond="drops")
+        stick.plug()
+        wait_for(stick.mounted_at, 60, "it is mounted")
+        free = os.statvfs(stick.mounted_at()).f_bfree
+        ended, output, errors = host.ctl("doctor", "--thorough", "--yes")
+        say("    " + output.strip().replace("\n", "\n    "))
+        if word not in " ".join(output.split()) or (status != DONE and ended != status):
+            raise Failure(f"doctor ended with {ended}: {output}{errors}")
+        equal("free blocks", os.statvfs(stick.mounted_at()).f_bfree, free)
+        if os.listdir(stick.mounted_at()) not in ([], ["lost+found"]):
+            raise Failure(f"it left {os.listdir(stick.mounted_at())}")
+        host.must("eject", stick.node)
+        stick.pull()
+    host.stop()
+
+
 def machine_by_uuid(host, machine):
     """What can't be read has no name to be found by."""
     unnamed = Machine(machine.uuid, uuid=machine.uuid)
@@ -205,4 +247,5 @@ if __name__ == "__main__":
     scenes("sticks", a_full_stick_refuses_before_the_guest_stops,
          room_that_vanishes_during_the_eject_leaves_the_guest_running, a_torn_slot_does_not_lose_the_machine,
          two_torn_slots_are_an_error_and_nothing_is_written, another_format_version_is_left_alone,
-         a_stick_without_a_capsule_and_one_that_is_not_ours, two_sticks_at_once, two_machines_share_a_stick)
+         a_stick_without_a_capsule_and_one_that_is_not_ours, two_sticks_at_once, two_machines_share_a_stick,
+         a_counterfeit_stick_is_not_formatted, a_counterfeit_stick_is_found_by_doctor)

@@ -1,5 +1,7 @@
 #include "udisks/volumes_contract.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -7,6 +9,7 @@
 #include <vector>
 
 #include "base/fault.hpp"
+#include "disk/capacity.hpp"
 
 namespace satchel::tests {
 
@@ -57,6 +60,7 @@ void check_volumes_contract(VolumeStage& stage) {
 
   INFO("a mounted volume is not formatted, and loses nothing");
   CHECK(refusal(loop, volumes.format(node, "ext4", "SATCHEL")) == Remedy::retry);
+  CHECK(refusal(loop, volumes.open(node)) == Remedy::retry);
   CHECK(std::filesystem::exists(point + "/kept"));
 
   INFO("a busy volume is not unmounted, and our own attempt is not announced");
@@ -80,6 +84,17 @@ void check_volumes_contract(VolumeStage& stage) {
   INFO("it can be mounted once more, and has kept what was on it");
   const auto again = await(loop, volumes.mount(node));
   CHECK(std::filesystem::exists(again + "/kept"));
+  await(loop, volumes.unmount(node));
+
+  INFO("its medium is as large as it says, keeps what is written to it, and is as it was");
+  {
+    const auto medium = await(loop, volumes.open(node));
+    CHECK(static_cast<std::uint64_t>(::lseek(medium.get(), 0, SEEK_END)) ==
+          await(loop, volumes.find(node))->size.value);
+    CHECK_FALSE(disk::probe_capacity(medium.get(), node, {}, {}));
+  }
+  const auto after = await(loop, volumes.mount(node));
+  CHECK(std::filesystem::exists(after + "/kept"));
   await(loop, volumes.unmount(node));
 
   INFO("this one has no port that could be switched off");

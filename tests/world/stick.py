@@ -14,17 +14,22 @@ WORLD = os.environ.get("WORLD", "/nonexistent")
 class Stick:
     """A USB stick. A plain one is a loop device over its image; one with a rate, or that can fail or be
     pulled in use ("pullable"), has nbdkit between the two: 40 MB/s is rate=40_000_000, after a burst of so many
-    seconds at that rate."""
+    seconds at that rate. A counterfeit one is of the size that it says, keeps so many bytes, and wraps
+    around, or drops what is written beyond."""
 
     count = 0
 
-    def __init__(self, size="1G", fs="ext4", label="SATCHEL", rate=None, pullable=False, burst=2, options=()):
+    def __init__(self, size="1G", fs="ext4", label="SATCHEL", rate=None, pullable=False, burst=2, options=(), keeps=None, beyond="wraps"):
         Stick.count += 1
         self.name = f"stick{Stick.count}"
         self.image = os.path.join(WORLD, self.name + ".img")
-        self.rate, self.burst, self.served = rate, burst, pullable or rate is not None
+        self.rate, self.burst, self.served = rate, burst, pullable or rate is not None or keeps is not None
+        # What a counterfeit one gives back must not come from this computer's own cache of nbdkit's file.
+        self._medium, self._loop = ["file", self.image], ["--direct-io=on"] if keeps else []
         self.node, self._server, self._before = None, None, (0, 0)
         run("truncate", "-s", size, self.image)
+        if keeps:
+            self._medium = counterfeit(self.image, keeps, beyond)
         if fs == "ext4":
             run("mke2fs", "-q", "-t", "ext4", "-m", "0", "-L", label, *options, self.image)
         elif fs is not None:
@@ -34,7 +39,7 @@ class Stick:
         """Plug it in; returns the device's node once udev has told what it found on it."""
         if self.node:
             raise Failure(f"{self.name} is plugged in")
-        self.node = run("losetup", "-f", "--show", self._serve() if self.served else self.image).stdout.strip()
+        self.node = run("losetup", "-f", "--show", *self._loop, self._serve() if self.served else self.image).stdout.strip()
         self._before = self._sectors()
         wait_for(lambda: os.path.exists(f"/run/udev/data/b{self._number()}")
                  and self.properties().get("SYSTEMD_READY") != "0", 20, f"udev's word on {self.node}")
@@ -139,7 +144,7 @@ class Stick:
         with open(os.path.join(WORLD, "log", self.name + ".log"), "ab") as log:
             self._server = subprocess.Popen(
                 ["nbdfuse", f"--pidfile={ready}", path, "[", "nbdkit", "--exit-with-parent", "-f", *filters,
-                 "file", self.image, *values, "]"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 *self._medium, *values, "]"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: os.path.exists(ready) and os.path.getsize(ready), 20, f"nbdfuse serves {self.name}")
         os.unlink(ready)
         return path
@@ -166,3 +171,15 @@ class Stick:
                 return file.read().strip()
         except OSError:
             return None
+
+
+def counterfeit(image, keeps, beyond):
+    """nbdkit's plugin and what it is to be told, for a device that is as large as its image and keeps so many bytes."""
+    at = f"$(( $4 % {keeps} ))"
+    read = f"dd if={image} skip={at} count=$3 iflag=skip_bytes,count_bytes status=none"
+    write = f"dd of={image} seek={at} oflag=seek_bytes conv=notrunc status=none"
+    if beyond == "drops":
+        read = f"if [ $4 -lt {keeps} ]; then {read}; else head -c $3 /dev/zero; fi"
+        write = f"if [ $4 -lt {keeps} ]; then {write}; else cat >/dev/null; fi"
+    return ["eval", f"get_size=echo {os.path.getsize(image)}", "can_write=exit 0", "can_flush=exit 0", "flush=exit 0",
+            f"pread={read}", f"pwrite={write}"]
