@@ -30,8 +30,11 @@ bool is_within_job(const Session& session, const DomainEntry& guest) {
 }  // namespace
 
 Task<std::optional<DomainEntry>> Host::after_save(DomainEntry guest, GuestWas before) {
-  if (guest.state != GuestState::paused && guest.state != GuestState::paused_by_io_error)
-    co_return guest;
+  const bool stands_still =
+      guest.state == GuestState::paused || guest.state == GuestState::paused_by_io_error;
+  // A libvirt that has just been started says of a guest that its save had stopped that it runs,
+  // until it has asked QEMU, and has whoever wants to change it wait for that.
+  if (!stands_still && before != GuestWas::running) co_return guest;
   std::optional<Fault> refused;
   try {
     auto changing = before == GuestWas::running ? parts_.hypervisor.resume(guest.id)

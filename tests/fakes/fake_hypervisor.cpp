@@ -145,6 +145,7 @@ Task<std::optional<DomainEntry>> FakeHypervisor::find(DomainId id) {
   std::optional<DomainEntry> found;
   if (const auto there = machines_.find(id); there != machines_.end())
     found = entry(id, there->second);
+  if (found && machines_.at(id).seems_to_run) found->state = GuestState::running;
   co_return found;
 }
 
@@ -239,6 +240,7 @@ Task<void> FakeHypervisor::resume(DomainId id) {
   enter(Call::resume, id.value.str());
   finish_left_save(id, "resume");
   auto& machine = active(id, "resume");
+  machine.seems_to_run = false;
   if (machine.state == GuestState::running)
     throw refusal("resume", machine.name, "domain is already running");
   machine.state = GuestState::running;

@@ -78,6 +78,9 @@ class FakeHypervisor final : public Hypervisor {
   /// The guest, which is off, is there again, paused, in a save whose daemon is no more: whatever
   /// changes it waits for that, and finds it gone.
   void leave_save(DomainId id);
+  /// The guest stands still, and is said to run until somebody wants to change it: as a libvirt
+  /// says that has just been started and not asked QEMU yet.
+  void stop_unnoticed(DomainId id);
   HostAbility abilities;  ///< has good defaults; uri and free_memory may be changed
   std::set<Accelerator> usable{Accelerator::tcg};
   std::optional<std::string> cpu_is_short_of;                   ///< what cpu_obstacle answers
@@ -159,6 +162,7 @@ class FakeHypervisor final : public Hypervisor {
     std::shared_ptr<std::atomic<bool>> aborted;
     std::shared_ptr<BlockJob> block_job;
     bool left_in_save = false;
+    bool seems_to_run = false;
   };
 
   void enter(Call call, const std::string& object);

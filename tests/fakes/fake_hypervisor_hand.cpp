@@ -76,6 +76,12 @@ void FakeHypervisor::leave_save(DomainId id) {
   machine.left_in_save = true;
 }
 
+void FakeHypervisor::stop_unnoticed(DomainId id) {
+  auto& machine = known(id, "stop");
+  machine.state = GuestState::paused;
+  machine.seems_to_run = true;
+}
+
 void FakeHypervisor::finish_left_save(DomainId id, const char* doing) {
   auto& machine = known(id, doing);
   if (!std::exchange(machine.left_in_save, false)) return;

@@ -101,6 +101,29 @@ TEST_CASE("stopping the daemon during an eject leaves the guest running") {
   CHECK(anvil.reaches(world.capsule, "running"));
 }
 
+TEST_CASE("a guest that an eject had stopped runs, whatever a libvirt that has just started says") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  const auto journal = anvil.session_directory(world.capsule) / "journal";
+  const auto kept = world.scratch.path() / "journal";
+  anvil.hypervisor.stall_save();
+  bool began = false;
+  anvil.hypervisor.within_stream = [&] { began = std::filesystem::copy_file(journal, kept); };
+  anvil.host().eject(world.capsule);
+  REQUIRE(anvil.until([&] { return began; }));
+  anvil.stop();
+  // As a daemon leaves it that is killed there, with its libvirt.
+  std::filesystem::copy_file(kept, journal, std::filesystem::copy_options::overwrite_existing);
+  anvil.hypervisor.stop_unnoticed(world.guest);
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  INFO(anvil.log.all());
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  const auto count = anvil.counter(world.guest);
+  anvil.hypervisor.tick(world.guest);
+  CHECK(anvil.counter(world.guest) == count + 1);
+}
+
 TEST_CASE("a guest that libvirt is letting go of when the daemon is back is on its device alone") {
   RestartWorld world;
   auto& anvil = world.anvil;
