@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -41,6 +42,10 @@ struct Order {
 };
 
 std::mutex guard;
+
+// A child that was forked while another thread held it would wait for that thread for ever.
+const int unlocked_in_children =
+    ::pthread_atfork([] { guard.lock(); }, [] { guard.unlock(); }, [] { guard.unlock(); });
 
 bool is_armed(const std::string& path, Order& order) {
   struct stat about {};

@@ -5,6 +5,7 @@
 // ".hit". Calls count from when the file was put there.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,10 @@ struct Order {
 };
 
 std::mutex guard;
+
+// A child that was forked while another thread held it would wait for that thread for ever.
+const int unlocked_in_children =
+    ::pthread_atfork([] { guard.lock(); }, [] { guard.unlock(); }, [] { guard.unlock(); });
 Order order;
 
 // Takes up a new order. False when there is none.
