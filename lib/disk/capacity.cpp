@@ -8,12 +8,12 @@
 #include <exception>
 #include <memory>
 #include <new>
-#include <random>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "base/fault.hpp"
+#include "disk/noise.hpp"
 
 namespace satchel::disk {
 
@@ -48,10 +48,8 @@ class Buffer {
 
 /// What is written at an offset: no two are alike, and each tells where it belongs.
 void fill(std::span<std::byte> block, std::uint64_t seed, std::uint64_t at) {
-  std::mt19937_64 noise(seed ^ (at * 0x9E3779B97F4A7C15U));
-  std::uint64_t word = at;
-  for (std::size_t i = 0; i < block.size(); i += sizeof word, word = noise())
-    std::memcpy(&block[i], &word, sizeof word);
+  fill_with_noise(block, seed, at);
+  std::memcpy(block.data(), &at, sizeof at);
 }
 
 /// One probe, with what stood where it wrote.
@@ -218,8 +216,7 @@ std::optional<ByteCount> probe_capacity(int fd, const std::string& name,
                       [&] {
                         if (::fdatasync(fd) != 0) throw fault_from_errno(errno, "write", name);
                       }};
-  std::random_device dice;
-  return probe_capacity(medium, (std::uint64_t{dice()} << 32) | dice(), progress, std::move(stop));
+  return probe_capacity(medium, noise_seed(), progress, std::move(stop));
 }
 
 }  // namespace satchel::disk

@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
-#include <random>
+#include <utility>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "disk/noise.hpp"
 
 namespace satchel::disk {
 
@@ -25,27 +25,11 @@ constexpr std::uint64_t written_through = std::uint64_t{64} << 20;
 /// Of one file: every filesystem has files of that size.
 constexpr std::uint64_t largest_file = std::uint64_t{2} << 30;
 
-/// What is written at an offset of all that is written; no two are alike.
-void fill(std::vector<std::byte>& bytes, std::uint64_t seed, std::uint64_t at) {
-  std::uint64_t state = seed ^ (at * 0x9E3779B97F4A7C15U);
-  for (std::size_t i = 0; i < bytes.size(); i += sizeof state) {
-    // splitmix64 (Steele, Lea and Flood, 2014)
-    std::uint64_t word = state += 0x9E3779B97F4A7C15U;
-    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9U;
-    word = (word ^ (word >> 27)) * 0x94D049BB133111EBU;
-    word ^= word >> 31;
-    std::memcpy(&bytes[i], &word, sizeof word);
-  }
-}
-
 class FreeSpace {
  public:
   FreeSpace(int directory, const std::string& name, const ProgressSink& progress,
             std::stop_token stop)
-      : directory_(directory), name_(name), progress_(progress), stop_(std::move(stop)) {
-    std::random_device dice;
-    seed_ = (std::uint64_t{dice()} << 32) | dice();
-  }
+      : directory_(directory), name_(name), progress_(progress), stop_(std::move(stop)) {}
 
   ByteCount probe(ByteCount leave) {
     const auto room = free();
@@ -101,7 +85,7 @@ class FreeSpace {
       tell(written_);
       const auto at = written_ % largest_file;
       if (at == 0) begin_file();
-      fill(bytes_, seed_, written_);
+      fill_with_noise(bytes_, seed_, written_);
       if (!write_piece(files_.back().get(), at)) break;
       if (at % written_through == written_through - piece) write_through(files_.back().get());
     }
@@ -116,7 +100,7 @@ class FreeSpace {
       const auto at = static_cast<off_t>(done % largest_file);
       const auto n = ::pread(file, found.data(), piece, at);
       if (n < 0) throw fault_from_errno(errno, "read a test file on", name_);
-      fill(bytes_, seed_, done);
+      fill_with_noise(bytes_, seed_, done);
       if (n != static_cast<ssize_t>(piece) || found != bytes_)
         throw Fault(Remedy::other_device,
                     Fault::Text{"probe", name_,
@@ -134,7 +118,7 @@ class FreeSpace {
   const std::string& name_;
   const ProgressSink& progress_;
   std::stop_token stop_;
-  std::uint64_t seed_ = 0;
+  std::uint64_t seed_ = noise_seed();
   std::uint64_t wanted_ = 0;
   std::uint64_t written_ = 0;
   std::vector<UniqueFd> files_;

@@ -24,10 +24,10 @@ std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule);
 
 /// What was begun since the last commit, shared with the writers of objects.
 struct Work {
-  std::mutex
-      mutex;  ///< of failure, claimed and finished: objects may be written on several threads
-  std::optional<Remedy>
-      failure;  ///< an effect failed: nothing more is written through this capsule
+  /// Of failure, claimed and finished: objects may be written on several threads.
+  std::mutex mutex;
+  /// An effect failed: nothing more is written through this capsule.
+  std::optional<Remedy> failure;
   std::set<std::string> claimed;           ///< paths given out for writing
   std::map<std::string, Object> finished;  ///< fsynced; the next head may name them
   std::set<std::string> directories;       ///< with new entries; "" is the capsule's own

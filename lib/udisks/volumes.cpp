@@ -1,19 +1,17 @@
 #include "udisks/volumes.hpp"
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "udisks/kernel_facts.hpp"
 #include "udisks/udisks_fault.hpp"
 
 namespace satchel {
@@ -37,27 +35,6 @@ Dictionary unattended() {
   Dictionary options;
   options["auth.no_user_interaction"] = true;
   return options;
-}
-
-/// Bytes of the block device as the kernel has it now; none when it has no such device.
-std::optional<ByteCount> kernel_size(const std::string& node) {
-  std::ifstream size("/sys/class/block/" + node.substr(node.rfind('/') + 1) + "/size");
-  std::uint64_t sectors = 0;
-  if (!(size >> sectors)) return std::nullopt;
-  return ByteCount(sectors * 512);
-}
-
-/// Where the kernel has the device mounted, in this process's view.
-std::optional<std::string> kernel_mount(dev_t number) {
-  const auto wanted = std::to_string(major(number)) + ":" + std::to_string(minor(number));
-  std::ifstream mounts("/proc/self/mountinfo");  // proc(5)
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, in_filesystem, point;
-    fields >> id >> parent >> device >> in_filesystem >> point;
-    if (device == wanted) return point;
-  }
-  return std::nullopt;
 }
 
 /// Bytes that a label of this filesystem may have: mkfs would refuse a longer one when UDisks2 has
