@@ -7,15 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
-#include "async/process.hpp"
-#include "base/fault.hpp"
 #include "base/handle.hpp"
-#include "disk/qemu_words.hpp"
+#include "disk/map.hpp"
 
 namespace satchel::disk {
 
@@ -24,66 +21,6 @@ namespace {
 using nlohmann::json;
 
 constexpr auto qcow2_options = "compat=1.1,cluster_size=65536,lazy_refcounts=off";
-
-/// What qemu-img does, for a Fault's sentence.
-struct Deed {
-  std::string doing;
-  std::string object;
-};
-
-Fault failed(const Deed& deed, std::string why, Remedy remedy = Remedy::fix_request) {
-  return Fault(remedy, {deed.doing, deed.object, std::move(why), {}});
-}
-
-std::string absolute(const std::string& path) { return std::filesystem::absolute(path).string(); }
-
-/// QEMU's node for one file; its own header has no say in what is below.
-json node(const SourceFile& file) {
-  struct stat found {};
-  const bool device = ::stat(file.path.c_str(), &found) == 0 && S_ISBLK(found.st_mode);
-  json out{
-      {"driver", file.format},
-      {"file", {{"driver", device ? "host_device" : "file"}, {"filename", absolute(file.path)}}}};
-  if (file.format == "qcow2" || file.format == "vmdk") out["backing"] = nullptr;
-  return out;
-}
-
-/// The chain as one file name that qemu-img takes.
-std::string file_name(const std::vector<SourceFile>& chain, const Deed& deed) {
-  if (chain.empty()) throw failed(deed, "its chain is empty", Remedy::report_bug);
-  json out;
-  for (auto file = chain.rbegin(); file != chain.rend(); ++file) {
-    auto next = node(*file);
-    if (file != chain.rbegin()) {
-      if (file->format != "qcow2")
-        throw failed(deed, file->path + " is " + file->format + " and can't have a file below it");
-      next["backing"] = std::move(out);
-    }
-    out = std::move(next);
-  }
-  try {
-    return "json:" + out.dump();
-  } catch (const json::type_error&) {
-    throw failed(deed, "a path of its chain is not valid UTF-8");
-  }
-}
-
-/// What is left of its words in one line.
-std::string words_of(const ProcessEnd& end) {
-  std::string out;
-  for (const char c : end.errors) out += c == '\n' ? ' ' : c;
-  while (out.ends_with(' ')) out.pop_back();
-  if (out.starts_with("qemu-img: ")) out.erase(0, 10);
-  return out.empty() ? "qemu-img ended with status " + std::to_string(end.exit_status) : out;
-}
-
-void demand_success(const ProcessEnd& end, const Deed& deed) {
-  if (end.stopped) throw failed(deed, "it was stopped", Remedy::retry);
-  if (end.exit_status == 0) return;
-  auto words = words_of(end);
-  const auto remedy = remedy_of(words);
-  throw failed(deed, std::move(words), remedy);
-}
 
 ProcessEnd qemu_img(std::vector<std::string> arguments) {
   ProcessRun run;
@@ -139,40 +76,6 @@ class ProgressReader {
   const ProgressSink& progress_;
   ByteCount total_;
   std::string text_;
-};
-
-/// Reads qemu-img's map as it comes, an extent a line: it may have millions.
-class MapReader {
- public:
-  void take(std::string_view piece) {
-    for (const char c : piece) {
-      if (c == '\n')
-        look_at_line();
-      else
-        line_ += c;
-    }
-  }
-
-  /// Where the last content is over, in bytes of the file.
-  std::uint64_t data_end() {
-    look_at_line();
-    return data_end_;
-  }
-
- private:
-  void look_at_line() {
-    const auto begin = line_.find('{'), end = line_.rfind('}');
-    if (begin != line_.npos && end != line_.npos) {
-      const auto extent = json::parse(line_.substr(begin, end - begin + 1), nullptr, false);
-      if (extent.is_object() && extent.value("data", false) && extent.contains("offset"))
-        data_end_ = std::max(data_end_, extent.value("offset", std::uint64_t{0}) +
-                                            extent.value("length", std::uint64_t{0}));
-    }
-    line_.clear();
-  }
-
-  std::string line_;
-  std::uint64_t data_end_ = 0;
 };
 
 }  // namespace
@@ -274,15 +177,15 @@ void check(const SourceFile& file) {
 
 void check_whole(const SourceFile& file) {
   const Deed deed{"read", file.path};
-  MapReader map;
-  ProcessRun run;
-  run.arguments = {"qemu-img", "map", "-U", "--output=json", file_name({file}, deed)};
-  run.on_output = [&map](std::string_view piece) { map.take(piece); };
-  demand_success(run_process(run), deed);
+  std::uint64_t data_end = 0;
+  const auto take = [&data_end](const Extent& extent) {
+    if (extent.data && extent.place) data_end = std::max(data_end, *extent.place + extent.length);
+  };
+  read_map(file, deed, take, {});
   struct stat found {};
   if (::stat(file.path.c_str(), &found) != 0)
     throw fault_from_errno(errno, deed.doing, deed.object);
-  if (map.data_end() > static_cast<std::uint64_t>(found.st_size))
+  if (data_end > static_cast<std::uint64_t>(found.st_size))
     throw failed(deed, "it is cut off: some of its content is beyond its end");
 }
 
