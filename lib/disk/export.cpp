@@ -5,6 +5,7 @@
 
 #include "async/process.hpp"
 #include "base/fault.hpp"
+#include "disk/qemu_words.hpp"
 
 namespace satchel::disk {
 
@@ -70,8 +71,10 @@ void serve(const Export& order) {
   for (const char c : end.errors) why += c == '\n' ? ' ' : c;
   while (why.ends_with(' ')) why.pop_back();
   if (why.empty()) why = "it ended with status " + std::to_string(end.exit_status);
+  // Where its words point to nothing it was ended, and may be started again.
+  const auto remedy = remedy_of(why);
   throw Fault(
-      Remedy::retry,
+      remedy == Remedy::fix_request ? Remedy::retry : remedy,
       Fault::Text{"show the machine's disks by", "qemu-storage-daemon", std::move(why), {}});
 }
 

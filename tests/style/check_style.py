@@ -41,6 +41,7 @@ ONLY_IN = [
     (r"libvirt/.*", ("lib/libvirt",)),
     (r"libudev\.h", ("lib/udev",)),
     (r"guestfs\.h", ("lib/guestfs",)),
+    (r"libnbd\.h", ("lib/disk",)),
     (r"(osinfo|glib|gio)/.*|glib.*\.h", ("lib/osinfo",)),
     (r"sodium.*\.h", ("lib/crypto",)),
     (r"zstd\.h", ("lib/hibernation",)),
