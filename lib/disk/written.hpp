@@ -28,9 +28,10 @@ struct Written {
 /// All that the overlays of one disk decide together, each over those before it, within the size
 /// that the last one gives the disk: in order, nothing twice, neighbours joined. What is not told
 /// shows what is below. No header has a say in what that is. Safe while a suspended guest has the
-/// files open, and right as long as it stays suspended. Takes 40 bytes of memory an extent, of
-/// which there is at most one for each cluster: 640 KiB for each GiB written, were all of it
-/// strewn. Throws Fault, with qemu-img's own words; Remedy::retry when it was stopped.
+/// files open, and right as long as it stays suspended. The answer has 40 bytes for each extent, of
+/// which there is at most one a cluster: 640 KiB for each GiB written, were all of it strewn;
+/// making it takes three times that. Throws Fault, with qemu-img's own words; Remedy::retry when it
+/// was stopped.
 std::vector<Written> written_in(const std::vector<std::string>& overlays, std::stop_token stop);
 
 }  // namespace satchel::disk
