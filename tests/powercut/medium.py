@@ -1,18 +1,20 @@
-"""Media in every state that a recording allows: images that share their blocks (XFS reflinks in memory), attached to
-a loop device and mounted as the next computer would."""
+"""Media in every state that a recording allows: images that share their blocks (XFS reflinks in memory), mounted as the
+next computer would."""
 import contextlib
 import fcntl
 import os
-import struct
 
 import kernel
 from checks import Failure, run
+from next_computer import Here, attach
+from small import OPTIONS, Small
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
-FICLONE, LOOP_CTL_GET_FREE, LOOP_CONFIGURE, BTRFS_FORGET = 0x40049409, 0x4C82, 0x4C0A, 0x50009405
+FICLONE = 0x40049409
 STEP = 1 << 20
 REPAIRS = {"ext4": (["e2fsck", "-fy"],), "xfs": (["xfs_repair"], ["xfs_repair", "-L"]),
-           "btrfs": (["btrfs", "rescue", "zero-log"], ["btrfs", "check", "--repair", "--force"])}
+           "btrfs": (["btrfs", "rescue", "zero-log"], ["btrfs", "check", "--repair", "--force"]),
+           "vfat": (["fsck.vfat", "-a"],), "exfat": (["fsck.exfat", "-y"],)}
 
 
 class NotMountable(Exception):
@@ -50,27 +52,6 @@ class Store:
         return path
 
 
-def attach(image):
-    """A loop device over an image, without a process for it."""
-    while True:
-        with open("/dev/loop-control", "rb+", buffering=0) as control:
-            node = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
-        with open(image, "rb+", buffering=0) as file, open(node, "rb+", buffering=0) as loop:
-            named = image.encode()[:63]
-            configuration = struct.pack("<II", file.fileno(), 0) + bytes(56) + named + bytes(64 - len(named)) + bytes(112 + 64)
-            try:
-                fcntl.ioctl(loop, LOOP_CONFIGURE, configuration)
-                return node
-            except OSError as error:  # somebody else was faster
-                if error.errno != 16:
-                    raise
-
-
-def detach(node):
-    with open(node, "rb", buffering=0) as loop:
-        fcntl.ioctl(loop, kernel.LOOP_CLR_FD)
-
-
 class Medium:
     """The medium of a recording as it grows, write by write."""
 
@@ -80,7 +61,7 @@ class Medium:
         run("cp", "--sparse=always", recording.begun, self.now)
         self._file = open(self.now, "rb+", buffering=0)
         self._tried = open(store.clone(self.now, "tried"), "rb+", buffering=0)
-        self._node = attach(self._tried.name)
+        self.computer = next_computer(self._tried.name, self.fs, store)
 
     def apply(self, writes, file=None):
         for write in writes:
@@ -105,41 +86,38 @@ class Medium:
     def close(self):
         self._file.close()
         self._tried.close()
-        detach(self._node)
+        self.computer.close()
         for name in ("now", "before", "tried"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.store.path(name))
 
     @contextlib.contextmanager
-    def mounted(self):
-        """Gives (place, whether it had to be repaired). Its loop device stays the same: a new one for each state
-        would keep every udevd of this computer busy."""
+    def mounted(self, repair=False):
+        """repair: its fsck has to mend it first. Gives (place, whether it had to be repaired). Its loop device stays the same: a
+        new one for each state would keep every udevd of this computer busy."""
         try:
-            repaired = self._mount(self._node)
+            repaired = self._mount(repair)
             try:
-                yield self.store.mounted, repaired
+                yield self.computer.place, repaired
             finally:
-                kernel.umount(self.store.mounted)
+                self.computer.unmount()
         finally:
-            if self.fs == "btrfs":
-                forget(self._node)
+            self.computer.tidy()
 
-    def _mount(self, node):
-        trouble = self._try(node)
+    def _mount(self, repair):
+        trouble = "its kernel refuses writes" if repair else self.computer.mount()
         if trouble is None:
             return False
         for command in REPAIRS[self.fs]:
-            run(*command, node, check=False)
-            if self._try(node) is None:
+            run(*command, self.computer.repairs, check=False)
+            if self.computer.mount() is None:
                 return True
         raise NotMountable(f"it can't be mounted ({trouble}), and not repaired")
 
-    def _try(self, node):
-        try:
-            kernel.mount(node, self.store.mounted, self.fs, kernel.MS_NOSUID | kernel.MS_NODEV, None)
-            return None
-        except OSError as error:
-            return str(error)
+
+def next_computer(image, fs, store):
+    """This one, or where its kernel may lack the filesystem the small one."""
+    return Small(image, fs, store.memory) if fs in OPTIONS else Here(image, fs, store)
 
 
 def punch(file, offset, size):
@@ -151,12 +129,6 @@ def punch(file, offset, size):
         return
     for at in run_over:
         os.pwrite(file.fileno(), zeros[:min(STEP, offset + size - at)], at)
-
-
-def forget(node):
-    """btrfs remembers devices by what they held; this one holds something else next time."""
-    with open("/dev/btrfs-control", "rb+", buffering=0) as control, contextlib.suppress(OSError):
-        fcntl.ioctl(control, BTRFS_FORGET, bytearray(struct.pack("<q4088s", 0, node.encode())))
 
 
 def same(one, other):

@@ -10,16 +10,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE] + [os.path.join(os.path.dirname(HERE), name) for name in ("world", "scenarios", "hosts")]
 import day
 import errors
+import library_day
 from checks import Checks, Failure, run, say
 from host import Host
 from medium import Store
 from recording import Recording
+from small import OPTIONS
 from trial import try_states
 
-ALL = ("ext4", "xfs", "btrfs")
+ALL = ("ext4", "xfs", "btrfs")  # recorded here
 CONTROL = 20  # states of the recording that has to be found out
 # Which machine, how many sessions of it that leave layers, and how many states of each filesystem; None: all.
 DAYS = {"short": [("counter", 1, 160)], "long": [("counter", 6, None), ("linux", 1, 800)]}
+LIBRARY_STATES = 90  # of each filesystem that this kernel may lack
 
 
 def arguments():
@@ -27,7 +30,7 @@ def arguments():
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--errors", nargs="*", choices=errors.JOBS)
-    parser.add_argument("--fs", action="append", choices=ALL)
+    parser.add_argument("--fs", action="append", choices=(*ALL, *OPTIONS))
     parser.add_argument("--states", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--keep")
@@ -45,12 +48,16 @@ def main():
             rig.scene(sentence, act)
         return rig.checks.finish()
     if wish.kept:
-        for name in sorted(os.listdir(wish.kept)):
-            rig.play(Recording.kept(os.path.join(wish.kept, name)), wish.states)
+        for recording in (Recording.kept(os.path.join(wish.kept, name)) for name in sorted(os.listdir(wish.kept))):
+            if not wish.fs or recording.fs in wish.fs:
+                rig.play(recording, wish.states)
     else:
+        kinds = wish.fs or (*ALL, *OPTIONS)
         for guest, sessions, states in DAYS["long" if wish.long else "short"]:
-            for fs in here(wish.fs or ALL):
-                rig.record_and_play(fs, guest, sessions, wish.states or states)
+            for fs in here([fs for fs in kinds if fs in ALL]):
+                rig.a_day(fs, guest, sessions, wish.states or states)
+        for fs in (fs for fs in kinds if fs in OPTIONS):
+            rig.a_library_day(fs, wish.states or (None if wish.long else LIBRARY_STATES))
     return rig.finish()
 
 
@@ -71,16 +78,23 @@ class Rig:
         self.checks, self.seed, self.wish = checks, seed, wish
         self.store, self.tried, self.lost = Store(), 0, 0
 
-    def record_and_play(self, fs, guest, sessions, states):
-        """An honest day, and one of a daemon that syncs nothing."""
+    def a_day(self, fs, guest, sessions, states):
+        self.record_and_play(fs, f"a day of the machine '{guest}'", states, lambda: day.whole_day(fs, guest, sessions),
+                             lambda recording, machine: day.forgetful_eject(fs, guest, recording.ended, machine))
+
+    def a_library_day(self, fs, states):
+        place = os.path.join(os.environ["WORLD"], fs)
+        self.record_and_play(fs, "a day of the product's own code in a small computer", states, lambda: library_day.whole_day(fs, place, self.seed),
+                             lambda recording, before: library_day.forgetful_eject(recording, before, place))
+
+    def record_and_play(self, fs, what, states, honest, forgetful):
+        """An honest day, and an eject by something that syncs nothing."""
         begun = []
-        if self.scene(f"{fs}: a day of the machine '{guest}' is recorded",
-                      lambda: begun.extend(day.whole_day(fs, guest, sessions))):
-            recording, machine = begun
+        if self.scene(f"{fs}: {what} is recorded", lambda: begun.extend(honest())):
+            recording, rest = begun
             self.play(recording, states)
             wrong = []
-            if self.scene(f"{fs}: so is an eject that syncs nothing",
-                          lambda: wrong.append(day.forgetful_eject(fs, guest, recording.ended, machine))):
+            if self.scene(f"{fs}: so is an eject that syncs nothing", lambda: wrong.append(forgetful(recording, rest))):
                 self.play(wrong[0])
                 wrong[0].forget()
             recording.forget()

@@ -3,23 +3,33 @@
 //               objects is bit for bit what its head says
 //   go on ROOT  the same after two more generations were committed there, each swept behind: a
 //               check-out, and one with a new layer on each disk
+// and, as nobody else does it in a small computer (small.py):
+//   mount TYPE OPTIONS NODE PLACE
+//   unmount PLACE
+//   fetch FILE         after a line with its size, its bytes
+//   commit PLACE JSON  see library_day.hpp
 // Its only argument is the file of the key that signs these.
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <exception>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "format/capsule_directory.hpp"
+#include "library_day.hpp"
 
 using namespace satchel;
 using nlohmann::json;
@@ -141,16 +151,66 @@ json look_at(const std::string& place, Deed deed, const HostKey& key) {
   return out;
 }
 
+json trouble_unless(bool done) {
+  if (done) return json::object();
+  return {{"trouble", std::strerror(errno)}};
+}
+
+json mounted(std::istream& words) {
+  std::string type;
+  std::string options;
+  std::string node;
+  std::string place;
+  words >> type >> options >> node >> place;
+  return trouble_unless(::mount(node.c_str(), place.c_str(), type.c_str(), MS_NOSUID | MS_NODEV,
+                                options.c_str()) == 0);
+}
+
+/// Answers with the size and, behind the line, these bytes.
+void fetch(const std::string& path) {
+  std::ostringstream all;
+  if (std::ifstream file(path, std::ios::binary); file) all << file.rdbuf();
+  const auto bytes = all.str();
+  std::cout << json{{"size", bytes.size()}}.dump() << '\n' << bytes << std::flush;
+}
+
+json commit_or_trouble(const std::string& place, const std::string& wish, const HostKey& key) {
+  try {
+    return commit_as_told(place, json::parse(wish), key);
+  } catch (const std::exception& error) {
+    return {{"trouble", error.what()}};
+  }
+}
+
+void answer(const std::string& line, const HostKey& key) {
+  std::istringstream words(line);
+  std::string what;
+  words >> what;
+  const auto rest = [&words] {
+    std::string text;
+    std::getline(words >> std::ws, text);
+    return text;
+  };
+  if (what == "fetch") return fetch(rest());
+  json out;
+  if (what == "look") out = look_at(rest(), Deed::look, key);
+  if (what == "go") {
+    words >> what;  // "on"
+    out = look_at(rest(), Deed::go_on, key);
+  }
+  if (what == "mount") out = mounted(words);
+  if (what == "commit") {
+    words >> what;
+    out = commit_or_trouble(what, rest(), key);
+  }
+  if (what == "unmount") out = trouble_unless(::umount(rest().c_str()) == 0);
+  std::cout << out.dump() << std::endl;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count != 2) return 2;
   const auto key = HostKey::load_or_create(arguments[1]);
-  const std::string look = "look ";
-  const std::string going_on = "go on ";
-  for (std::string line; std::getline(std::cin, line);) {
-    const auto deed = line.starts_with(look) ? Deed::look : Deed::go_on;
-    const auto place = line.substr((deed == Deed::look ? look : going_on).size());
-    std::cout << look_at(place, deed, key).dump() << std::endl;
-  }
+  for (std::string line; std::getline(std::cin, line);) answer(line, key);
 }

@@ -1,9 +1,12 @@
 """Sticks whose block writes are recorded, and hosts whose daemon tells when a commit record was read back."""
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 
 from checks import Failure, run, wait_for
 from host import BUILD, Host
@@ -75,6 +78,22 @@ class RecordedStick(Stick):
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         wait_for(lambda: os.path.ismount(path), 20, f"qemu-storage-daemon serves {self.name}")
         return path
+
+
+def hear_marks(path, stick):
+    """The other end of a witness's port: each generation that it saw read back is a mark of the stick that stick() gives. The
+    witness waits for the answer, so that the log is what it was then."""
+    heard = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    heard.connect(path)
+
+    def listen():
+        with contextlib.suppress(OSError):  # closed
+            for line in heard.makefile("r"):
+                stick().mark(int(line), "its record was read back")
+                heard.sendall(b"\n")
+
+    threading.Thread(target=listen, daemon=True).start()
+    return heard
 
 
 class PreloadedHost(Host):

@@ -5,11 +5,10 @@ import time
 from blocklog import Log, State, sample, states_of
 from checks import Failure, say
 from medium import Medium, NotMountable, require_complete
-from verdict import Lost, Verdict
+from small import OPTIONS
+from verdict import Damaged, Lost, Verdict
 
-
-
-GO_ON = 5  # of so many states one is one that the next computer commits on
+GO_ON = 5  # of so many states one is one that the next computer commits on; of those without a journal each
 
 
 class Figures:
@@ -71,14 +70,14 @@ def try_states(store, recording, seed, budget=None, tell=5):
     figures = Figures(recording, log, sum(map(len, everything)))
     forced = at_marks(log, marks)
     chosen = sample(everything, budget, seed, always=forced)
-    medium, verdict = Medium(store, recording, log), Verdict(store.memory)
+    medium = Medium(store, recording, log)
+    verdict = Verdict(store.memory, medium.computer)
     try:
         for number, epoch in enumerate(log.epochs):
             walk(medium, epoch, forced.get(number, []) + chosen[number],
                  lambda state: judge(medium, verdict, marks, figures, state, tell))
         require_complete(medium, recording)
     finally:
-        verdict.close()
         medium.close()
     figures.newest, figures.seconds = verdict.newest, time.monotonic() - began
     if not recording.marks:
@@ -108,14 +107,34 @@ def walk(medium, epoch, states, judged):
 
 def judge(medium, verdict, marks, figures, state, tell):
     figures.tried[state.kind] += 1
+    acknowledged = marks.before(state.end)
+    goes_on = medium.fs in OPTIONS or figures.total() % GO_ON == 0
     try:
-        with medium.mounted() as (place, repaired):
-            newest = verdict.check(place, marks.before(state.end))
-            if newest and figures.total() % GO_ON == 0:
-                verdict.go_on(place, newest)
-                figures.continued += 1
+        repaired = look(medium, verdict, acknowledged, goes_on, figures)
         figures.repaired += repaired
     except (Lost, NotMountable) as loss:
         figures.losses.append(f"{state}: {loss}")
         if len(figures.losses) <= tell:
             say(f"          LOST {figures.losses[-1]}")
+
+
+def look(medium, verdict, acknowledged, goes_on, figures):
+    """Whether it had to be repaired: to be mounted, to be read, or to be written to."""
+    newest = None
+    try:
+        with medium.mounted() as (place, repaired):
+            newest = verdict.check(place, acknowledged)
+            if newest and goes_on:
+                figures.continued += 1
+                verdict.go_on(place, newest)
+            return repaired
+    except Damaged:
+        with medium.mounted(repair=True) as (place, _):
+            if newest is None:
+                newest = verdict.check(place, acknowledged)
+                figures.continued += bool(newest and goes_on)
+            else:
+                newest = verdict.newest_of(place, at_least=newest)
+            if newest and goes_on:
+                verdict.go_on(place, newest)
+            return True

@@ -3,10 +3,9 @@ acknowledged. Read by the product's own reader (reader.cpp), disks by qemu-img."
 import hashlib
 import json
 import os
-import subprocess
 
 from checks import run
-from host import BUILD
+from next_computer import LocalReader
 
 # Commits that leave what the disks show as it was.
 SAME_DISKS = {"check out", "launch undone", "merge begun", "merge", "fold begun", "fold"}
@@ -20,6 +19,17 @@ class Lost(Exception):
     """A promise is broken; the text says which."""
 
 
+class Damaged(Lost):
+    """The kernel finds the filesystem itself damaged: an error of a read, or no writes any more. It is its fsck's turn."""
+
+
+DAMAGE = ("Input/output error", "Read-only file system")
+
+
+def lost(text):
+    return (Damaged if text.endswith(DAMAGE) else Lost)(text)
+
+
 def opened(files):
     """A chain as qemu-img's option that opens it read-only by these names alone."""
     below = None
@@ -29,9 +39,10 @@ def opened(files):
 
 
 class Verdict:
-    def __init__(self, scratch):
-        self._reader = subprocess.Popen([os.path.join(BUILD, "bin", "powercut_reader"), os.path.join(scratch, "key")], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+    """reader: who is asked; one on this computer when none is given."""
+
+    def __init__(self, scratch, reader=None):
+        self._reader = reader or LocalReader(scratch)
         self._raw = os.path.join(scratch, "disk.raw")
         self._sound, self._contents = set(), {}  # by the digests of a chain's files
         self._shown = {}  # what the disks show, by generation
@@ -54,27 +65,37 @@ class Verdict:
 
     def go_on(self, place, newest):
         """Raises Lost unless the next computer can commit on top of the newest generation."""
-        capsules = self._ask(f"go on {place}")
+        found = self._whole(self._ask(f"go on {place}"), f"after two commits on top of generation {newest}")
+        if found != [newest + 2, newest + 1]:
+            raise Lost(f"after two commits on top of generation {newest} there are {found}")
+
+    def newest_of(self, place, at_least):
+        """After a repair of what was committed on: the number of its newest generation."""
+        found = self._whole(self._ask(f"look {place}"), "after a repair")
+        if not found or found[0] < at_least:
+            raise Lost(f"after a repair there are {found}, where generation {at_least} was")
+        return found[0]
+
+    @staticmethod
+    def _whole(capsules, when):
+        """The numbers of all generations, newest first, whose objects are as they were written."""
         for generation in capsules[0]["generations"]:
             wrong = [thing["path"] for thing in generation["objects"] if thing.get("found") != thing["wanted"]
                      and os.path.basename(thing["path"]).split("-")[0].split(".")[0] not in ("image", "cow")]
             if wrong:
-                raise Lost(f"after two commits on top of generation {newest}, {', '.join(wrong)} is not as it was written")
-        found = [generation["seq"] for generation in capsules[0]["generations"]]
-        if found != [newest + 2, newest + 1] or capsules[0]["problems"]:
-            raise Lost(f"after two commits on top of generation {newest} there are {found}: {capsules[0]['problems']}")
+                raise Lost(f"{when}, {', '.join(wrong)} is not as it was written")
+        if capsules[0]["problems"]:
+            raise Lost(f"{when}: {'; '.join(capsules[0]['problems'])}")
+        return [generation["seq"] for generation in capsules[0]["generations"]]
 
     def _ask(self, question):
-        self._reader.stdin.write(question + "\n")
-        self._reader.stdin.flush()
-        seen = json.loads(self._reader.stdout.readline())
+        seen = self._reader.ask(question)
         if "trouble" in seen:
-            raise Lost(f"'{question.rpartition(' ')[0]}': {seen['trouble']}")
+            raise lost(f"'{question.rpartition(' ')[0]}': {seen['trouble']}")
         return seen["capsules"]
 
     def close(self):
-        self._reader.stdin.close()
-        self._reader.wait()
+        self._reader.close()
 
     def _check_generation(self, capsule, generation, newest):
         name = f"generation {generation['seq']} ({generation['what']})"
@@ -82,7 +103,7 @@ class Verdict:
         merging = []
         for thing in generation["objects"]:
             if "trouble" in thing:
-                raise Lost(f"{name}: {thing['trouble']}")
+                raise lost(f"{name}: {thing['trouble']}")
             found[thing["path"]] = thing["found"]
             if thing["found"] != thing["wanted"]:
                 merging.append(thing["path"])
@@ -113,7 +134,7 @@ class Verdict:
         key = tuple((path, found[path]) for path in chain)
         if key in self._contents:
             return self._contents[key]
-        files = [os.path.join(capsule, path) for path in chain]
+        files = [self._reader.file(os.path.join(capsule, path)) for path in chain]
         for path, file in zip(chain, files):
             if (path, found[path]) not in self._sound:
                 checked = run("qemu-img", "check", opened([file]), check=False)

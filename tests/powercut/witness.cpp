@@ -1,9 +1,12 @@
 // Loaded before satcheld's own libraries by tests/powercut. It writes down how far the log of the
 // stick's block writes is whenever a commit record was read past the page cache: the commit's last
-// act, after which anybody may be told that the generation is on the device. With POWERCUT_FORGET
-// set nothing is ever synced: the deliberately wrong order that the rig has to find.
+// act, after which anybody may be told that the generation is on the device. In a computer whose
+// stick is recorded outside (computer_day.py), it says so there by the port POWERCUT_PORT, and
+// waits until that was heard. With POWERCUT_FORGET set nothing is ever synced: the deliberately
+// wrong order that the rig has to find.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +21,27 @@ namespace {
 constexpr char magic[8] = "SATCHEL";
 constexpr std::size_t record = 512;
 
+/// Only one process at a time has the port open.
+int open_port(const char* port) {
+  for (;;) {
+    const int fd = ::open(port, O_RDWR | O_CLOEXEC);
+    if (fd >= 0 || errno != EBUSY) return fd;
+    ::sched_yield();
+  }
+}
+
+void tell(const char* port, std::uint64_t seq) {
+  const int fd = open_port(port);
+  const std::string line = std::to_string(seq) + "\n";
+  char heard = 0;
+  if (fd < 0 || ::write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
+      ::read(fd, &heard, 1) != 1)
+    std::abort();
+  ::close(fd);
+}
+
 void note(std::uint64_t seq) {
+  if (const char* port = std::getenv("POWERCUT_PORT")) return tell(port, seq);
   const char* log = std::getenv("POWERCUT_LOG");
   const char* marks = std::getenv("POWERCUT_MARKS");
   struct stat about {};
