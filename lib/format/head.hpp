@@ -49,7 +49,7 @@ struct Disk {
 
 /// The saved memory, CPU and device state.
 struct Hibernation {
-  std::string codec;        ///< "zstd-pages-2", "zstd-pages-1", "zstd-blocks-1"
+  std::string codec;        ///< "zstd-pages-3" to "-1", "zstd-blocks-1"
   std::string pages;        ///< object with the bytes
   std::string map;          ///< object that tells how to rebuild QEMU's stream
   ByteCount stream_size;    ///< of QEMU's stream

@@ -6,13 +6,9 @@
 
 namespace satchel::hibernation {
 
-namespace {
-
 bool is_of_cells(const RecipeStep& step) {
   return step.kind == RecipeStep::Kind::cells || step.kind == RecipeStep::Kind::differences;
 }
-
-}  // namespace
 
 bool BlockWalk::has_cells(std::uint32_t segment, std::uint64_t cell, std::uint64_t count) const {
   const auto there = map_.segments[segment].cells;

@@ -48,6 +48,8 @@ class BlockWalk {
   bool broken_ = false;
 };
 
+/// Whether a step names cells: of cells or differences.
+bool is_of_cells(const RecipeStep& step);
 /// Bytes of the stream that a part makes.
 std::uint64_t stream_size_of(const RecipeStep& step);
 

@@ -28,8 +28,12 @@ const CellReader::Block& CellReader::block(std::size_t segment, std::uint64_t nu
   auto& oldest = *std::ranges::min_element(blocks_, {}, &Block::when);
   oldest.when = 0;
   oldest.cells.resize(segments_[segment].cells_of(number) * page_size);
-  unpack_frame(packed_, opened.file->block(number).digest, oldest.cells,
-               "block " + std::to_string(number) + " of " + name_of(segments_[segment]));
+  const auto stored = opened.file->stored_in(number);
+  if (stored > 0)
+    unpack_frame(packed_, opened.file->block(number).digest,
+                 std::span(oldest.cells).first(stored * page_size),
+                 "block " + std::to_string(number) + " of " + name_of(segments_[segment]));
+  opened.file->spread(number, oldest.cells);
   oldest.segment = segment;
   oldest.block = number;
   oldest.when = now_;
@@ -41,6 +45,7 @@ std::optional<std::span<const std::byte>> CellReader::read(std::size_t segment,
   if (opened_[segment].failed) return std::nullopt;
   try {
     const auto& found = block(segment, cell / cells_in_block);
+    if (opened_[segment].file->borrows().at(cell)) return std::nullopt;
     return std::span(found.cells).subspan(cell % cells_in_block * page_size, page_size);
   } catch (const std::exception& reason) {
     // What it is compared with only saves space: without it the page is stored whole.

@@ -17,8 +17,8 @@ class CellReader {
  public:
   CellReader(std::vector<Segment> segments, SegmentOpener open);
 
-  /// The cell's 4096 bytes, checked, until the next call. None where it can't be had: a segment
-  /// that is not there or damaged is not tried again.
+  /// The cell's 4096 bytes, checked, until the next call. None where it can't be had: it is
+  /// borrowed, or of a segment that is not there or damaged, which is not tried again.
   std::optional<std::span<const std::byte>> read(std::size_t segment, std::uint64_t cell) noexcept;
 
   /// Why the first cell could not be had; empty while all could.

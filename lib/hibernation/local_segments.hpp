@@ -28,6 +28,8 @@ class LocalCopy {
   bool has(std::uint64_t offset) const;
   /// Fills `frame` with what stands there, when that looks like a frame: unverified.
   bool read(std::uint64_t offset, std::span<std::byte> frame) const;
+  /// Fills `bytes` with whatever stands there.
+  bool read_bytes(std::uint64_t offset, std::span<std::byte> bytes) const;
   /// Keeps bytes of the segment. The first failure ends it: a copy is never worth an error.
   void write(std::uint64_t offset, std::span<const std::byte> bytes) const noexcept;
   /// Whether all that was given to write() is in it.
@@ -49,15 +51,22 @@ class LocalSegments {
   UniqueFd open_or_make(const Segment& segment) const;
   /// Gives the file, which has no name yet and is the whole segment, its place here. Throws Fault.
   void adopt(int fd, const Segment& segment) const;
+  /// The same three of the file that has the segment's borrowed cells, one behind the other.
+  UniqueFd open_borrowed(const Segment& segment) const;
+  UniqueFd open_or_make_borrowed(const Segment& segment) const;
+  void adopt_borrowed(int fd, const Segment& segment) const;
   /// Removes all copies but those of these. Throws Fault.
   void keep_only(std::span<const Segment> segments) const;
 
   const std::filesystem::path& directory() const { return directory_; }
   /// Where the copy is, when there is one.
   std::filesystem::path path_of(const Segment& segment) const;
+  std::filesystem::path path_of_borrowed(const Segment& segment) const;
 
  private:
   void make_directory() const;
+  UniqueFd open_or_make(const std::filesystem::path& path, ByteCount size) const;
+  void adopt(int fd, const std::filesystem::path& path) const;
 
   std::filesystem::path directory_;
 };

@@ -6,6 +6,7 @@
 #include "hibernation/frames.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/segment_file.hpp"
+#include "hibernation/stream_parser.hpp"
 
 namespace satchel::hibernation {
 
@@ -115,6 +116,7 @@ PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
     const auto& segment = map.segments[i];
     const auto fd = open(segment);
     read_blocks_of(fd.get(), segment);
+    out.borrows.push_back(read_borrows_of(fd.get(), segment));
     std::size_t cell = 0;
     for (const auto& name : read_names_of(fd.get(), segment))
       usable[i][cell++] ? out.index.add(name) : out.index.add_hidden(name);
@@ -126,6 +128,7 @@ struct PageBaseCheck::State {
   struct Part {
     Segment segment;
     SegmentFile file;
+    std::vector<bool> alive;
     std::vector<std::uint64_t> blocks;  ///< to be read
     SegmentFile::Window window{.size = verified_at_once};
   };
@@ -134,15 +137,16 @@ struct PageBaseCheck::State {
   std::size_t block = 0;  ///< of the part's
   std::uint64_t done = 0;
   std::vector<std::byte> frame;
+  BorrowedPages borrowed;
 };
 
-PageBaseCheck::PageBaseCheck(const PageMap& map, const SegmentOpener& open, Of of)
-    : state_(std::make_unique<State>()) {
+PageBaseCheck::PageBaseCheck(const PageMap& map, const SegmentOpener& open, DiskReader disks, Of of)
+    : state_(new State{.parts = {}, .frame = {}, .borrowed{map.key, std::move(disks)}}) {
   const auto alive = alive_cells(map);
   for (const auto i : worth_keeping(map, alive)) {
     if (of == Of::own && i != 0) continue;
     const auto& segment = map.segments[i];
-    State::Part part{segment, SegmentFile(open(segment), segment), {}};
+    State::Part part{segment, SegmentFile(open(segment), segment), alive[i], {}};
     for (std::uint64_t block = 0; block < segment.block_count(); ++block) {
       if (!is_needed(alive[i], block)) continue;
       part.file.need(block);
@@ -158,7 +162,8 @@ PageBaseCheck::~PageBaseCheck() = default;
 ByteCount PageBaseCheck::done() const { return ByteCount(state_->done); }
 
 bool PageBaseCheck::go_on(ByteCount amount) {
-  auto& [parts, at, next, done, frame] = *state_;
+  auto& [parts, at, next, done, frame, borrowed] = *state_;
+  std::vector<std::byte> cells;
   for (const auto until = done + amount.value; at < parts.size() && done < until;) {
     auto& part = parts[at];
     if (next == part.blocks.size()) {
@@ -167,18 +172,23 @@ bool PageBaseCheck::go_on(ByteCount amount) {
       continue;
     }
     const auto block = part.blocks[next++];
-    part.file.read_frame(block, part.window, frame);
-    if (digest_of(frame) != part.file.block(block).digest)
-      throw damaged("block " + std::to_string(block) + " of " + name_of(part.segment),
-                    "it is not what was written");
-    done += frame.size();
+    if (part.file.stored_in(block) > 0) {
+      part.file.read_frame(block, part.window, frame);
+      if (digest_of(frame) != part.file.block(block).digest)
+        throw damaged("block " + std::to_string(block) + " of " + name_of(part.segment),
+                      "it is not what was written");
+      done += frame.size();
+    }
+    if (part.file.borrows().empty()) continue;
+    cells.resize(part.segment.cells_of(block) * page_size);
+    done += borrowed.fill(part.file, block, part.alive, cells, LocalCopy()).read.value;
   }
   return at < parts.size();
 }
 
-void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
-                      std::stop_token stop) {
-  PageBaseCheck check(map, open);
+void verify_page_base(const PageMap& map, const SegmentOpener& open, DiskReader disks,
+                      const ProgressSink& progress, std::stop_token stop) {
+  PageBaseCheck check(map, open, std::move(disks));
   while (check.go_on(ByteCount(verified_at_once))) {
     if (stop.stop_requested())
       throw Fault(Remedy::retry, {"check", "the memory before", "it was stopped", {}});

@@ -1,7 +1,7 @@
-// Codec "zstd-pages-2" (docs/DEVICE-FORMAT.md, "Pages by content"): QEMU's stream in, and of its
-// pages only those that the segments of earlier generations do not hold already, or only how they
-// differ from what stood at their address; and back, bit-exact. Blocking, several threads of its
-// own; call it on the files lane.
+// Codec "zstd-pages-3" (docs/DEVICE-FORMAT.md, "Pages by content"): QEMU's stream in, and of its
+// pages only those that neither the segments of earlier generations hold already nor the machine's
+// disks, or only how they differ from what stood at their address; and back, bit-exact. Blocking,
+// several threads of its own; call it on the files lane.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,10 @@
 #include <vector>
 
 #include "base/handle.hpp"
+#include "hibernation/borrow_table.hpp"
+#include "hibernation/borrowed_pages.hpp"
 #include "hibernation/codec.hpp"
+#include "hibernation/disk_pages.hpp"
 #include "hibernation/local_segments.hpp"
 #include "hibernation/page_index.hpp"
 #include "hibernation/page_map.hpp"
@@ -22,8 +25,10 @@
 
 namespace satchel::hibernation {
 
+/// Of a memory that has borrowed cells, of one that has none, and what was written before pages
+/// could be stored as differences: all are read as the first.
+inline constexpr auto borrowing_codec = "zstd-pages-3";
 inline constexpr auto page_codec = "zstd-pages-2";
-/// What was written before pages could be stored as differences; read as the other.
 inline constexpr auto first_page_codec = "zstd-pages-1";
 
 /// Opens the pages object of a segment for reading; its size is the one that the map says. Throws
@@ -45,7 +50,10 @@ struct PageBase {
   /// Cells are told here by their segment's place in `segments` plus one.
   std::unordered_map<PageIndex::Id, CellId> below;  ///< of cells that are differences
   Predecessors predecessors;
-  CellContent content;  ///< empty: no page is stored as a difference
+  CellContent content;               ///< empty: no page is stored as a difference
+  std::vector<BorrowTable> borrows;  ///< of each segment
+  /// None: no page is borrowed, and what earlier segments borrowed is not referred to.
+  std::optional<DiskPages> disks;
 };
 
 /// Which of a map's segments the next generation should refer to, by their place in the map: those
@@ -63,7 +71,8 @@ class PageBaseCheck {
   /// `own`: for a memory that was written with a base that has been read.
   enum class Of { all_segments, own };
   /// Throws Fault as read_page_base() does.
-  PageBaseCheck(const PageMap& map, const SegmentOpener& open, Of of = Of::all_segments);
+  PageBaseCheck(const PageMap& map, const SegmentOpener& open, DiskReader disks,
+                Of of = Of::all_segments);
   PageBaseCheck(PageBaseCheck&&) noexcept;
   ~PageBaseCheck();
 
@@ -78,8 +87,8 @@ class PageBaseCheck {
   std::unique_ptr<State> state_;
 };
 /// The same at once. Throws Fault with Remedy::retry when stopped.
-void verify_page_base(const PageMap& map, const SegmentOpener& open, const ProgressSink& progress,
-                      std::stop_token stop);
+void verify_page_base(const PageMap& map, const SegmentOpener& open, DiskReader disks,
+                      const ProgressSink& progress, std::stop_token stop);
 
 struct PageEncoderSettings {
   int level = 1;             ///< zstd's, 1 to 19
@@ -92,6 +101,8 @@ struct PageSinks {
   /// Those of a second segment that stands in for all that earlier segments hold: with it and the
   /// own one alone the stream can be put together. Empty: it isn't wanted.
   Sink stand_in;
+  /// The own segment's borrowed cells, one behind the other. Empty: they aren't wanted.
+  Sink borrowed{};
 };
 
 struct EncodedPages {
@@ -101,6 +112,10 @@ struct EncodedPages {
   std::vector<Segment> segments;  ///< that the map names, the own one first
   std::uint64_t known_cells = 0;  ///< that were in earlier segments
   std::uint64_t differences = 0;  ///< of the own segment's cells
+  std::uint64_t borrowed = 0;     ///< the same
+
+  /// What a head calls it.
+  const char* codec() const;
 };
 
 /// Reads `in` to its end. Memory is bounded: the index, and some megabytes a thread. Slow sinks
@@ -123,11 +138,18 @@ struct Decoded {
   bool is_copied = false;  ///< all blocks that were needed are in the copies now
 };
 
+/// Where borrowed cells come from.
+struct Lenders {
+  DiskReader disks;      ///< as the generation's chains show them
+  SegmentOpener copies;  ///< a file of the segment's borrowed cells; invalid: there is none
+};
+
 /// The segments of a checked map, their tables read and verified.
 class PageDecoder {
  public:
-  /// Throws Fault naming the segment that is not there or damaged.
-  PageDecoder(PageMap map, const SegmentOpener& open,
+  /// Throws Fault naming the segment that is not there or damaged. Where local copies are used,
+  /// those of borrowed cells are theirs as well.
+  PageDecoder(PageMap map, const SegmentOpener& open, Lenders lenders = {},
               const std::optional<LocalUse>& local = std::nullopt);
   PageDecoder(PageDecoder&&) noexcept;
   PageDecoder& operator=(PageDecoder&&) noexcept;

@@ -22,12 +22,40 @@ BlockId block_of(CellId cell) {
 
 }  // namespace
 
-PageComposer::PageComposer(PageBase base, Give give, StandIn stand_in)
+PageComposer::PageComposer(PageBase base, Give give, StandIn stand_in, Borrowed borrowed)
     : base_(std::move(base)),
       first_own_(static_cast<PageIndex::Id>(base_.index.size())),
       give_(std::move(give)),
-      stand_in_(stand_in) {
+      stand_in_(stand_in),
+      borrowed_(borrowed),
+      borrows_(base_.disks ? base_.disks->targets() : std::vector<std::string>()) {
   for (const auto& segment : base_.segments) base_cells_ += segment.cells;
+  hide_what_is_overwritten();
+}
+
+/// Whether the cell was borrowed, of a disk that shows something else since. `segment`: of the
+/// base.
+bool PageComposer::is_overwritten(std::size_t segment, std::uint64_t cell) const {
+  const auto& table = base_.borrows[segment];
+  const auto from = table.at(cell);
+  return from &&
+         !(base_.disks && base_.disks->is_unwritten(table.targets()[from->disk], from->page));
+}
+
+/// A borrowed cell lasts as long as the disk shows what it showed, and so does what was made with
+/// it.
+void PageComposer::hide_what_is_overwritten() {
+  bool any = false;
+  for (std::size_t i = 0; i < base_.borrows.size(); ++i)
+    for (const auto& run : base_.borrows[i].runs())
+      for (auto cell = run.cell; cell < run.cell + run.count; ++cell) {
+        if (!is_overwritten(i, cell)) continue;
+        any = true;
+        base_.index.hide(base_.first[i] + static_cast<PageIndex::Id>(cell));
+      }
+  if (!any) return;
+  for (const auto& [id, below] : base_.below)
+    if (is_overwritten(below.segment - 1, below.cell)) base_.index.hide(id);
 }
 
 void PageComposer::take(const Piece& piece, std::span<const std::byte> bytes,
@@ -97,8 +125,11 @@ CellId PageComposer::in_recipe(CellId cell) {
 void PageComposer::append(FullBlock& block, std::span<const std::byte> page) {
   if (block.cells.empty()) block.cells.reserve(block_bytes);
   block.cells.insert(block.cells.end(), page.begin(), page.end());
-  if (block.cells.size() < block_bytes) return;
-  give_(std::exchange(block, FullBlock{block.of, {}}));
+  count(block);
+}
+
+void PageComposer::count(FullBlock& block) {
+  if (++block.count == cells_in_block) give_(std::exchange(block, FullBlock{block.of}));
 }
 
 CellId PageComposer::append_to_stand_in(std::span<const std::byte> page) {
@@ -134,7 +165,10 @@ void PageComposer::store(Place place, std::span<const std::byte> page, const Con
   const auto id = static_cast<PageIndex::Id>(base_.index.size());
   const bool named = !base_.index.is_full();
   if (named) base_.index.add(name);
-  if (const auto below = predecessor(place, page)) {
+  const auto from = named && base_.disks ? base_.disks->find(name) : std::nullopt;
+  if (from) {
+    borrow(place, page, *from);
+  } else if (const auto below = predecessor(place, page)) {
     if (named) base_.below.emplace(id, below->cell);
     store_difference(place, page, *below);
   } else {
@@ -144,6 +178,16 @@ void PageComposer::store(Place place, std::span<const std::byte> page, const Con
     append(block_, page);
   }
   ++cells_;
+}
+
+void PageComposer::borrow(Place place, std::span<const std::byte> page, DiskPage from) {
+  touch({0, cells_});
+  recipe_.fresh(place.framing, place.address);
+  stand_in_recipe_.fresh(place.framing, place.address);
+  borrows_.add(cells_, from);
+  if (borrowed_ == Borrowed::wanted)
+    block_.borrowed.insert(block_.borrowed.end(), page.begin(), page.end());
+  count(block_);
 }
 
 void PageComposer::store_difference(Place place, std::span<const std::byte> page,
@@ -161,7 +205,7 @@ void PageComposer::store_difference(Place place, std::span<const std::byte> page
 
 void PageComposer::finish() {
   for (auto* block : {&block_, &stand_in_block_})
-    if (!block->cells.empty()) give_(std::move(*block));
+    if (block->count > 0) give_(std::move(*block));
 }
 
 std::vector<Segment> PageComposer::used_segments() const {

@@ -21,15 +21,18 @@ namespace satchel::hibernation {
 /// A block full of cells, or the last one of its segment.
 struct FullBlock {
   enum class Of { segment, stand_in } of = Of::segment;
-  std::vector<std::byte> cells;
+  std::vector<std::byte> cells{};     ///< those that it holds itself
+  std::vector<std::byte> borrowed{};  ///< the others, where they are wanted
+  std::uint64_t count = 0;            ///< of both
 };
 
 class PageComposer {
  public:
   using Give = std::function<void(FullBlock)>;
   enum class StandIn { wanted, unwanted };
+  enum class Borrowed { wanted, unwanted };
 
-  PageComposer(PageBase base, Give give, StandIn stand_in);
+  PageComposer(PageBase base, Give give, StandIn stand_in, Borrowed borrowed);
 
   /// The next piece. Of bare cells and records: the page's bytes, and its name unless all of it is
   /// zero.
@@ -45,6 +48,7 @@ class PageComposer {
   std::uint64_t stand_in_cells() const { return stand_in_cells_; }
   std::uint64_t known_cells() const { return known_cells_; }
   std::uint64_t differences() const { return differences_; }
+  const BorrowTable& borrows() const { return borrows_; }
   /// Of the own segment's cells, those that have one.
   std::span<const ContentName> names() const { return base_.index.names_from(first_own_); }
   /// Earlier segments in the order that the recipe numbers them in, from 1.
@@ -65,26 +69,32 @@ class PageComposer {
     std::uint64_t address;
   };
   std::optional<Found> known(const ContentName& name) const;
+  void hide_what_is_overwritten();
+  bool is_overwritten(std::size_t segment, std::uint64_t cell) const;
   std::optional<Below> predecessor(Place place, std::span<const std::byte> page) const;
   bool is_near(CellId cell) const;
   void touch(CellId cell);
   CellId in_recipe(CellId cell);
   void append(FullBlock& block, std::span<const std::byte> page);
+  void count(FullBlock& block);
   CellId append_to_stand_in(std::span<const std::byte> page);
   void refer(Place place, const Found& found, std::span<const std::byte> page);
   void store(Place place, std::span<const std::byte> page, const ContentName& name);
+  void borrow(Place place, std::span<const std::byte> page, DiskPage from);
   void store_difference(Place place, std::span<const std::byte> page, const Below& below);
 
   PageBase base_;
   PageIndex::Id first_own_;
   Give give_;
   StandIn stand_in_;
+  Borrowed borrowed_;
+  BorrowTable borrows_;
   BlockShelf shelf_;
   ReadLimit limit_;
   RecipeWriter recipe_;
   RecipeWriter stand_in_recipe_;
   FullBlock block_;
-  FullBlock stand_in_block_{FullBlock::Of::stand_in, {}};
+  FullBlock stand_in_block_{FullBlock::Of::stand_in};
   std::uint64_t base_cells_ = 0;
   std::uint64_t cells_ = 0;
   std::uint64_t stand_in_cells_ = 0;

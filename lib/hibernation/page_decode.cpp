@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "hibernation/block_walk.hpp"
-#include "hibernation/differences.hpp"
 #include "hibernation/frames.hpp"
+#include "hibernation/page_assembler.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/pipeline.hpp"
 #include "hibernation/segment_file.hpp"
@@ -15,24 +14,29 @@
 namespace satchel::hibernation {
 
 struct PageDecoder::State {
-  PageMap map;
-  std::vector<SegmentFile> files;  ///< as the map's segments
-  std::vector<LocalCopy> copies;   ///< the same
+  BorrowedPages borrowed;
+  PageMap map{};
+  std::vector<SegmentFile> files{};  ///< as the map's segments
+  std::vector<LocalCopy> copies{};   ///< the same
+  std::vector<LocalCopy> borrowed_copies{};
+  std::vector<std::vector<bool>> wanted{};  ///< of each segment, the cells that the recipe names
+
+  bool is_copied() const;
 };
+
+/// Whether all that is needed of the device is in the copies.
+bool PageDecoder::State::is_copied() const {
+  for (std::size_t i = 0; i < copies.size(); ++i)
+    if (!copies[i].grows() || (!files[i].borrows().empty() && !borrowed_copies[i].grows()))
+      return false;
+  return true;
+}
 
 namespace {
 
 /// Read at once of all segments together.
 constexpr std::size_t windows_size = 32U << 20;
 constexpr std::size_t largest_window = 4U << 20;
-constexpr std::size_t output_size = 1U << 20;
-
-struct LoadedBlock {
-  BlockId id;
-  std::vector<std::byte> packed;
-  bool is_copy = false;  ///< packed is from this computer's copy
-  std::vector<std::byte> cells;
-};
 
 /// Reads the frames in the order in which the recipe needs them.
 class Loader {
@@ -68,6 +72,7 @@ class Loader {
     block.id = id;
     const auto& file = files_[id.segment];
     block.packed.resize(file.block(id.block).packed_size);
+    if (block.packed.empty()) return;
     block.is_copy = copies_[id.segment].read(file.offset(id.block), block.packed);
     if (!block.is_copy) file.read_frame(id.block, windows_[id.segment], block.packed);
   }
@@ -79,114 +84,11 @@ class Loader {
   std::optional<BlockId> next_;  ///< of a part that needs two
 };
 
-/// Puts the stream together. Given the blocks in the order in which the recipe needs them.
-class Assembler {
- public:
-  Assembler(const PageMap& map, const Sink& out) : walk_(map), out_(out) {
-    buffer_.reserve(output_size + record_size);
-  }
-
-  /// As far as it goes without another block.
-  void go_on() {
-    while (const auto part = walk_.next()) {
-      if (part->missed() > 0) {
-        waiting_ = part;
-        return;
-      }
-      write(*part);
-    }
-    flush();
-  }
-
-  void take(LoadedBlock& block) {
-    // What stands below is needed first.
-    auto* needed = !waiting_                      ? nullptr
-                   : waiting_->below.place.missed ? &waiting_->below
-                                                  : &waiting_->cells;
-    if (needed == nullptr || needed->block != block.id)
-      throw Fault(Remedy::report_bug,
-                  {"restore", "the machine's memory", "blocks are mixed up", {}});
-    shelf_[needed->place.slot].swap(block.cells);
-    needed->place.missed = false;
-    if (waiting_->missed() > 0) return;
-    write(*std::exchange(waiting_, std::nullopt));
-    go_on();
-  }
-
-  std::uint64_t made() const { return made_; }
-  bool is_waiting() const { return waiting_.has_value(); }
-
- private:
-  void write(const BlockWalk::Part& part) {
-    const auto& step = part.step;
-    switch (step.kind) {
-      case RecipeStep::Kind::text:
-        return put(std::as_bytes(std::span(step.text)));
-      case RecipeStep::Kind::fill:
-        for (std::uint64_t i = 0; i < step.count; ++i) {
-          put_header(fill_header(step.address + i));
-          put(std::span(zeros).first(1));
-        }
-        return;
-      case RecipeStep::Kind::zeros:
-        for (std::uint64_t i = 0; i < step.count; ++i) write_page(step, i, zeros);
-        return;
-      case RecipeStep::Kind::cells:
-        for (std::uint64_t i = 0; i < step.count; ++i) write_page(step, i, cell(part.cells, i));
-        return;
-      case RecipeStep::Kind::differences:
-        for (std::uint64_t i = 0; i < step.count; ++i) {
-          combine(cell(part.cells, i), cell(part.below, i), combined_);
-          write_page(step, i, combined_);
-        }
-    }
-  }
-
-  std::span<const std::byte> cell(const BlockWalk::Part::Cells& cells, std::uint64_t i) const {
-    return std::span(shelf_[cells.place.slot]).subspan((cells.first + i) * page_size, page_size);
-  }
-
-  void write_page(const RecipeStep& step, std::uint64_t i, std::span<const std::byte> page) {
-    if (step.framing == Framing::record) put_header(record_header(step.address + i));
-    put(page);
-  }
-
-  void put_header(std::uint64_t header) {
-    std::array<std::byte, header_size> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-      bytes[i] = static_cast<std::byte>(header >> (8 * (bytes.size() - 1 - i)));
-    put(bytes);
-  }
-
-  void put(std::span<const std::byte> bytes) {
-    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-    if (buffer_.size() >= output_size) flush();
-  }
-
-  void flush() {
-    if (buffer_.empty()) return;
-    out_(buffer_);
-    made_ += buffer_.size();
-    buffer_.clear();
-  }
-
-  static constexpr std::array<std::byte, page_size> zeros{};
-
-  BlockWalk walk_;
-  const Sink& out_;
-  std::array<std::vector<std::byte>, BlockShelf::slots> shelf_;
-  std::optional<BlockWalk::Part> waiting_;
-  std::vector<std::byte> buffer_;
-  std::array<std::byte, page_size> combined_{};
-  std::uint64_t made_ = 0;
-};
-
 /// None where it can't be made: a copy is never worth an error.
-LocalCopy copy_of(const Segment& segment, const LocalUse& local) {
+template <class Open>
+LocalCopy copy_of(Open open, LocalCopy::Grows grows) {
   try {
-    auto fd = local.grows == LocalCopy::Grows::yes ? local.segments.open_or_make(segment)
-                                                   : local.segments.open(segment);
-    return {std::move(fd), local.grows};
+    return {open(), grows};
   } catch (const Fault&) {
     return {};
   }
@@ -194,22 +96,47 @@ LocalCopy copy_of(const Segment& segment, const LocalUse& local) {
 
 }  // namespace
 
-PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open,
+PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open, Lenders lenders,
                          const std::optional<LocalUse>& local)
-    : state_(std::make_unique<State>()) {
+    : state_(new State{{map.key, std::move(lenders.disks)}}) {
   state_->map = std::move(map);
+  const bool may_make = local && local->grows == LocalCopy::Grows::yes;
+  const auto copy = [&](const Segment& segment) {
+    if (!local) return LocalCopy();
+    const auto& copies = local->segments;
+    return copy_of([&] { return may_make ? copies.open_or_make(segment) : copies.open(segment); },
+                   local->grows);
+  };
+  const auto borrowed_copy = [&](const Segment& segment) {
+    if (segment.borrowed == 0) return LocalCopy();
+    if (lenders.copies) return LocalCopy(lenders.copies(segment), LocalCopy::Grows::no);
+    if (!local) return LocalCopy();
+    const auto& copies = local->segments;
+    return copy_of(
+        [&] {
+          return may_make ? copies.open_or_make_borrowed(segment) : copies.open_borrowed(segment);
+        },
+        local->grows);
+  };
   for (const auto& segment : state_->map.segments) {
     state_->files.emplace_back(open(segment), segment);
-    state_->copies.push_back(local ? copy_of(segment, *local) : LocalCopy());
+    state_->wanted.emplace_back(segment.cells, false);
+    state_->copies.push_back(copy(segment));
+    state_->borrowed_copies.push_back(borrowed_copy(segment));
   }
+  const auto want = [&](const BlockWalk::Part::Cells& cells, std::uint64_t count) {
+    auto& file = state_->files[cells.block.segment];
+    if (cells.place.missed &&
+        !state_->copies[cells.block.segment].has(file.offset(cells.block.block)))
+      file.need(cells.block.block);
+    const auto first = cells.block.block * cells_in_block + cells.first;
+    std::fill_n(state_->wanted[cells.block.segment].begin() + static_cast<std::ptrdiff_t>(first),
+                count, true);
+  };
   BlockWalk walk(state_->map);
   while (const auto part = walk.next()) {
-    for (const auto& each : {part->below, part->cells}) {
-      auto& file = state_->files[each.block.segment];
-      if (each.place.missed &&
-          !state_->copies[each.block.segment].has(file.offset(each.block.block)))
-        file.need(each.block.block);
-    }
+    if (is_of_cells(part->step)) want(part->cells, part->step.count);
+    if (part->step.kind == RecipeStep::Kind::differences) want(part->below, part->step.count);
   }
   for (std::size_t i = 0; i < state_->copies.size(); ++i)
     state_->files[i].keep_table(state_->copies[i]);
@@ -223,28 +150,40 @@ ByteCount PageDecoder::stream_size() const { return state_->map.stream_size; }
 
 Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSink& progress,
                             std::stop_token stop) const {
-  const auto& [map, files, copies] = *state_;
+  const auto& [borrowed, map, files, copies, borrowed_copies, wanted] = *state_;
   Loader loader(map, files, copies);
   Assembler assembler(map, out);
   Decoded decoded;
   std::atomic<std::uint64_t> read_again = 0;
-  const auto unpack = [&](LoadedBlock& block) {
-    const auto& segment = map.segments[block.id.segment];
+  std::atomic<std::uint64_t> at_hand = 0;
+  const auto unpack_stored = [&](LoadedBlock& block, std::span<std::byte> cells) {
     const auto& file = files[block.id.segment];
     const auto& entry = file.block(block.id.block);
-    const auto name = "block " + std::to_string(block.id.block) + " of " + name_of(segment);
-    block.cells.resize(segment.cells_of(block.id.block) * page_size);
+    const auto name = "block " + std::to_string(block.id.block) + " of " +
+                      name_of(map.segments[block.id.segment]);
     if (block.is_copy) {
       if (digest_of(block.packed) == entry.digest)
-        return unpack_authentic(block.packed, block.cells, name);
+        return unpack_authentic(block.packed, cells, name);
       // Whatever became of the copy: the device has it.
       SegmentFile::Window alone;
       file.read_frame(block.id.block, alone, block.packed);
       read_again += block.packed.size();
       block.is_copy = false;
     }
-    unpack_frame(block.packed, entry.digest, block.cells, name);
+    unpack_frame(block.packed, entry.digest, cells, name);
     copies[block.id.segment].write(file.offset(block.id.block), block.packed);
+  };
+  const auto unpack = [&](LoadedBlock& block) {
+    const auto& file = files[block.id.segment];
+    block.cells.resize(map.segments[block.id.segment].cells_of(block.id.block) * page_size);
+    const auto stored = file.stored_in(block.id.block);
+    if (stored > 0) unpack_stored(block, std::span(block.cells).first(stored * page_size));
+    if (file.borrows().empty()) return;
+    file.spread(block.id.block, block.cells);
+    const auto cost = borrowed.fill(file, block.id.block, wanted[block.id.segment], block.cells,
+                                    borrowed_copies[block.id.segment]);
+    read_again += cost.read.value;
+    at_hand += cost.at_hand.value;
   };
   const auto take = [&](LoadedBlock& block) {
     if (block.is_copy) decoded.at_hand = decoded.at_hand + ByteCount(block.packed.size());
@@ -260,7 +199,8 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
   if (assembler.is_waiting() || assembler.made() != map.stream_size.value)
     throw damaged("the machine's memory", "its map does not fit it");
   decoded.read = loader.bytes_read() + ByteCount(read_again);
-  decoded.is_copied = std::ranges::all_of(copies, &LocalCopy::grows);
+  decoded.at_hand = decoded.at_hand + ByteCount(at_hand);
+  decoded.is_copied = state_->is_copied();
   return decoded;
 }
 

@@ -1,5 +1,6 @@
 // The page encoder: portions of the stream are read, cut and named on some threads, composed on
 // one, and what is new compressed on others and written on the caller's.
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -40,14 +41,22 @@ class SegmentWriter {
     blocks_.push_back(block.entry);
   }
 
-  Segment finish(std::uint64_t number, std::uint64_t cells, std::span<const ContentName> names) {
-    const auto block_table = write_block_table(blocks_);
+  Segment finish(std::uint64_t number, std::uint64_t cells, std::span<const ContentName> names,
+                 const BorrowTable& borrows) {
+    const auto borrow_table = borrows.empty() ? std::string() : borrows.write();
+    const auto block_table =
+        write_block_table(blocks_, borrows.empty() ? Borrows::nothing : Borrows::cells);
     const auto name_table = write_name_table(names);
-    for (const auto& each :
-         {write_table_frame(block_table.size() + name_table.size()), block_table, name_table})
+    const auto size = block_table.size() + borrow_table.size() + name_table.size();
+    for (const auto& each : {write_table_frame(size), block_table, borrow_table, name_table})
       write(std::as_bytes(std::span(each)));
-    return Segment{number,       ByteCount(size_),       cells,
-                   names.size(), digest_of(block_table), digest_of(name_table)};
+    Segment out{number,       ByteCount(size_),       cells,
+                names.size(), digest_of(block_table), digest_of(name_table)};
+    if (borrows.empty()) return out;
+    out.borrowed = borrows.count();
+    out.borrow_size = ByteCount(borrow_table.size());
+    out.borrow = digest_of(borrow_table);
+    return out;
   }
 
  private:
@@ -122,6 +131,11 @@ std::string readable(const PageMap& map) {
 
 }  // namespace
 
+const char* EncodedPages::codec() const {
+  const auto borrows = [](const Segment& each) { return each.borrowed > 0; };
+  return std::ranges::any_of(segments, borrows) ? borrowing_codec : page_codec;
+}
+
 EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase base,
                           const PageEncoderSettings& settings, const ProgressSink& progress,
                           std::stop_token stop) {
@@ -136,7 +150,8 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
         if (!blocks.give(std::move(block), composing_stop.get_token()))
           throw Fault(Remedy::retry, {"store", "the machine's memory", "it was stopped", {}});
       },
-      sinks.stand_in ? PageComposer::StandIn::wanted : PageComposer::StandIn::unwanted);
+      sinks.stand_in ? PageComposer::StandIn::wanted : PageComposer::StandIn::unwanted,
+      sinks.borrowed ? PageComposer::Borrowed::wanted : PageComposer::Borrowed::unwanted);
   SegmentWriter own(sinks.segment);
   SegmentWriter stand_in(sinks.stand_in);
   ByteCount stream_size;
@@ -150,6 +165,8 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
                              return block.has_value();
                            },
                            [&](PackedCells& slot) {
+                             slot.entry = {};
+                             if (slot.block.cells.empty()) return;
                              const bool is_own = slot.block.of == FullBlock::Of::segment;
                              const auto size =
                                  pack_frame(slot.block.cells,
@@ -159,6 +176,7 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
                            },
                            [&](PackedCells& slot) {
                              (slot.block.of == FullBlock::Of::segment ? own : stand_in).add(slot);
+                             if (!slot.block.borrowed.empty()) sinks.borrowed(slot.block.borrowed);
                            }});
     pipeline.run(stop);
     composing.end();
@@ -169,12 +187,14 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
   out.stream_size = stream_size;
   out.known_cells = composer.known_cells();
   out.differences = composer.differences();
-  const auto segment = own.finish(settings.number, composer.cells(), composer.names());
+  const auto& borrows = composer.borrows();
+  out.borrowed = borrows.count();
+  const auto segment = own.finish(settings.number, composer.cells(), composer.names(), borrows);
   out.segments = composer.used_segments();
   out.segments.insert(out.segments.begin(), segment);
   out.map = readable(make_map(key, stream_size, out.segments, composer.recipe()));
   if (sinks.stand_in) {
-    const auto replaced = stand_in.finish(0, composer.stand_in_cells(), {});
+    const auto replaced = stand_in.finish(0, composer.stand_in_cells(), {}, {});
     out.stand_in_map =
         readable(make_map(key, stream_size, {segment, replaced}, composer.stand_in_recipe()));
   }

@@ -44,7 +44,14 @@ std::optional<PageIndex::Id> PageIndex::find(const ContentName& name) const {
   if (places_.empty()) return std::nullopt;
   const auto place = places_[place_of(name)];
   if (place == 0) return std::nullopt;
-  return place - 1;
+  const Id id = place - 1;
+  if (id < hidden_.size() && hidden_[id]) return std::nullopt;
+  return id;
+}
+
+void PageIndex::hide(Id id) {
+  if (id >= hidden_.size()) hidden_.resize(id + std::size_t{1}, false);
+  hidden_[id] = true;
 }
 
 }  // namespace satchel::hibernation

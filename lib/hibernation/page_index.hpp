@@ -25,6 +25,8 @@ class PageIndex {
   /// The same, but it can't be found: as much as keeps the numbers of the others right.
   void add_hidden(const ContentName& name) { names_.push_back(name); }
   std::optional<Id> find(const ContentName& name) const;
+  /// This cell can't be found any more.
+  void hide(Id id);
   /// The names from this one on.
   std::span<const ContentName> names_from(Id id) const { return std::span(names_).subspan(id); }
 
@@ -36,6 +38,7 @@ class PageIndex {
   std::vector<ContentName> names_;
   std::vector<std::uint32_t> places_;  ///< an id and 1; 0: free. Open addressing, linear
   std::size_t taken_ = 0;
+  std::vector<bool> hidden_;  ///< as far as hide() was called
 };
 
 }  // namespace satchel::hibernation

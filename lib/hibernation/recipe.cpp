@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "hibernation/varint.hpp"
+
 namespace satchel::hibernation {
 
 namespace {
@@ -19,11 +21,6 @@ constexpr std::uint8_t first_unknown_code = 14;
 
 constexpr std::uint64_t largest_address = std::uint64_t{1} << 52;
 constexpr std::uint64_t largest_count = std::uint64_t{1} << 40;
-
-/// Small numbers for small differences of either sign.
-std::uint64_t zigzag_of(std::uint64_t from, std::uint64_t to) {
-  return to >= from ? (to - from) << 1 : ((from - to - 1) << 1 | 1);
-}
 
 std::uint8_t with(std::uint8_t code, Framing framing) {
   return static_cast<std::uint8_t>(code + (framing == Framing::record ? 1 : 0));
@@ -47,10 +44,7 @@ std::uint64_t& at(std::vector<std::uint64_t>& cells, std::uint32_t segment) {
 
 }  // namespace
 
-void RecipeWriter::put(std::uint64_t number) {
-  for (; number >= 0x80; number >>= 7) out_ += static_cast<char>((number & 0x7f) | 0x80);
-  out_ += static_cast<char>(number);
-}
+void RecipeWriter::put(std::uint64_t number) { put_varint(out_, number); }
 
 void RecipeWriter::flush() {
   if (run_.count == 0) return;
@@ -160,23 +154,15 @@ std::optional<RecipeStep> RecipeReader::broken() {
 }
 
 std::uint64_t RecipeReader::number() {
-  std::uint64_t value = 0;
-  for (unsigned shift = 0; shift < 63 && !rest_.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(rest_.front());
-    rest_.remove_prefix(1);
-    value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
-  broken_ = true;
-  return 0;
+  const auto value = take_varint(rest_);
+  if (!value) broken_ = true;
+  return value.value_or(0);
 }
 
 std::uint64_t RecipeReader::zigzag(std::uint64_t base) {
-  const auto value = number();
-  const auto size = value >> 1;
-  if (value % 2 == 0) return base + size;
-  if (size + 1 > base) broken_ = true;
-  return base - size - 1;
+  const auto value = from_zigzag(base, number());
+  if (!value) broken_ = true;
+  return value.value_or(0);
 }
 
 /// A segment and a cell, told by where the last one of that segment ended.

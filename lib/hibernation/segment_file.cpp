@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "hibernation/frames.hpp"
+#include "hibernation/stream_parser.hpp"
 
 namespace satchel::hibernation {
 
@@ -23,10 +24,6 @@ void read_at(int fd, std::uint64_t offset, std::span<std::byte> buffer, const st
     buffer = buffer.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }
-}
-
-std::uint64_t block_table_at(const Segment& segment) {
-  return segment.size.value - name_table_size(segment) - block_table_size(segment);
 }
 
 std::string read_table(int fd, std::uint64_t offset, std::size_t size, const Digest& digest,
@@ -52,29 +49,62 @@ std::vector<PageBlock> read_blocks_of(int fd, const Segment& segment) {
 }
 
 std::vector<ContentName> read_names_of(int fd, const Segment& segment) {
-  const auto size = name_table_size(segment);
-  return read_name_table(
-      read_table(fd, segment.size.value - size, size, segment.names, name_of(segment)));
+  return read_name_table(read_table(fd, name_table_at(segment), name_table_size(segment),
+                                    segment.names, name_of(segment)));
+}
+
+BorrowTable read_borrows_of(int fd, const Segment& segment) {
+  if (segment.borrowed == 0) return {};
+  auto table = BorrowTable::read(read_table(fd, borrow_table_at(segment), segment.borrow_size.value,
+                                            segment.borrow, name_of(segment)),
+                                 segment.named);
+  if (!table) throw damaged(name_of(segment), to_string(table.error()));
+  if (table->count() != segment.borrowed)
+    throw damaged(name_of(segment), "it borrows more or less than its map says");
+  return std::move(*table);
 }
 
 SegmentFile::SegmentFile(UniqueFd fd, const Segment& segment)
     : fd_(std::move(fd)),
+      segment_(segment),
       blocks_(read_blocks_of(fd_.get(), segment)),
+      borrows_(read_borrows_of(fd_.get(), segment)),
       needed_(blocks_.size(), false),
-      table_at_(block_table_at(segment)),
-      name_(name_of(segment)) {
+      name_(hibernation::name_of(segment)) {
   offsets_.reserve(blocks_.size() + 1);
   std::uint64_t at = 0;
-  for (const auto& block : blocks_) {
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if ((blocks_[i].packed_size == 0) != (stored_in(i) == 0))
+      throw damaged(name_, "its tables do not agree");
     offsets_.push_back(at);
-    at += block.packed_size;
+    at += blocks_[i].packed_size;
   }
   offsets_.push_back(at);
+  if (!borrows_.empty()) names_ = read_names_of(fd_.get(), segment);
+}
+
+std::uint64_t SegmentFile::stored_in(std::uint64_t block) const {
+  const auto first = block * cells_in_block;
+  const auto count = segment_.cells_of(block);
+  return count - (borrows_.before(first + count) - borrows_.before(first));
+}
+
+void SegmentFile::spread(std::uint64_t block, std::span<std::byte> cells) const {
+  const auto first = block * cells_in_block;
+  const auto cell = [&](std::uint64_t i) { return cells.subspan(i * page_size, page_size); };
+  auto stored = stored_in(block);
+  for (auto i = cells.size() / page_size; i > stored; --i) {
+    if (borrows_.at(first + i - 1))
+      std::ranges::fill(cell(i - 1), std::byte{});
+    else
+      std::ranges::copy(cell(--stored), cell(i - 1).begin());
+  }
 }
 
 void SegmentFile::keep_table(const LocalCopy& copy) const {
-  const auto table = write_block_table(blocks_);
-  copy.write(table_at_, std::as_bytes(std::span(table)));
+  const auto table =
+      write_block_table(blocks_, borrows_.empty() ? Borrows::nothing : Borrows::cells);
+  copy.write(block_table_at(segment_), std::as_bytes(std::span(table)));
 }
 
 /// As far as blocks are needed that stand close to one another.

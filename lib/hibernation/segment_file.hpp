@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/handle.hpp"
+#include "hibernation/borrow_table.hpp"
 #include "hibernation/local_segments.hpp"
 #include "hibernation/page_map.hpp"
 
@@ -17,6 +18,8 @@ std::string name_of(const Segment& segment);
 
 std::vector<PageBlock> read_blocks_of(int fd, const Segment& segment);
 std::vector<ContentName> read_names_of(int fd, const Segment& segment);
+/// Every borrowed cell has a name.
+BorrowTable read_borrows_of(int fd, const Segment& segment);
 
 class SegmentFile {
  public:
@@ -24,6 +27,14 @@ class SegmentFile {
   SegmentFile(UniqueFd fd, const Segment& segment);
 
   const PageBlock& block(std::size_t index) const { return blocks_[index]; }
+  const BorrowTable& borrows() const { return borrows_; }
+  /// Of a cell that is borrowed.
+  const ContentName& name_of_cell(std::uint64_t cell) const { return names_[cell]; }
+  /// How many of the block's cells its frame holds.
+  std::uint64_t stored_in(std::uint64_t block) const;
+  /// Moves these, which are the first of `cells`, to where they belong in the block; the others
+  /// become zeros.
+  void spread(std::uint64_t block, std::span<std::byte> cells) const;
   /// Where the block's frame begins in the file.
   std::uint64_t offset(std::size_t index) const { return offsets_[index]; }
   /// Gives a copy what is needed to read its blocks.
@@ -45,10 +56,12 @@ class SegmentFile {
   std::uint64_t end_of_window(std::size_t index, std::size_t size) const;
 
   UniqueFd fd_;
+  Segment segment_;
   std::vector<PageBlock> blocks_;
+  BorrowTable borrows_;
+  std::vector<ContentName> names_;  ///< none where nothing is borrowed
   std::vector<bool> needed_;
   std::vector<std::uint64_t> offsets_;  ///< of each frame, and of the end of the last
-  std::uint64_t table_at_;
   std::string name_;
 };
 

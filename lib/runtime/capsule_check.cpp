@@ -9,10 +9,13 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stop_token>
+#include <string>
 
 #include "base/fault.hpp"
 #include "runtime/capsule_runner.hpp"
 #include "runtime/memory_file.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel {
 
@@ -42,43 +45,50 @@ Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head
   const auto self = shared_from_this();
   auto& parts = around_.parts;
   const auto pause = std::make_shared<asio::steady_timer>(parts.loop);
-  const auto stopped = std::make_shared<bool>(false);
-  const Readers::Ticket ticket(*parts.readers, parts.loop,
-                               {"check",
-                                id_,
-                                held->insertion(),
-                                [stopped, pause] {
-                                  *stopped = true;
-                                  pause->cancel();
-                                },
-                                {},
-                                Readers::Reads::memory});
+  std::stop_source stopping;
+  const Readers::Ticket ticket(
+      *parts.readers, parts.loop,
+      {"check",
+       id_,
+       held->insertion(),
+       [stopping, pause]() mutable {
+         stopping.request_stop();
+         pause->cancel();
+       },
+       {},
+       borrows(head) ? Readers::Reads::memory_and_disks : Readers::Reads::memory});
+  std::optional<hibernation::PageBaseCheck> check;
+  std::string trouble;
   try {
-    std::optional<hibernation::PageBaseCheck> check;
     auto opening = offload(parts.lanes.files, [&] {
       check.emplace(memory_check(format::CapsuleDirectory::open(held->root()->get(), head.capsule),
-                                 head, of));
+                                 head, fifo_directory(parts, head.capsule), of,
+                                 stopping.get_token()));
     });
     co_await std::move(opening);
     bool more = true;
-    while (more && !*stopped) {
+    while (more && !stopping.stop_requested()) {
       const auto began = std::chrono::steady_clock::now();
       auto reading = offload(parts.lanes.files, [&] { return check->go_on(read_at_once); });
       more = co_await std::move(reading);
-      if (*stopped) break;
+      if (stopping.stop_requested()) break;
       boost::system::error_code woken;
       pause->expires_at(began + time_of(read_at_once, parts.config.merge.rate));
       co_await pause->async_wait(asio::redirect_error(asio::use_awaitable, woken));
     }
     if (!more) held->note_memory_seen(head.find(head.hibernation->map)->digest);
   } catch (const Fault& failure) {
-    // A device that was pulled says so by itself.
-    if (!held->is_open()) co_return;
-    held->distrust_memory(id_);
-    parts.log.warning(std::string(failure.what()) +
-                      ". The machine runs on from what this computer "
-                      "has; its next eject stores all of its memory anew.");
+    trouble = failure.what();
   }
+  // Whoever reads the disks is waited for, which is not for this thread.
+  auto closing = offload(parts.lanes.files, [&] { check.reset(); });
+  co_await std::move(closing);
+  // A device that was pulled says so by itself.
+  if (trouble.empty() || stopping.stop_requested() || !held->is_open()) co_return;
+  held->distrust_memory(id_);
+  parts.log.warning(trouble +
+                    ". The machine runs on from what this computer "
+                    "has; its next eject stores all of its memory anew.");
 }
 
 }  // namespace satchel

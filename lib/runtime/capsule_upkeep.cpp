@@ -8,6 +8,7 @@
 #include "core/describe.hpp"
 #include "runtime/capsule_runner.hpp"
 #include "runtime/jobs/tend.hpp"
+#include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
@@ -37,12 +38,17 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
       throw Fault(Remedy::report_bug,
                   Fault::Text{"merge the disks of", name_, "the session's journal is missing", {}});
   }
+  // It moves what the memory has borrowed: that is to be read where it is then.
+  if (head_ && borrows(head_->head))
+    stick()->forget_memory_seen(head_->head.find(head_->head.hibernation->map)->digest);
   auto tending = satchel::tend(around_.parts, std::move(order), job);
   auto tended = co_await std::move(tending);
   if (!tended.said.empty()) around_.board.remark(job.id, tended.said);
   head_ = std::move(tended.head);
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);
+  if (tended.session && borrows(head_->head))
+    check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
   tended_[how.what] = head_->head.generation.seq;
   core::Done done;
   done.found = found_in(*head_);

@@ -131,7 +131,7 @@ void drop_unnamed_objects(format::Head& head) {
 
 void set_hibernation(format::Head& head, SavedMemory memory) {
   format::Hibernation saved;
-  saved.codec = hibernation::page_codec;
+  saved.codec = std::move(memory.codec);
   saved.pages = memory.pages.path;
   saved.map = memory.map.path;
   saved.stream_size = memory.stream_size;

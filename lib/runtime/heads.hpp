@@ -64,6 +64,7 @@ struct SavedMemory {
   GuestState before;  ///< as it was before it was suspended
   /// Objects of earlier generations that the map refers to; the head has them already.
   std::vector<std::string> segments{};
+  std::string codec = hibernation::page_codec;
 };
 void set_hibernation(format::Head& head, SavedMemory memory);
 

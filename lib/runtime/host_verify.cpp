@@ -72,7 +72,8 @@ Task<void> Host::verify_job(JobContext job, CapsuleId capsule, core::Insertion i
   const auto* session = core::session_of(runner->state());
   verified.lives_here = session != nullptr && (session->guest == core::Guest::runs ||
                                                session->guest == core::Guest::paused);
-  if (const auto stick = devices_.stick(insertion); stick && has_damaged_memory(verified.found))
+  if (const auto stick = devices_.stick(insertion);
+      stick && may_have_damaged_memory(verified.found))
     stick->distrust_memory(capsule);
   verified_.insert_or_assign(capsule, report_of(verified));
   if (auto fault = fault_of(verified)) throw *fault;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "hibernation/stream_parser.hpp"
 #include "runtime/host_room.hpp"
 
 namespace satchel {
@@ -89,10 +90,14 @@ std::optional<hibernation::LocalUse> MemoryCache::use(
   if (!local) return std::nullopt;
   std::vector<fs::path> kept;
   ByteCount more;
+  const auto keep = [&](fs::path copy, ByteCount size) {
+    const auto there = allocated(copy).value_or(ByteCount());
+    if (there < size) more = more + ByteCount(size.value - there.value);
+    kept.push_back(std::move(copy));
+  };
   for (const auto& segment : segments) {
-    kept.push_back(local->path_of(segment));
-    const auto there = allocated(kept.back()).value_or(ByteCount());
-    if (there < segment.size) more = more + ByteCount(segment.size.value - there.value);
+    keep(local->path_of(segment), segment.size);
+    keep(local->path_of_borrowed(segment), ByteCount(segment.borrowed * hibernation::page_size));
   }
   const auto grows = make_room(kept, more) ? hibernation::LocalCopy::Grows::yes
                                            : hibernation::LocalCopy::Grows::no;
@@ -100,17 +105,19 @@ std::optional<hibernation::LocalUse> MemoryCache::use(
 }
 
 bool MemoryCache::keep(CapsuleId capsule, std::span<const hibernation::Segment> segments,
-                       int own) const {
+                       Own own) const {
   const auto local = of(capsule);
   if (!local || segments.empty()) return false;
   try {
     distrust();  // what earlier generations alone referred to goes
     local->keep_only(segments);
     std::vector<fs::path> kept;
-    for (const auto& each : segments) kept.push_back(local->path_of(each));
+    for (const auto& each : segments)
+      kept.insert(kept.end(), {local->path_of(each), local->path_of_borrowed(each)});
     // The file is on the disk already.
     if (!make_room(kept, ByteCount())) return false;
-    local->adopt(own, segments.front());
+    local->adopt(own.pages, segments.front());
+    if (segments.front().borrowed > 0) local->adopt_borrowed(own.borrowed, segments.front());
     return true;
   } catch (const Fault& failure) {
     log_.warning(std::string(failure.what()) + "; the machine's memory is read of its device");

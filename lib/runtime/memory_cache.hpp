@@ -27,10 +27,14 @@ class MemoryCache {
   /// The same for a memory that is about to be read, with room made for it where that can be.
   std::optional<hibernation::LocalUse> use(CapsuleId capsule,
                                            std::span<const hibernation::Segment> segments) const;
-  /// After a commit: these are the segments of its memory, and `own` is the file, whole and without
-  /// a name, that is the first of them. Others of the capsule go. False when it could not be kept;
-  /// a failure is a warning.
-  bool keep(CapsuleId capsule, std::span<const hibernation::Segment> segments, int own) const;
+  struct Own {
+    int pages;     ///< the segment
+    int borrowed;  ///< its borrowed cells
+  };
+  /// After a commit: these are the segments of its memory, and `own` has the files, whole and
+  /// without a name, of the first of them. Others of the capsule go. False when it could not be
+  /// kept; a failure is a warning.
+  bool keep(CapsuleId capsule, std::span<const hibernation::Segment> segments, Own own) const;
 
   /// That the copies hold, checked since the daemon started, all that this map's memory needs.
   void note_whole(const Digest& map);

@@ -6,6 +6,8 @@
 
 #include "base/fault.hpp"
 #include "hibernation/cell_reader.hpp"
+#include "runtime/lent_disks.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel {
 
@@ -40,12 +42,15 @@ hibernation::PageMap read_map(const format::CapsuleDirectory& capsule, const for
   if (!map) throw unusable(saved.map, to_string(map.error()));
   if (pages_object(map->segments.front().number) != saved.pages)
     throw unusable(saved.map, "it is the map of another generation");
+  if (map->borrows() && !borrows(head))
+    throw unusable(saved.map, "it borrows of the disks, which is not what the head says");
   return std::move(*map);
 }
 
 bool is_of_pages(const format::Head& head) {
   return head.hibernation && head.hibernation->segments &&
-         (head.hibernation->codec == hibernation::page_codec ||
+         (head.hibernation->codec == hibernation::borrowing_codec ||
+          head.hibernation->codec == hibernation::page_codec ||
           head.hibernation->codec == hibernation::first_page_codec);
 }
 
@@ -65,6 +70,10 @@ void compare_with(const hibernation::LocalSegments& local, hibernation::PageBase
 
 }  // namespace
 
+bool borrows(const format::Head& head) {
+  return head.hibernation && head.hibernation->codec == hibernation::borrowing_codec;
+}
+
 std::string pages_object(std::uint64_t number) {
   return "memory/" + std::to_string(number) + ".pages";
 }
@@ -78,15 +87,17 @@ std::vector<std::string> earlier_segments(const hibernation::EncodedPages& encod
 }
 
 struct MemoryFile::State {
+  std::stop_source stopping;
   std::optional<hibernation::PageDecoder> pages;
   // The first codec's:
   std::optional<hibernation::Decoder> blocks;
   UniqueFd blocks_file;
+  ByteCount stream_size;
   ByteCount map_size;
 };
 
 MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head,
-                       const MemoryCache* cache)
+                       const std::filesystem::path& directory, const MemoryCache* cache)
     : state_(std::make_unique<State>()) {
   const auto& saved = *head.hibernation;
   const auto& map_object = *head.find(saved.map);
@@ -94,7 +105,10 @@ MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::He
   if (is_of_pages(head)) {
     auto map = read_map(capsule, head);
     auto local = cache ? cache->use(head.capsule, map.segments) : std::nullopt;
-    state_->pages.emplace(std::move(map), opener(capsule, head), local);
+    auto disks = lent_disks(capsule, head, map, directory, state_->stopping.get_token());
+    state_->pages.emplace(std::move(map), opener(capsule, head),
+                          hibernation::Lenders{std::move(disks), {}}, local);
+    state_->stream_size = state_->pages->stream_size();
     return;
   }
   if (saved.codec != "zstd-blocks-1")
@@ -105,6 +119,7 @@ MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::He
   auto decoder = hibernation::Decoder::parse(capsule.read_object(map_object, largest_map));
   if (!decoder) throw unusable(saved.map, to_string(decoder.error()));
   state_->blocks.emplace(std::move(*decoder));
+  state_->stream_size = state_->blocks->stream_size();
   state_->blocks_file = capsule.open_checked(*head.find(saved.pages), Access::read);
 }
 
@@ -112,15 +127,16 @@ MemoryFile::MemoryFile(MemoryFile&&) noexcept = default;
 MemoryFile& MemoryFile::operator=(MemoryFile&&) noexcept = default;
 MemoryFile::~MemoryFile() = default;
 
-ByteCount MemoryFile::stream_size() const {
-  return state_->pages ? state_->pages->stream_size() : state_->blocks->stream_size();
-}
+ByteCount MemoryFile::stream_size() const { return state_->stream_size; }
 
 hibernation::Decoded MemoryFile::decode(const hibernation::Sink& out, unsigned threads,
                                         const ProgressSink& progress, std::stop_token stop) const {
   hibernation::Decoded decoded;
+  const std::stop_callback on_stop(stop, [this] { state_->stopping.request_stop(); });
   if (state_->pages) {
-    decoded = state_->pages->decode(out, threads, progress, std::move(stop));
+    // Whoever reads the disks ends here, and not on a thread that must not wait for that.
+    const auto pages = std::exchange(state_->pages, std::nullopt);
+    decoded = pages->decode(out, threads, progress, std::move(stop));
   } else {
     state_->blocks->decode(state_->blocks_file.get(), out, threads, progress, std::move(stop));
     decoded.read = state_->blocks->pages_size();
@@ -131,8 +147,11 @@ hibernation::Decoded MemoryFile::decode(const hibernation::Sink& out, unsigned t
 
 hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
                                         const format::Head& head,
-                                        hibernation::PageBaseCheck::Of of) {
-  return {read_map(capsule, head), opener(capsule, head), of};
+                                        const std::filesystem::path& directory,
+                                        hibernation::PageBaseCheck::Of of, std::stop_token stop) {
+  const auto map = read_map(capsule, head);
+  return {map, opener(capsule, head), lent_disks(capsule, head, map, directory, std::move(stop)),
+          of};
 }
 
 hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
@@ -148,7 +167,8 @@ hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
     const auto open = opener(capsule, head);
     const auto& name = head.find(head.hibernation->map)->digest;
     if (!stick.has_seen_memory(name)) {
-      hibernation::verify_page_base(map, open, progress, stop);
+      auto disks = lent_disks(capsule, head, map, fifo_directory(parts, head.capsule), stop);
+      hibernation::verify_page_base(map, open, std::move(disks), progress, stop);
       stick.note_memory_seen(name);
     }
     auto base = hibernation::read_page_base(map, open);

@@ -2,6 +2,7 @@
 // to be the base of the next. Files lane.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -16,6 +17,8 @@ namespace satchel {
 
 /// The pages object of the generation of that number: "memory/7.pages".
 std::string pages_object(std::uint64_t number);
+/// Whether the head's memory may have pages that its disks lend.
+bool borrows(const format::Head& head);
 /// What a head says of the earlier segments that encoded memory refers to.
 std::vector<std::string> earlier_segments(const hibernation::EncodedPages& encoded);
 
@@ -23,9 +26,10 @@ class MemoryFile {
  public:
   /// Opens all objects of the head's hibernation file; there is one. Throws Fault when one is not
   /// there or is not what the head and its map say.
-  /// With a cache, what this computer has is read from there, and what is read of the device kept.
+  /// `directory`: as fifo_directory() gives it. With a cache, what this computer has is read from
+  /// there, and what is read of the device kept.
   MemoryFile(const format::CapsuleDirectory& capsule, const format::Head& head,
-             const MemoryCache* cache = nullptr);
+             const std::filesystem::path& directory, const MemoryCache* cache = nullptr);
   MemoryFile(MemoryFile&&) noexcept;
   MemoryFile& operator=(MemoryFile&&) noexcept;
   ~MemoryFile();
@@ -43,16 +47,16 @@ class MemoryFile {
 
 /// What the next generation's memory may refer to. Nothing, with a line in the log, when it is not
 /// all there and right, or was found damaged by a verification; what was not read in this insertion
-/// is read for that. Throws Fault when
-/// stopped and when the device is gone.
+/// is read for that. Throws Fault when stopped and when the device is gone.
 hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop);
 
 /// The device is checked little by little for what a launch took from this computer's cache
-/// instead; for the jobs that will rely on it.
+/// instead; for the jobs that will rely on it. What the disks lend is read until `stop`.
 hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
                                         const format::Head& head,
-                                        hibernation::PageBaseCheck::Of of);
+                                        const std::filesystem::path& directory,
+                                        hibernation::PageBaseCheck::Of of, std::stop_token stop);
 
 }  // namespace satchel

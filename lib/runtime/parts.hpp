@@ -43,7 +43,7 @@ struct Parts {
   Config config;
   std::string host_name;
   std::filesystem::path state_directory;
-  std::filesystem::path runtime_directory;  ///< FIFOs only
+  std::filesystem::path runtime_directory;  ///< FIFOs, and sockets while they are connected
   std::function<UnixMicros()> now;
   std::shared_ptr<MemoryLedger> memory = std::make_shared<MemoryLedger>();
   /// The command that starts satchel-sync as this user, with write access to these folders.

@@ -25,7 +25,9 @@ Readers::Ticket::~Ticket() {
 
 const Readers::Reading* Readers::on(core::Insertion device) const {
   for (const auto& each : entries_)
-    if (each.reading.device == device && each.reading.reads != Reads::memory) return &each.reading;
+    if (each.reading.device == device &&
+        (each.reading.reads == Reads::disks || each.reading.reads == Reads::what_it_fills))
+      return &each.reading;
   return nullptr;
 }
 
@@ -54,7 +56,8 @@ Task<void> Readers::end_on(core::Insertion device) {
 
 Task<void> Readers::end_of(CapsuleId capsule) {
   return end([capsule](const Reading& each) {
-    return each.capsule == capsule && each.reads == Reads::disks;
+    return each.capsule == capsule &&
+           (each.reads == Reads::disks || each.reads == Reads::memory_and_disks);
   });
 }
 

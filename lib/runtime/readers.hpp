@@ -1,7 +1,7 @@
 // What reads a device's files and changes nothing: syncs, verifications, checks of its memory; and
 // probes, which fill its free space for a while. Merges and folds wait for those that read disks or
-// fill, an eject or a pull ends all. Owned by Parts;
-// loop thread only.
+// fill, and end a check of memory that borrows from the disks; an eject or a pull ends all. Owned
+// by Parts; loop thread only.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -19,7 +19,7 @@ namespace satchel {
 
 class Readers {
  public:
-  enum class Reads { disks, memory, what_it_fills };
+  enum class Reads { disks, memory, memory_and_disks, what_it_fills };
   struct Reading {
     std::string operation;  ///< as jobs have it: "sync"
     CapsuleId capsule;
@@ -48,7 +48,7 @@ class Readers {
     Readers& readers_;
     std::list<Entry>::iterator entry_;
   };
-  /// One that reads this device's disks or fills it; null: none does.
+  /// One that a merge on this device waits for; null: there is none.
   const Reading* on(core::Insertion device) const;
   /// The capsule on which one of that operation is at work.
   std::optional<CapsuleId> doing(const std::string& operation) const;

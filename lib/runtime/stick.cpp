@@ -45,6 +45,11 @@ void Stick::note_memory_seen(const Digest& map) {
   memory_seen_.insert(map);
 }
 
+void Stick::forget_memory_seen(const Digest& map) {
+  const std::lock_guard lock(mutex_);
+  memory_seen_.erase(map);
+}
+
 bool Stick::has_seen_memory(const Digest& map) const {
   const std::lock_guard lock(mutex_);
   return memory_seen_.contains(map);

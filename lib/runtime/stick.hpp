@@ -42,6 +42,7 @@ class Stick {
   /// thread.
   void note_memory_seen(const Digest& map);
   bool has_seen_memory(const Digest& map) const;
+  void forget_memory_seen(const Digest& map);
   /// That what it holds of this capsule's memory was found damaged: nothing of it is referred to
   /// any more in this insertion; any thread.
   void distrust_memory(CapsuleId capsule);

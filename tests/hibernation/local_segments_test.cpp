@@ -38,7 +38,7 @@ class Computer {
 
   Decoded decode(const PageStore& store, std::uint64_t number, std::string& out,
                  LocalCopy::Grows grows = LocalCopy::Grows::yes) const {
-    const PageDecoder decoder(*read_page_map(store.maps.at(number)), store.opener(),
+    const PageDecoder decoder(*read_page_map(store.maps.at(number)), store.opener(), Lenders{},
                               LocalUse{segments(), grows});
     out.clear();
     return decoder.decode(appending_to(out), 2, {}, {});

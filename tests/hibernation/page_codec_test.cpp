@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 #include <random>
 #include <stdexcept>
@@ -297,13 +296,7 @@ TEST_CASE("the documented procedure puts a stream together with stock tools") {
 
   REQUIRE(store.made[2].differences > 5);
 
-  const std::string document(SATCHEL_SOURCE_DIR "/docs/DEVICE-FORMAT.md");
-  std::ifstream file(document);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto begin = text.find("```python\n");
-  REQUIRE(begin != std::string::npos);
-  const auto script = text.substr(begin + 10, text.find("```\n", begin + 10) - begin - 10);
-
+  const auto script = documented_script();
   const auto one = file_with(store.segments[1]);
   const auto two = file_with(store.segments[2]);
   const auto map = file_with(store.maps[2]);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <optional>
+#include <utility>
 
 #include "base/fault.hpp"
 #include "hibernation/cell_reader.hpp"
@@ -21,16 +23,12 @@ Memory first_memory(std::size_t pages) {
   return out;
 }
 
-namespace {
-
 std::string page_of(std::uint64_t what) {
   auto page = random_page(what & 0xffffffff);
   for (auto seed = what >> 32; seed != 0; seed >>= 8)
     page[(seed * 1031) % page.size()] = static_cast<char>(seed);
   return page;
 }
-
-}  // namespace
 
 std::string stream_of(const Memory& memory) {
   MadeStream made;
@@ -75,21 +73,23 @@ void PageStore::encode(std::uint64_t number, const std::string& stream, std::uin
         return reader->read(segment, cell);
       };
   }
+  from.disks = std::exchange(disks, std::nullopt);
   auto& segment = segments[number];
   stand_in.clear();
   PageEncoderSettings settings;
   settings.number = number;
   settings.threads = threads;
   made[number] =
-      encode_pages(source_of(stream, 100'000), {appending_to(segment), appending_to(stand_in)},
+      encode_pages(source_of(stream, 100'000),
+                   {appending_to(segment), appending_to(stand_in), appending_to(borrowed[number])},
                    std::move(from), settings, {}, {});
   maps[number] = made[number].map;
 }
 
-std::string PageStore::decode(std::uint64_t number, unsigned threads) const {
+std::string PageStore::decode(std::uint64_t number, unsigned threads, Lenders lenders) const {
   auto map = read_page_map(maps.at(number));
   REQUIRE(map);
-  const PageDecoder decoder(std::move(*map), opener());
+  const PageDecoder decoder(std::move(*map), opener(), std::move(lenders));
   std::string out;
   decoder.decode(appending_to(out), threads, {}, {});
   return out;
@@ -99,9 +99,12 @@ std::string PageStore::decode_stand_in(std::uint64_t number) const {
   auto map = read_page_map(made.at(number).stand_in_map);
   REQUIRE(map);
   REQUIRE(map->segments.size() == 2);
-  const PageDecoder decoder(std::move(*map), [&](const Segment& segment) {
-    return file_with(segment.number == 0 ? stand_in : segments.at(number));
-  });
+  const PageDecoder decoder(
+      std::move(*map),
+      [&](const Segment& segment) {
+        return file_with(segment.number == 0 ? stand_in : segments.at(number));
+      },
+      {{}, [&](const Segment&) { return file_with(borrowed.at(number)); }});
   std::string out;
   decoder.decode(appending_to(out), 2, {}, {});
   return out;
@@ -129,6 +132,14 @@ UniqueFd file_with(const std::string& content) {
   REQUIRE(pwrite(file.get(), content.data(), content.size(), 0) ==
           static_cast<ssize_t>(content.size()));
   return file;
+}
+
+std::string documented_script() {
+  std::ifstream file(SATCHEL_SOURCE_DIR "/docs/DEVICE-FORMAT.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto begin = text.find("```python\n");
+  REQUIRE(begin != std::string::npos);
+  return text.substr(begin + 10, text.find("```\n", begin + 10) - begin - 10);
 }
 
 }  // namespace satchel::test

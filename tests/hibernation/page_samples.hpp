@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ using Memory = std::vector<std::uint64_t>;
 
 /// Memory whose pages are all different, but for some of zeros.
 Memory first_memory(std::size_t pages);
+/// What such a number stands for.
+std::string page_of(std::uint64_t what);
 /// The stream that QEMU makes of it, with the state of devices at its end.
 std::string stream_of(const Memory& memory);
 
@@ -25,22 +28,29 @@ struct PageStore {
   std::map<std::uint64_t, std::string> segments;  ///< pages objects by number
   std::map<std::uint64_t, std::string> maps;
   std::map<std::uint64_t, hibernation::EncodedPages> made;
-  std::string stand_in;  ///< of the last generation
+  std::string stand_in;                           ///< of the last generation
+  std::map<std::uint64_t, std::string> borrowed;  ///< pages that were borrowed, by number
 
   hibernation::SegmentOpener opener() const;
   /// Encodes with the map of generation `base` to refer to; 0: none.
   /// `content`: of the segments before, for differences.
   enum class Content { at_hand, away };
+  /// `disks`: what to borrow of; an encoding uses it up.
+  std::optional<hibernation::DiskPages> disks;
   void encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
               unsigned threads = 2, Content content = Content::at_hand);
   /// The stream of the last generation from its own segment and the stand-in alone.
   std::string decode_stand_in(std::uint64_t number) const;
-  std::string decode(std::uint64_t number, unsigned threads = 2) const;
+  std::string decode(std::uint64_t number, unsigned threads = 2,
+                     hibernation::Lenders lenders = {}) const;
 };
 
 /// Gives `text` in pieces of `piece` bytes.
 hibernation::Source source_of(const std::string& text, std::size_t piece);
 hibernation::Sink appending_to(std::string& text);
 UniqueFd file_with(const std::string& content);
+
+/// What docs/DEVICE-FORMAT.md puts a stream together with.
+std::string documented_script();
 
 }  // namespace satchel::test

@@ -253,16 +253,18 @@ TEST_CASE("a map that refers to what the head does not name is refused") {
   const UniqueFd root(::open(world.device().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const auto capsule = format::CapsuleDirectory::open(root.get(), world.capsule);
   auto head = world.head(world.capsule);
-  CHECK(MemoryFile(capsule, head).stream_size() == head.hibernation->stream_size);
+  CHECK(MemoryFile(capsule, head, world.device()).stream_size() == head.hibernation->stream_size);
   auto other = head;
   other.hibernation->segments->clear();
-  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("does not name it"));
+  CHECK_THROWS_WITH(MemoryFile(capsule, other, world.device()),
+                    Catch::Contains("does not name it"));
   other = head;
   other.hibernation->pages = other.hibernation->segments->front();
-  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("another generation"));
+  CHECK_THROWS_WITH(MemoryFile(capsule, other, world.device()),
+                    Catch::Contains("another generation"));
   other = head;
-  other.hibernation->codec = "zstd-pages-3";
-  CHECK_THROWS_WITH(MemoryFile(capsule, other), Catch::Contains("zstd-pages-3"));
+  other.hibernation->codec = "zstd-pages-4";
+  CHECK_THROWS_WITH(MemoryFile(capsule, other, world.device()), Catch::Contains("zstd-pages-4"));
 }
 
 }  // namespace satchel::test

@@ -72,8 +72,19 @@ void UpkeepWorld::run(const std::string& command) {
 }
 
 void UpkeepWorld::write(TestHost& host, int cluster, int pattern) {
+  write_as(host, cluster, "-P " + std::to_string(pattern));
+}
+
+void UpkeepWorld::write(TestHost& host, int cluster, const std::string& bytes) {
+  const auto file = host.session_directory(capsule) / "to-be-written";
+  std::ofstream(file) << bytes;
+  write_as(host, cluster, "-s " + file.string());
+  std::filesystem::remove(file);
+}
+
+void UpkeepWorld::write_as(TestHost& host, int cluster, const std::string& how) {
   const auto overlay = host.session_directory(capsule) / "vda.qcow2";
-  run("qemu-io -c 'write -P " + std::to_string(pattern) + " " + std::to_string(cluster * 64) +
+  run("qemu-io -c 'write " + how + " " + std::to_string(cluster * 64) +
       "k 64k' 'json:{\"driver\":\"qcow2\",\"backing\":null,\"file\":{\"driver\":\"file\","
       "\"filename\":\"" +
       overlay.string() + "\"}}'");

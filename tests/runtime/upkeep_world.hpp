@@ -33,6 +33,8 @@ struct UpkeepWorld : HostWorld {
   std::string fold(TestHost& host);
   /// Fills one cluster of the session's overlay, as the guest would.
   void write(TestHost& host, int cluster, int pattern);
+  /// The same with these bytes, 64 KiB.
+  void write(TestHost& host, int cluster, const std::string& bytes);
 
   /// The whole disk as the newest generation's chain shows it, with every file of it checked.
   std::string content() const;
@@ -47,6 +49,7 @@ struct UpkeepWorld : HostWorld {
   static void run(const std::string& command);
 
  private:
+  void write_as(TestHost& host, int cluster, const std::string& how);
   std::string read(const format::Head& head) const;
 };
 

@@ -241,7 +241,20 @@ def memory_on(place, machine, head):
         for path in [saved["pages"], *saved["segments"]]:
             number = os.path.basename(path).removesuffix(".pages")
             run("sh", "-c", f"zstd -dcq '{machine.path_on(place, path)}' > {cells}/{number}.cells")
+        if saved["codec"] == "zstd-pages-3":
+            os.symlink(os.path.dirname(machine.path_on(place, saved["map"])), f"{cells}/memory")
+            for disk in head["disks"]:
+                chain = [machine.path_on(place, path) for path in disk["chain"]]
+                run("qemu-img", "convert", "-U", "-O", "raw", as_the_head_has_it(chain), f"{cells}/{disk['target']}.raw")
         return subprocess.check_output(["python3", "-c", script, machine.path_on(place, saved["map"])], cwd=cells)
+
+
+def as_the_head_has_it(chain):
+    """A chain, lowest first, for qemu-img: a header may name a layer that was merged since."""
+    shown = None
+    for path in chain:
+        shown = {"driver": "qcow2", "file": {"driver": "file", "filename": path}, "backing": shown}
+    return "json:" + json.dumps(shown)
 
 
 def fill(place, leave):

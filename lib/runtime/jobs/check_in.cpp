@@ -13,6 +13,7 @@
 #include "runtime/jobs/second_copy.hpp"
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/suspension.hpp"
+#include "runtime/jobs/written_pages.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
@@ -20,11 +21,14 @@ namespace satchel {
 
 namespace {
 
-Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment, Maker maker,
-                              GuestState before, ProgressSink progress) {
+Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& shipment,
+                              Lending& lending, Maker maker, GuestState before,
+                              ProgressSink progress) {
   const auto number = shipment.next.generation.seq;
-  auto shipping =
-      suspension.ship(shipment.capsule, number, std::move(shipment.base), std::move(progress));
+  auto shipping = suspension.ship(
+      shipment.capsule, number, std::move(shipment.base),
+      [&lending](const ContentKey& key, std::stop_token stop) { return lending.lend(key, stop); },
+      std::move(progress));
   auto shipped = co_await std::move(shipping);
   auto storing = offload(parts.lanes.files, [&] {
     return store_bytes(shipment.capsule, shipped.encoded.map,
@@ -32,10 +36,10 @@ Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& sh
   });
   auto map = co_await std::move(storing);
   shipment.segments = shipped.encoded.segments;
-  SavedMemory saved{std::move(shipped.pages),         std::move(map),
-                    shipped.encoded.stream_size,      maker.accelerator,
-                    std::move(maker.emulator),        before,
-                    earlier_segments(shipped.encoded)};
+  SavedMemory saved{std::move(shipped.pages),          std::move(map),
+                    shipped.encoded.stream_size,       maker.accelerator,
+                    std::move(maker.emulator),         before,
+                    earlier_segments(shipped.encoded), shipped.encoded.codec()};
   co_return saved;
 }
 
@@ -151,6 +155,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   std::shared_ptr<Rescue> rescue;
   std::optional<Suspension> suspension;
   std::optional<LayersBeside> beside;
+  Lending lending(parts, session, shipment.next);
   std::optional<ShippedLayers> layers;
   std::optional<format::SignedHead> committed;
   std::exception_ptr failure;
@@ -164,8 +169,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop,
                          rescue);
       beside.emplace(parts, shipment, session, *suspension, *job.meter, job.stop);
-      auto shipping = ship_memory(parts, *suspension, shipment, std::move(maker), guest->state,
-                                  job.meter->begin("writing memory"));
+      auto shipping = ship_memory(parts, *suspension, shipment, lending, std::move(maker),
+                                  guest->state, job.meter->begin("writing memory"));
       auto memory = co_await std::move(shipping);
       set_hibernation(shipment.next, std::move(memory));
       if (!rescue->is_kept())
@@ -176,6 +181,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       layers = co_await std::move(taking);
     }
     auto committing = offload(parts.lanes.files, [&] {
+      const auto& memory = shipment.next.hibernation;
+      if (memory && memory->codec == hibernation::borrowing_codec) lending.demand_unwritten();
       if (!layers) layers = ship_layers(parts, shipment, session, *job.meter, job.stop);
       return commit_shipment(parts, shipment, session, std::move(*layers), *job.meter);
     });

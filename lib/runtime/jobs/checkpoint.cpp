@@ -157,9 +157,9 @@ void ship_memory(Checkpoint& at, hibernation::EncodedPages encoded, const Progre
   auto map =
       store_bytes(shipment.capsule, encoded.map, "memory/" + std::to_string(number) + ".map");
   shipment.segments = encoded.segments;
-  set_hibernation(shipment.next,
-                  {std::move(stored), std::move(map), encoded.stream_size, at.maker.accelerator,
-                   std::move(at.maker.emulator), GuestState::running, earlier_segments(encoded)});
+  set_hibernation(shipment.next, {std::move(stored), std::move(map), encoded.stream_size,
+                                  at.maker.accelerator, std::move(at.maker.emulator),
+                                  GuestState::running, earlier_segments(encoded), encoded.codec()});
 }
 
 /// The device holds what the frozen overlays do: they are the session's no more, only the guest's

@@ -236,7 +236,7 @@ Task<Exported> export_capsule(Parts& parts, ExportOrder order, JobContext job) {
   job.meter->name("checking the device");
   auto opening = offload(parts.lanes.files, [&] {
     auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
-    return open_generation(std::move(capsule), order.generation, worker_threads(parts.config));
+    return open_generation(parts, std::move(capsule), order.generation);
   });
   const auto source = co_await std::move(opening);
   auto exporting = export_source(parts, order, source, job);

@@ -54,16 +54,18 @@ ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::He
   return out;
 }
 
-ExportedMemory open_memory(const format::CapsuleDirectory& capsule, const format::Head& head,
-                           unsigned threads) {
+ExportedMemory open_memory(const Parts& parts, const format::CapsuleDirectory& capsule,
+                           const format::Head& head) {
   // Shared: a std::function is copied, files are not.
-  const auto file = std::make_shared<const MemoryFile>(capsule, head);
+  const auto file =
+      std::make_shared<const MemoryFile>(capsule, head, fifo_directory(parts, head.capsule));
   ExportedMemory out;
   out.stream_size = file->stream_size();
   out.steps = out.stream_size;
   out.was_paused = head.hibernation->was_paused;
-  out.stream = [file, threads](const hibernation::Sink& sink, const ProgressSink& progress,
-                               std::stop_token stop) {
+  out.stream = [file, threads = worker_threads(parts.config)](const hibernation::Sink& sink,
+                                                              const ProgressSink& progress,
+                                                              std::stop_token stop) {
     file->decode(sink, threads, progress, std::move(stop));
   };
   return out;
@@ -71,8 +73,8 @@ ExportedMemory open_memory(const format::CapsuleDirectory& capsule, const format
 
 }  // namespace
 
-ExportSource open_generation(format::CapsuleDirectory capsule, GenerationChoice choice,
-                             unsigned threads) {
+ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsule,
+                             GenerationChoice choice) {
   const auto head = chosen(capsule, choice.seq);
   auto machine = machine::read_json(head.machine_json);
   if (!machine)
@@ -90,7 +92,7 @@ ExportSource open_generation(format::CapsuleDirectory capsule, GenerationChoice 
   for (const auto& disk : head.disks) out.disks.push_back(open_disk(capsule, head, disk));
   if (head.nvram) out.nvram = capsule.read_object(*head.find(*head.nvram), largest_nvram);
   if (head.hibernation && choice.memory == GenerationChoice::Memory::with) {
-    out.memory = open_memory(capsule, head, threads);
+    out.memory = open_memory(parts, capsule, head);
     out.accelerator = head.hibernation->accelerator == "kvm" ? Accelerator::kvm : Accelerator::tcg;
   }
   return out;

@@ -15,6 +15,7 @@
 #include "hibernation/codec.hpp"
 #include "machine/description.hpp"
 #include "ports/hypervisor.hpp"
+#include "runtime/parts.hpp"
 
 namespace satchel {
 
@@ -53,8 +54,8 @@ struct GenerationChoice {
   enum class Memory { with, without } memory = Memory::with;
 };
 
-/// Opens and checks all that the generation names. Throws Fault; `threads` decompress the memory.
-ExportSource open_generation(format::CapsuleDirectory capsule, GenerationChoice choice,
-                             unsigned threads);
+/// Opens and checks all that the generation names. Throws Fault.
+ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsule,
+                             GenerationChoice choice);
 
 }  // namespace satchel

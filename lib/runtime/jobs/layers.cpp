@@ -1,7 +1,6 @@
 #include "runtime/jobs/layers.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,7 +130,7 @@ Task<void> LayersBeside::run() {
   auto looking = is_certainly_still();
   if (!co_await std::move(looking)) co_return;
   auto shipping = offload(parts_.lanes.files, [this] {
-    before_ = stamps();
+    before_.emplace(session_);
     Layers layers(parts_, shipment_, Overlays::are_open, stopping_.get_token());
     layers_ = layers.ship(session_, [this](std::string) { return meter_.beside(); });
   });
@@ -153,7 +152,8 @@ Task<bool> LayersBeside::is_certainly_still() {
 Task<std::optional<ShippedLayers>> LayersBeside::take() {
   auto joining = work_.join();
   co_await std::move(joining);
-  auto looking = offload(parts_.lanes.files, [this] { return is_unwritten(); });
+  auto looking =
+      offload(parts_.lanes.files, [this] { return !before_ || before_->are_unwritten(); });
   if (layers_ && !co_await std::move(looking)) {
     parts_.log.warning(session_.capsule_name +
                        " wrote to its disks while it was being saved; they are written anew");
@@ -166,25 +166,6 @@ Task<void> LayersBeside::give_up() {
   stopping_.request_stop();
   auto ending = work_.settled();
   co_await std::move(ending);
-}
-
-std::vector<LayersBeside::Stamp> LayersBeside::stamps() const {
-  std::vector<Stamp> out;
-  for (const auto& disk : session_.disks)
-    for (const auto& overlay : disk.overlays()) {
-      struct stat about {};
-      if (::stat(overlay.c_str(), &about) != 0)
-        throw fault_from_errno(errno, "examine the overlay", overlay);
-      out.push_back({about.st_mtim, about.st_size, about.st_blocks});
-    }
-  return out;
-}
-
-bool LayersBeside::is_unwritten() const {
-  return std::ranges::equal(before_, stamps(), [](const Stamp& a, const Stamp& b) {
-    return a.written.tv_sec == b.written.tv_sec && a.written.tv_nsec == b.written.tv_nsec &&
-           a.size == b.size && a.blocks == b.blocks;
-  });
 }
 
 }  // namespace satchel

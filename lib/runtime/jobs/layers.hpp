@@ -1,9 +1,6 @@
 // A session's overlays on their way to the device, as layers of its disks.
 #pragma once
 
-#include <sys/types.h>
-
-#include <ctime>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -11,6 +8,7 @@
 #include <vector>
 
 #include "async/beside.hpp"
+#include "runtime/jobs/overlay_stamps.hpp"
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/suspension.hpp"
 #include "runtime/meter.hpp"
@@ -42,16 +40,8 @@ class LayersBeside {
   Task<void> give_up();
 
  private:
-  /// What changes with each write to a file.
-  struct Stamp {
-    timespec written;
-    off_t size;
-    blkcnt_t blocks;
-  };
   Task<void> run();
   Task<bool> is_certainly_still();
-  std::vector<Stamp> stamps() const;
-  bool is_unwritten() const;
 
   Parts& parts_;
   Shipment& shipment_;
@@ -60,7 +50,7 @@ class LayersBeside {
   Meter& meter_;
   std::stop_source stopping_;
   std::stop_callback<std::function<void()>> job_stopped_;
-  std::vector<Stamp> before_;
+  std::optional<OverlayStamps> before_;
   std::optional<ShippedLayers> layers_;
   Beside work_;
 };

@@ -33,9 +33,9 @@ Rescue::Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& 
     give_up("this computer's disk is full");
     return;
   }
-  for (auto* copy : {&own_, &stand_in_})
+  for (auto* copy : {&own_, &stand_in_, &borrowed_})
     *copy = UniqueFd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!own_ || !stand_in_)
+  if (!own_ || !stand_in_ || !borrowed_)
     give_up(std::generic_category().message(errno));
   else
     kept_ = true;
@@ -46,6 +46,7 @@ void Rescue::give_up(std::string why) noexcept {
   kept_ = false;
   own_.reset();
   stand_in_.reset();
+  borrowed_.reset();
 }
 
 void Rescue::require() const {
@@ -55,7 +56,7 @@ void Rescue::require() const {
                           "Make room on this computer's disk; the machine goes on running."});
 }
 
-void Rescue::has_earlier(std::map<std::uint64_t, UniqueFd> copies) { earlier_ = std::move(copies); }
+void Rescue::has_earlier(std::map<std::uint64_t, Earlier> copies) { earlier_ = std::move(copies); }
 
 void Rescue::describe(std::string xml, hibernation::SavedAs as) {
   xml_ = std::move(xml);
@@ -76,15 +77,21 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
     throw Fault(Remedy::report_bug,
                 Fault::Text{"read the copy of", "the memory", to_string(map.error()), {}});
   const auto own = map->segments.front().number;
-  const hibernation::PageDecoder decoder(std::move(*map), [&](const hibernation::Segment& segment) {
-    const auto earlier = earlier_.find(segment.number);
-    const auto& copy = segment.number == own       ? own_
-                       : earlier != earlier_.end() ? earlier->second
-                                                   : stand_in_;
+  const auto open = [](const UniqueFd& copy) {
     UniqueFd fd(::fcntl(copy.get(), F_DUPFD_CLOEXEC, 0));
     if (!fd) throw fault_from_errno(errno, "read", "the copy of the memory");
     return fd;
-  });
+  };
+  const auto pages = [&](const hibernation::Segment& segment) {
+    const auto earlier = earlier_.find(segment.number);
+    return open(segment.number == own       ? own_
+                : earlier != earlier_.end() ? earlier->second.pages
+                                            : stand_in_);
+  };
+  const auto borrowed = [&](const hibernation::Segment& segment) {
+    return open(segment.number == own ? borrowed_ : earlier_.at(segment.number).borrowed);
+  };
+  const hibernation::PageDecoder decoder(std::move(*map), pages, {{}, borrowed});
   const UniqueFd out(
       ::open(image.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) throw fault_from_errno(errno, "make", image.string());

@@ -1,9 +1,9 @@
 // A second copy of the memory that an eject writes, on this computer, until the device holds it:
 // once QEMU has given all of its memory away it gives it to nobody a second time, and it can't go
-// on without the files on the device (docs/decisions/0017-the-second-copy.md). Compressed, in a
-// files without a name, so that nothing is left behind by a crash: the generation's own segment,
-// and one that stands in for all earlier ones, which are on the device alone. One thread at a time,
-// but for is_wanted().
+// on without the files on the device (docs/decisions/0017-the-second-copy.md). In files without a
+// name, so that nothing is left behind by a crash: the generation's own segment, what it borrows of
+// the disks, and a segment that stands in for all earlier ones, which are on the device alone. One
+// thread at a time, but for is_wanted().
 #pragma once
 
 #include <atomic>
@@ -27,9 +27,13 @@ class Rescue {
   /// be made, there is no copy.
   Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& directory,
          ByteCount most);
+  struct Earlier {
+    UniqueFd pages;
+    UniqueFd borrowed;  ///< its borrowed cells, where it has any
+  };
   /// This computer has these copies of all earlier segments, whole: there need be no stand-in. By
   /// their numbers.
-  void has_earlier(std::map<std::uint64_t, UniqueFd> copies);
+  void has_earlier(std::map<std::uint64_t, Earlier> copies);
   bool needs_stand_in() const { return is_kept() && earlier_.empty(); }
 
   /// libvirt's description of the guest, as its save has it.
@@ -38,6 +42,8 @@ class Rescue {
   /// the copy is given up.
   void write(std::span<const std::byte> packed) noexcept { write(own_, packed); }
   void write_stand_in(std::span<const std::byte> packed) noexcept { write(stand_in_, packed); }
+  /// The same of the own segment's borrowed cells.
+  void write_borrowed(std::span<const std::byte> pages) noexcept { write(borrowed_, pages); }
   /// The stream has ended by libvirt's own judgement. The map of own segment and stand-in, or of
   /// own segment and earlier ones.
   void finish(std::string map) { map_ = std::move(map); }
@@ -53,6 +59,7 @@ class Rescue {
   bool is_whole() const { return own_ && !map_.empty(); }
   /// The own segment, whole once it is finished; -1 when there is no copy.
   int own() const { return own_.get(); }
+  int borrowed() const { return borrowed_.get(); }
 
   /// Makes a save image of the copy that libvirt takes, durable. Throws Fault, and leaves no file
   /// then. Blocking, on the files lane.
@@ -66,7 +73,8 @@ class Rescue {
   std::uint64_t room_;
   UniqueFd own_;
   UniqueFd stand_in_;
-  std::map<std::uint64_t, UniqueFd> earlier_;  ///< by number
+  UniqueFd borrowed_;
+  std::map<std::uint64_t, Earlier> earlier_;  ///< by number
   std::atomic<bool> kept_ = false;
   std::string trouble_;
   std::string xml_;

@@ -18,7 +18,8 @@ namespace {
 /// Streams the hibernation file into libvirt, every block checked before it goes on. Files lane.
 ByteCount feed_memory(const Parts& parts, const SavedGuest& from, hibernation::RestoreFeed& feed,
                       const std::string& xml, const ProgressSink& progress, std::stop_token stop) {
-  const MemoryFile memory(from.capsule, from.head, parts.cache.get());
+  const MemoryFile memory(from.capsule, from.head, fifo_directory(parts, from.head.capsule),
+                          parts.cache.get());
   const auto header = hibernation::write_save_header(xml);
   feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
   const auto decoded =

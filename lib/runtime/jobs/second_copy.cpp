@@ -11,16 +11,18 @@ namespace {
 
 /// This computer's copies of all that the new memory may refer to; none when one is missing or was
 /// not checked.
-std::map<std::uint64_t, UniqueFd> earlier_copies(const Parts& parts, const Shipment& shipment) {
+std::map<std::uint64_t, Rescue::Earlier> earlier_copies(const Parts& parts,
+                                                        const Shipment& shipment) {
   const auto& before = shipment.newest.head;
   const auto local = parts.cache->of(before.capsule);
   if (!local || !before.hibernation ||
       !parts.cache->is_whole(before.find(before.hibernation->map)->digest))
     return {};
-  std::map<std::uint64_t, UniqueFd> out;
+  std::map<std::uint64_t, Rescue::Earlier> out;
   for (const auto& segment : shipment.base.segments) {
-    auto copy = local->open(segment);
-    if (!copy) return {};
+    Rescue::Earlier copy{local->open(segment), {}};
+    if (segment.borrowed > 0) copy.borrowed = local->open_borrowed(segment);
+    if (!copy.pages || (segment.borrowed > 0 && !copy.borrowed)) return {};
     out.emplace(segment.number, std::move(copy));
   }
   return out;
@@ -43,7 +45,8 @@ void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescu
                const format::Head& committed) {
   if (!rescue.is_whole()) return;
   const bool has_earlier = !rescue.needs_stand_in() || shipment.segments.size() == 1;
-  if (parts.cache->keep(committed.capsule, shipment.segments, rescue.own()) && has_earlier)
+  if (parts.cache->keep(committed.capsule, shipment.segments, {rescue.own(), rescue.borrowed()}) &&
+      has_earlier)
     parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
 }
 

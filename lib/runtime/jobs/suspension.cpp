@@ -1,14 +1,13 @@
 #include "runtime/jobs/suspension.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <optional>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "hibernation/save_image.hpp"
+#include "runtime/jobs/patience.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
@@ -17,8 +16,6 @@ namespace satchel {
 namespace {
 
 constexpr auto refusal_interval = std::chrono::milliseconds(100);
-/// A stream that gives nothing for so long has come to a halt.
-constexpr auto patience = std::chrono::seconds(5);
 
 /// Takes libvirt's container off the front of what the gate gives.
 class QemuStream {
@@ -113,31 +110,6 @@ class Destination {
 
 }  // namespace
 
-class Suspension::Patience : public std::enable_shared_from_this<Patience> {
- public:
-  Patience(const boost::asio::any_io_executor& loop, std::stop_source reading)
-      : timer_(loop), reading_(std::move(reading)) {}
-
-  void note_read(std::size_t bytes) { read_ += bytes; }
-  /// Loop thread.
-  void begin() {
-    timer_.expires_after(patience);
-    timer_.async_wait([self = shared_from_this(), seen = read_.load()](auto cancelled) {
-      if (cancelled) return;
-      if (self->read_ == seen)
-        self->reading_.request_stop();
-      else
-        self->begin();
-    });
-  }
-  void end() { timer_.cancel(); }
-
- private:
-  boost::asio::steady_timer timer_;
-  std::stop_source reading_;
-  std::atomic<std::uint64_t> read_ = 0;
-};
-
 Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
                        std::stop_token stop, std::shared_ptr<Rescue> rescue)
     : Suspension(parts, domain, directory, stop, std::move(rescue),
@@ -172,12 +144,17 @@ Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::pat
 
 hibernation::EncodedPages Suspension::encode(Rescue* describe_to,
                                              const hibernation::PageSinks& sinks, Sequence number,
-                                             hibernation::PageBase base,
+                                             hibernation::PageBase base, const Lend& lend,
                                              const ProgressSink& progress) {
   QemuStream stream(*gate_, reading_.get_token());
   auto container = stream.take_container();
   stands_still_->give();
   if (describe_to) describe_to->describe(std::move(container.xml), container.as);
+  if (lend) {
+    patience_->be_busy(true);
+    base.disks = lend(base.key, reading_.get_token());
+    patience_->be_busy(false);
+  }
   const hibernation::PageEncoderSettings settings{parts_.config.compression.level,
                                                   worker_threads(parts_.config), number.value};
   return hibernation::encode_pages(
@@ -206,16 +183,20 @@ Task<T> Suspension::finish(Task<T> shipping) {
 }
 
 Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Sequence number,
-                                           hibernation::PageBase base, ProgressSink progress) {
+                                           hibernation::PageBase base, Lend lend,
+                                           ProgressSink progress) {
   // Shared: a std::function is copied, the index of what is known is not.
   const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
-  auto work = [this, &capsule, number, known, progress = std::move(progress)] {
+  auto work = [this, &capsule, number, known, lend = std::move(lend),
+               progress = std::move(progress)] {
     Destination pages(capsule, pages_object(number.value), rescue_.get());
     hibernation::PageSinks sinks;
     sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
+    if (rescue_ && rescue_->is_kept())
+      sinks.borrowed = [this](std::span<const std::byte> bytes) { rescue_->write_borrowed(bytes); };
     if (rescue_ && rescue_->needs_stand_in())
       sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
-    auto encoded = encode(rescue_.get(), sinks, number, std::move(*known), progress);
+    auto encoded = encode(rescue_.get(), sinks, number, std::move(*known), lend, progress);
     auto stored = pages.finish(encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map);
     return Shipped{std::move(encoded), std::move(stored)};
   };
@@ -233,7 +214,8 @@ Task<hibernation::EncodedPages> Suspension::ship_here(std::shared_ptr<Rescue> co
       copy->write(bytes);
       copy->require();
     };
-    auto encoded = encode(copy.get(), sinks, number, std::move(*known), progress);
+    // The guest runs on, and writes to its disks.
+    auto encoded = encode(copy.get(), sinks, number, std::move(*known), {}, progress);
     copy->finish(encoded.map);
     return encoded;
   };

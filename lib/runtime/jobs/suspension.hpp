@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@
 #include "runtime/parts.hpp"
 
 namespace satchel {
+
+class Patience;
 
 class Suspension {
  public:
@@ -36,11 +39,15 @@ class Suspension {
     hibernation::EncodedPages encoded;
     format::Object pages;
   };
+  /// What the disks show at the instant of the memory. Called on the files lane when the guest
+  /// stands still, before its memory is looked at.
+  using Lend =
+      std::function<std::optional<hibernation::DiskPages>(const ContentKey&, std::stop_token)>;
   /// Reads the stream to its end into the pages object of the generation `number`, but for the
-  /// pages that `base` has. At its end QEMU has released its disks. Throws at the stream's end when
-  /// the device was lost on the way and the rescue has it whole.
+  /// pages that `base` or the disks have. At its end QEMU has released its disks. Throws at the
+  /// stream's end when the device was lost on the way and the rescue has it whole.
   Task<Shipped> ship(format::CapsuleDirectory& capsule, Sequence number, hibernation::PageBase base,
-                     ProgressSink progress);
+                     Lend lend, ProgressSink progress);
 
   /// The same into a copy on this computer alone. Throws Fault when the copy had to be given up.
   Task<hibernation::EncodedPages> ship_here(std::shared_ptr<Rescue> copy, Sequence number,
@@ -75,7 +82,7 @@ class Suspension {
 
   /// Reads the stream to its end and encodes it, on the files lane.
   hibernation::EncodedPages encode(Rescue* describe_to, const hibernation::PageSinks& sinks,
-                                   Sequence number, hibernation::PageBase base,
+                                   Sequence number, hibernation::PageBase base, const Lend& lend,
                                    const ProgressSink& progress);
   /// Waits for such work, and throws the better reason when it fails.
   template <class T>
@@ -84,14 +91,11 @@ class Suspension {
   Parts& parts_;
   DomainId domain_;
   Gate gate_;
-  /// Stops the reading when the stream stands still without a device.
-  class Patience;
-
   std::shared_ptr<Rescue> rescue_;
   std::stop_source reading_;  ///< the job was stopped, or the save has failed
   std::stop_source over_;     ///< the save has failed
   std::shared_ptr<Signal> stands_still_ = std::make_shared<Signal>();
-  std::shared_ptr<Patience> patience_;
+  std::shared_ptr<Patience> patience_;  ///< stops the reading
   std::stop_callback<std::function<void()>> job_stopped_;
   Beside save_;
 };

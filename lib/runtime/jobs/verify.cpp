@@ -54,8 +54,11 @@ Task<format::Verification> verify_capsule(Parts& parts, VerifyOrder order, JobCo
   co_return co_await std::move(reading);
 }
 
-bool has_damaged_memory(const format::Verification& found) {
-  return std::ranges::any_of(found.flaws, is_of_memory);
+bool may_have_damaged_memory(const format::Verification& found) {
+  return std::ranges::any_of(found.flaws, [](const format::Flaw& each) {
+    return is_of_memory(each) ||
+           (each.kind == format::Flaw::Kind::damaged && each.path.ends_with(".qcow2"));
+  });
 }
 
 bool has_damaged_memory_alone(const format::Verification& found) {

@@ -31,8 +31,9 @@ struct Verified {
   bool lives_here = false;  ///< the machine's memory is in this computer
 };
 
-/// Whether something of the saved memory is damaged, and whether nothing else is.
-bool has_damaged_memory(const format::Verification& found);
+/// Whether something of the saved memory is damaged, or of a disk that may lend it pages; and
+/// whether nothing but its own files is.
+bool may_have_damaged_memory(const format::Verification& found);
 bool has_damaged_memory_alone(const format::Verification& found);
 
 /// What to do about what was found; empty when all is whole.

@@ -1,0 +1,94 @@
+// What a machine's disks have of its memory goes to the device with them alone, and the machine
+// comes back all the same.
+#include "runtime/borrow_world.hpp"
+
+namespace satchel::test {
+
+TEST_CASE("what the disk has is not written with the memory, and the machine goes on anywhere") {
+  BorrowWorld world;
+  REQUIRE(world.eject(world.anvil) == "done");
+  INFO(world.anvil.log.all());
+  CHECK(world.borrows());
+  world.carry(world.anvil, world.bellows);
+  REQUIRE(world.eject(world.bellows) == "done");
+  CHECK(world.codec() == "zstd-pages-3");
+  CHECK(world.written().cells == 0);
+  world.carry(world.bellows, world.anvil);
+  // Back at a computer that has copies of it.
+  REQUIRE(world.eject(world.anvil) == "done");
+  CHECK(world.written().cells == 0);
+  world.carry(world.anvil, world.anvil);
+}
+
+TEST_CASE("what was overwritten on the disk since is borrowed no more") {
+  BorrowWorld world;
+  REQUIRE(world.eject(world.anvil) == "done");
+  world.carry(world.anvil, world.bellows);
+  world.write(world.bellows, 12, 5);
+  REQUIRE(world.eject(world.bellows) == "done");
+  CHECK(world.written().borrowed == 0);
+  CHECK(world.written().cells >= 4);
+  world.carry(world.bellows, world.anvil);
+}
+
+TEST_CASE("borrowed pages are found behind merges and folds") {
+  BorrowWorld world;
+  REQUIRE(world.eject(world.anvil) == "done");
+  CHECK(world.borrows());
+  world.rest(world.anvil);
+  REQUIRE(world.merge(world.anvil) == "done");
+  CHECK(world.chain() == merged);
+  world.carry(world.anvil, world.bellows);
+  REQUIRE(world.eject(world.bellows) == "done");
+  world.rest(world.bellows);
+  REQUIRE(world.merge(world.bellows) == "done");
+  REQUIRE(world.fold(world.bellows) == "done");
+  CHECK(world.codec() == "zstd-pages-3");
+  world.carry(world.bellows, world.anvil);
+}
+
+TEST_CASE("the second copy has what the pulled device alone would lend") {
+  BorrowWorld world;
+  world.eject_with_a_pull_at_the_streams_end();
+  world.check_that_the_second_copy_goes_on();
+}
+
+TEST_CASE("the second copy has what earlier generations borrowed as well") {
+  BorrowWorld world;
+  REQUIRE(world.eject(world.anvil) == "done");
+  CHECK(world.borrows());
+  world.carry(world.anvil, world.anvil);
+  world.eject_with_a_pull_at_the_streams_end();
+  world.check_that_the_second_copy_goes_on();
+}
+
+TEST_CASE("nothing is borrowed of a disk that was written to during the save") {
+  BorrowWorld world;
+  // More than a pipe holds: when half of it is written, what the disk has was looked at.
+  world.anvil.hypervisor.stream_bytes = 8U << 20;
+  world.anvil.hypervisor.within_stream = [&] { world.write(world.anvil, 12, 8); };
+  const auto end = world.anvil.end_of(world.anvil.host().eject(world.capsule));
+  INFO(world.anvil.log.all());
+  CHECK(end.result != "done");
+  CHECK_THAT(end.message, Catch::Contains("wrote to its disks while it was being saved"));
+  world.anvil.hypervisor.within_stream = {};
+  CHECK(world.anvil.guest(world.guest)->state == GuestState::running);
+  REQUIRE(world.eject(world.anvil) == "done");
+  CHECK(world.written().borrowed == 0);
+  world.carry(world.anvil, world.bellows);
+}
+
+TEST_CASE("a checkpoint of a machine that runs on borrows nothing") {
+  BorrowWorld world;
+  REQUIRE(world.eject(world.anvil) == "done");
+  world.carry(world.anvil, world.anvil);
+  auto& host = world.anvil;
+  REQUIRE(host.result([&] { return host.host().checkpoint(world.capsule); }) == "done");
+  INFO(host.log.all());
+  CHECK(world.written().borrowed == 0);
+  CHECK(world.written().cells >= 4);
+  REQUIRE(world.eject(host) == "done");
+  world.carry(host, world.bellows);
+}
+
+}  // namespace satchel::test
