@@ -72,6 +72,9 @@ class Figures:
         disk = self.median("eject, working, disk file bytes")
         written = self.median("eject, working, bytes written")
         self._against(group, "eject, working guest: written to the device", written, self._peers("working, "), 0.9)
+        if self.has("eject, new file, bytes written"):
+            self._against(group, "eject, half of the new memory is a new file", self.median("eject, new file, bytes written"),
+                          self._peers("new file, "), 0.6)
         memory = self.median("eject, working, memory file bytes")
         alone = {name: size - disk for name, size in self._peers("working, ").items()
                  if name not in ("borg", "restic", "casync")}

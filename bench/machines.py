@@ -71,6 +71,7 @@ class Debian:
     """bench/guest's machine: told what to do at its keyboard."""
 
     memory, begin = 1024, ("r", "settle")
+    letters = "rwf"  # of bench/inside
 
     def __init__(self, image):
         self.image = image
@@ -98,6 +99,7 @@ class Ticker:
     """The tests' own machine, for --quick: it counts in memory and on its disk, whatever it is told."""
 
     memory, begin = 256, ("idle",)
+    letters = "w"
     TICKS = {"idle": 3, "w": 100}
 
     @staticmethod

@@ -68,8 +68,13 @@ class Rounds:
         self._insert(host, "insert, known host")
         self.machine.act(host, "idle")
         self._eject(host, "eject, idle")
-        host.stop()
         self._look("idle")
+        if "f" in self.desk.kind.letters:
+            self.machine.insert(host, self.stick)
+            self.machine.act(host, "f")
+            self._eject(host, "eject, new file")
+            self._look("new file")
+        host.stop()
 
     def _insert(self, host, what):
         self.timed(what, lambda: self.machine.insert(host, self.stick))
@@ -91,7 +96,7 @@ class Rounds:
         self.samples.add(f"eject, {what}, memory file bytes", sizes["memory"])
         self.samples.add(f"eject, {what}, disk file bytes", sizes["disk"])
         peers = Peers(folder)
-        for name, (size, seconds) in (peers.all() if what == "working" else peers.memory()).items():
+        for name, (size, seconds) in (peers.memory() if what == "idle" else peers.all()).items():
             self.samples.add(f"{what}, {name}, bytes", size)
             self.samples.add(f"{what}, {name}, s", seconds)
         if what == "idle":
