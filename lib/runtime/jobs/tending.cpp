@@ -1,5 +1,9 @@
 #include "runtime/jobs/tending.hpp"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
 #include <utility>
 
 #include "disk/qcow2.hpp"
@@ -35,6 +39,20 @@ void commit(Tending& at, format::Head next) {
 
 format::Head next_of(const Tending& at, std::string what) {
   return next_head(at.head(), author(at.parts), std::move(what));
+}
+
+/// Whether merges write a new COW file of the next epoch, below the one that is there, rather than
+/// enlarge that one. On exFAT a file that grows while the power goes may lose all that it had
+/// (docs/decisions/0019-power-cuts.md); no generation names the new one before it is whole.
+bool renews(const Tending& at) {
+  struct statfs kind {};
+  if (::fstatfs(at.order.stick->root()->get(), &kind) != 0)
+    throw fault_from_errno(errno, "examine the filesystem of", at.order.stick->volume().node);
+  return kind.f_type == EXFAT_SUPER_MAGIC;
+}
+
+std::string renewed(const Tending& at, const Span& span) {
+  return format::cow_path(span.target, std::uint64_t{at.head().epoch} + 1);
 }
 
 /// The changed file, on the medium by an fsync of ours.
@@ -95,6 +113,7 @@ void check_room(Tending& at, const std::vector<Span>& spans) {
   for (const auto& span : spans) {
     const auto& chain = at.disk(span.target).chain;
     ByteCount above;
+    if (span.base > 0 && renews(at)) needed = needed + at.object(chain[span.base]).size;
     for (auto i = span.base + 1; i <= span.top; ++i) above = above + at.object(chain[i]).size;
     needed = needed + above;
     if (at.object(chain[span.base]).size + above > room.largest_file)
@@ -135,21 +154,28 @@ void give_up_older(Tending& at, const std::vector<Span>& spans) {
   at.capsule.give_up(gone);
 }
 
-void merge_span(const Tending& at, const Span& span, const JobContext& job) {
+void merge_span(Tending& at, const Span& span, const JobContext& job) {
   const auto& disk = at.disk(span.target);
   auto files = open_chain(at.capsule, at.head(), disk);
-  const auto& base = disk.chain[span.base];
-  files[span.base] =
-      at.capsule.open_checked(at.object(base), format::CapsuleDirectory::Access::read_write);
+  const bool renewing = span.base > 0 && renews(at);
+  const auto base = renewing ? renewed(at, span) : disk.chain[span.base];
   std::optional<std::string> below;
   if (span.base > 0) below = file_name(disk.chain[span.base - 1]);
+  if (renewing) {
+    disk::create_overlay({at.capsule.path_for_child(base), disk.virtual_size, below});
+    files.insert(files.begin() + static_cast<std::ptrdiff_t>(span.base),
+                 at.capsule.open_object(base, format::CapsuleDirectory::Access::read_write));
+  } else {
+    files[span.base] =
+        at.capsule.open_checked(at.object(base), format::CapsuleDirectory::Access::read_write);
+  }
   const auto wrong =
       disk::check_qcow2(files[span.base].get(), disk::Expected{below, disk.virtual_size});
   if (!wrong.empty()) throw at.fault(Remedy::other_device, base + " " + to_string(wrong), {});
   disk::ChainMerge merge;
   for (const auto& file : files) merge.files.push_back(file.get());
   merge.base = span.base;
-  merge.top = span.top;
+  merge.top = span.top + (renewing ? 1 : 0);
   merge.bytes_per_second = at.order.bytes_per_second;
   merge.readers = at.readers;
   disk::merge_chain(
@@ -159,12 +185,20 @@ void merge_span(const Tending& at, const Span& span, const JobContext& job) {
 
 void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
   auto next = next_of(at, "merge");
+  const bool renewing = renews(at);
+  if (renewing) next.epoch += 1;
   for (const auto& span : spans) {
-    take_in(at, next, at.disk(span.target).chain[span.base], job);
+    const auto base = renewing ? renewed(at, span) : at.disk(span.target).chain[span.base];
+    if (renewing)
+      add_object(next,
+                 at.capsule.adopt_object(base, job.meter->begin("reading back " + base), job.stop));
+    else
+      take_in(at, next, base, job);
     for (auto& disk : next.disks) {
       if (disk.target != span.target) continue;
       const auto first = disk.chain.begin() + static_cast<std::ptrdiff_t>(span.base) + 1;
       disk.chain.erase(first, disk.chain.begin() + static_cast<std::ptrdiff_t>(span.top) + 1);
+      disk.chain[span.base] = base;
     }
   }
   drop_unnamed_objects(next);

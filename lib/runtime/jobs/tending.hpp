@@ -63,8 +63,8 @@ void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what);
 /// merge_span().
 void give_up_older(Tending& at, const std::vector<Span>& spans);
 /// Also while the session's guest reads the files: it keeps the chain that it was started with, in
-/// which the layers hide all that is written.
-void merge_span(const Tending& at, const Span& span, const JobContext& job);
+/// which the layers hide all that is written. On exFAT what is merged goes into a new COW file.
+void merge_span(Tending& at, const Span& span, const JobContext& job);
 /// The shorter chains, once the changed files were read back and synced by a descriptor of ours.
 void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job);
 /// The same with new COW files, of the next epoch.
