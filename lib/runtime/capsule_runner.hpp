@@ -64,6 +64,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
 
   /// Begins the merge or fold that is due, at most once for a generation.
   void look_at_upkeep();
+  /// What upkeep_due() says, as far as the device allows it.
+  std::vector<core::Upkeep> due() const;
 
   /// Returns when what dropped sessions left to do has been done.
   Task<void> chores_done();

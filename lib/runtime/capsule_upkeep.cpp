@@ -107,7 +107,7 @@ void CapsuleRunner::look_at_upkeep() {
   // An eject that failed after its commit left another generation than the one that runs.
   if (running != nullptr && !(head.checked_out && head.checked_out->session == running->session.id))
     return;
-  for (const auto what : upkeep_due(around_.parts.config, head, older_, home_)) {
+  for (const auto what : due()) {
     if (const auto tried = tended_.find(what);
         tried != tended_.end() && tried->second == head.generation.seq)
       continue;
@@ -115,6 +115,14 @@ void CapsuleRunner::look_at_upkeep() {
     deliver(core::UpkeepDue{what});
     if (core::job_of(state_)) return;
   }
+}
+
+std::vector<core::Upkeep> CapsuleRunner::due() const {
+  auto out = upkeep_due(around_.parts.config, head_->head, older_, home_);
+  const auto insertion = core::device_of(state_);
+  const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
+  if (held && !may_enlarge(held->volume())) std::erase(out, core::Upkeep::fold);
+  return out;
 }
 
 JobId CapsuleRunner::wait_behind(JobId first, std::string operation) {

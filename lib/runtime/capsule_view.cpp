@@ -62,8 +62,7 @@ CapsuleView CapsuleRunner::view() const {
     add_head(view, head_->head, older_);
     const auto& config = around_.parts.config;
     view.cow_limit = cow_limit(config, head_->head).value_or(ByteCount());
-    for (const auto what : upkeep_due(config, head_->head, older_, home_))
-      view.due.emplace_back(core::name(what));
+    for (const auto what : due()) view.due.emplace_back(core::name(what));
   }
   return view;
 }

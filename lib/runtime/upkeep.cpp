@@ -68,6 +68,8 @@ Home home_of(const Parts& parts, const format::Head& head) {
   return was_packed_here(parts, head.capsule) ? Home::yes : Home::no;
 }
 
+bool may_enlarge(const Volume& volume) { return volume.fs_type != "exfat"; }
+
 std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& head,
                                      const std::vector<format::Head>& older, Home home) {
   const auto sizes = sizes_of(head);

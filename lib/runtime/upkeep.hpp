@@ -37,6 +37,10 @@ std::vector<core::Upkeep> upkeep_due(const Config& config, const format::Head& h
 /// that the last complete sync has not read. A COW file is not folded before. Loop thread.
 bool sync_due(const Parts& parts, const format::Head& newest);
 
+/// Whether a file that a generation names may grow on this device. Not on exFAT: one that grows
+/// while the power goes may lose all that it had (docs/decisions/0019-power-cuts.md).
+bool may_enlarge(const Volume& volume);
+
 /// Whether a COW file holds anything: a new one is shorter than the first write makes it.
 bool is_used(const format::Object& cow);
 

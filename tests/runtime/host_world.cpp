@@ -157,14 +157,14 @@ void TestHost::plug_only(const std::string& node, const std::string& fs_uuid) {
   Volume volume;
   volume.node = node;
   volume.label = "SATCHEL";
-  volume.fs_type = "ext4";
+  volume.fs_type = fs_type;
   volume.fs_uuid = fs_uuid;
   volume.removable = true;
   volumes.add(volume);
   Plug plug;
   plug.node = node;
   plug.label = "SATCHEL";
-  plug.fs_type = "ext4";
+  plug.fs_type = fs_type;
   plug.fs_uuid = fs_uuid;
   plugs.plug(plug);
 }

@@ -83,6 +83,7 @@ class TestHost {
   /// A machine with raw disks of 1 MiB, vda and so on, defined in libvirt.
   DomainId machine(const std::string& name, int disks = 1);
   void run_machine(DomainId id);
+  std::string fs_type = "ext4";  ///< of devices that are plugged in
   void plug(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");
   /// Without waiting for what comes of it.
   void plug_only(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");

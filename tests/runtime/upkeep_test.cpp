@@ -165,6 +165,47 @@ TEST_CASE("a fold asked for merges the layers first, and the next one is of the 
   CHECK(world.content() == then);
 }
 
+TEST_CASE(
+    "on exFAT, where a file must not grow, a merge makes a new COW file and nothing is folded") {
+  UpkeepWorld world(2, small_cow);
+  const auto before = world.content();
+  auto& anvil = world.anvil;
+  anvil.fs_type = "exfat";
+  anvil.start();
+  anvil.plug();
+  anvil.wait_for_jobs();
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  const auto cow = world.on_device(world.capsule) / "vda" / "cow.qcow2";
+  const auto size = std::filesystem::file_size(cow);
+  REQUIRE(world.merge(anvil) == "done");
+  INFO(anvil.log.all());
+  CHECK(world.chain() == Chain{"vda/image.qcow2", "vda/cow-2.qcow2"});
+  CHECK(world.head(world.capsule).epoch == 2);
+  CHECK(world.content() == before);
+  CHECK(world.content_before() == before);
+  CHECK(std::filesystem::file_size(cow) == size);
+  // The COW file is past its limit.
+  anvil.wait_for_jobs();
+  CHECK_FALSE(has_due(anvil, world.capsule, "fold"));
+  CHECK(world.head(world.capsule).epoch == 2);
+  CHECK(world.fold(anvil).find("on exFAT a file that grows") != std::string::npos);
+  // The guest goes on over it, also while it is written anew.
+  REQUIRE(world.launch(anvil) == "done");
+  CHECK(anvil.counter(world.guest) == 2);
+  world.write(anvil, 7, 9);
+  CHECK(world.eject(anvil) == "done");
+  anvil.pull();
+  anvil.plug();
+  REQUIRE(world.launch(anvil) == "done");
+  REQUIRE(world.merge(anvil) == "done");
+  CHECK(world.chain() == Chain{"vda/image.qcow2", "vda/cow-3.qcow2"});
+  world.write(anvil, 8, 4);
+  CHECK(world.eject(anvil) == "done");
+  CHECK(world.content().at(7 * (64 << 10)) == 9);
+  CHECK(world.content().at(8 * (64 << 10)) == 4);
+  CHECK_FALSE(std::filesystem::exists(cow));
+}
+
 TEST_CASE("a launch ends a merge at rest and comes next") {
   UpkeepWorld world(3);
   auto& anvil = world.anvil;

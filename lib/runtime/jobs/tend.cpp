@@ -69,6 +69,12 @@ Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
   const auto what = order.what;
   auto opening = offload(parts.lanes.files, [&] { return open(parts, std::move(order)); });
   auto at = co_await std::move(opening);
+  if (what == core::Upkeep::fold && !may_enlarge(at.order.stick->volume()))
+    throw at.fault(Remedy::other_device,
+                   "on exFAT a file that grows while the power goes may be lost, and a fold makes "
+                   "the image file grow",
+                   "There is no need to: merges go on. To fold it, have it on a device with ext4 "
+                   "or vfat.");
   if (what == core::Upkeep::fold && sync_due(parts, at.head()))
     throw at.fault(Remedy::retry, "its files were not synced into this computer's folders since",
                    "Sync them first: satchelctl sync " + at.head().name);

@@ -1,9 +1,5 @@
 #include "runtime/jobs/tending.hpp"
 
-#include <linux/magic.h>
-#include <sys/vfs.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "disk/qcow2.hpp"
@@ -42,14 +38,8 @@ format::Head next_of(const Tending& at, std::string what) {
 }
 
 /// Whether merges write a new COW file of the next epoch, below the one that is there, rather than
-/// enlarge that one. On exFAT a file that grows while the power goes may lose all that it had
-/// (docs/decisions/0019-power-cuts.md); no generation names the new one before it is whole.
-bool renews(const Tending& at) {
-  struct statfs kind {};
-  if (::fstatfs(at.order.stick->root()->get(), &kind) != 0)
-    throw fault_from_errno(errno, "examine the filesystem of", at.order.stick->volume().node);
-  return kind.f_type == EXFAT_SUPER_MAGIC;
-}
+/// enlarge that one: no generation names the new one before it is whole.
+bool renews(const Tending& at) { return !may_enlarge(at.order.stick->volume()); }
 
 std::string renewed(const Tending& at, const Span& span) {
   return format::cow_path(span.target, std::uint64_t{at.head().epoch} + 1);
