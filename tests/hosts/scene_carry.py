@@ -19,6 +19,9 @@ def carry(stage):
     machine.goes_on_at(b)
     b.shows()
     as_a_witness_sees_it(b, stick, machine)
+    # What it has on its disk as well was left out of its memory, and has been read of the stick's disk.
+    heads = b.run("sh", "-c", f"cat {folder_of(b, machine)}/heads/*.json").out
+    expect("no generation has borrowed pages", '"codec":"zstd-pages-3"' in heads)
     # From the third on, what the guest reads through is merged under it.
     for _ in range(3):
         stage.timed("a checkpoint on b", lambda: b.run("satchelctl", "checkpoint", machine.name))
@@ -33,13 +36,19 @@ def carry(stage):
     machine.eject(a)
 
 
+def folder_of(host, machine):
+    """The capsule's, on the stick that is in."""
+    (_, (place, _, _)), = host.mounts().items()
+    return f"{place}/satchel/{machine.uuid}"
+
+
 def as_a_witness_sees_it(host, stick, machine):
     """QEMU is libvirt's user, confined, and the capsule's directory is root's alone."""
-    (node, (place, kind, options)), = host.mounts().items()
+    (node, (_, _, options)), = host.mounts().items()
     equal("the node", node, stick.node())
     for word in ("nosuid", "nodev", "noexec"):
         expect(f"{word} is not among {options}", word in options)
-    folder = f"{place}/satchel/{machine.uuid}"
+    folder = folder_of(host, machine)
     equal("who may enter the capsule", host.run("stat", "-c", "%u:%g %a", folder).out.strip(), "0:0 700")
     pid = host.run("pgrep", "-f", f"guest={machine.name}").out.split()[0]
     equal("QEMU's user", host.run("stat", "-c", "%U", f"/proc/{pid}").out.strip(), "libvirt-qemu")
