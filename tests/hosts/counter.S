@@ -7,10 +7,12 @@
 #
 # Memory: 16384 numbers at 0x20000; number j is the latest count that is j modulo 16384. All are looked at each tick.
 # Disk: sector 32 has the count; sectors 64 to 319 have, j of them, the latest count that is j modulo 256. One is looked at each tick.
+# Sectors 328 to 335 are a page that is the same in memory and on the disk, but for the instant of its writing.
 # A host that pulls the stick sees the disk's error first (error_policy='stop'): an error that gets here is BROKEN.
     .code16
     .set NUMBERS, 16384
     .set SECTOR, 0x6000            # a sector's buffer
+    .set PAGE, 0x5000              # a page: the count, and zeros
     .global _start
 _start:
     ljmp $0, $begin
@@ -122,6 +124,10 @@ main:
     outb %al, %dx
     mov $0x2000, %ax
     mov %ax, %fs
+    mov $PAGE, %di
+    mov $2048, %cx
+    xor %ax, %ax
+    rep stosw
     call read_count
     mov %eax, count
     xor %edi, %edi                 # what memory is to hold
@@ -151,6 +157,14 @@ tick:
     call write_count               # its own sector first: see check_sector
     mov $32, %edi
     call write_count
+    mov count, %eax
+    mov %eax, PAGE
+    movw $8, packet + 2
+    mov $328, %eax
+    mov $PAGE, %bx
+    mov $0x43, %dl
+    call disk
+    movw $1, packet + 2
     mov $text_tick, %si
     call line
 

@@ -19,9 +19,6 @@ def carry(stage):
     machine.goes_on_at(b)
     b.shows()
     as_a_witness_sees_it(b, stick, machine)
-    # What it has on its disk as well was left out of its memory, and has been read of the stick's disk.
-    heads = b.run("sh", "-c", f"cat {folder_of(b, machine)}/heads/*.json").out
-    expect("no generation has borrowed pages", '"codec":"zstd-pages-3"' in heads)
     # From the third on, what the guest reads through is merged under it.
     for _ in range(3):
         stage.timed("a checkpoint on b", lambda: b.run("satchelctl", "checkpoint", machine.name))
@@ -33,6 +30,9 @@ def carry(stage):
     stick.plug(a)
     stage.timed("until the machine runs on a", lambda: a.await_state("running"))
     machine.goes_on_at(a)
+    # What it has on its disk as well was left out of its memory, and was read of the stick's disk.
+    heads = a.run("sh", "-c", f"cat {folder_of(a, machine)}/heads/*.json").out
+    expect("no generation has borrowed pages", '"codec":"zstd-pages-3"' in heads)
     machine.eject(a)
 
 
