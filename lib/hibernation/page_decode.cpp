@@ -154,7 +154,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
   Loader loader(map, files, copies);
   Assembler assembler(map, out);
   Decoded decoded;
-  std::atomic<std::uint64_t> read_again = 0;
+  std::atomic<std::uint64_t> read_besides = 0;  // of disks, and for copies that were damaged
   std::atomic<std::uint64_t> at_hand = 0;
   const auto unpack_stored = [&](LoadedBlock& block, std::span<std::byte> cells) {
     const auto& file = files[block.id.segment];
@@ -167,7 +167,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
       // Whatever became of the copy: the device has it.
       SegmentFile::Window alone;
       file.read_frame(block.id.block, alone, block.packed);
-      read_again += block.packed.size();
+      read_besides += block.packed.size();
       block.is_copy = false;
     }
     unpack_frame(block.packed, entry.digest, cells, name);
@@ -182,7 +182,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
     file.spread(block.id.block, block.cells);
     const auto cost = borrowed.fill(file, block.id.block, wanted[block.id.segment], block.cells,
                                     borrowed_copies[block.id.segment]);
-    read_again += cost.read.value;
+    read_besides += cost.read.value;
     at_hand += cost.at_hand.value;
   };
   const auto take = [&](LoadedBlock& block) {
@@ -198,7 +198,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
   pipeline.run(std::move(stop));
   if (assembler.is_waiting() || assembler.made() != map.stream_size.value)
     throw damaged("the machine's memory", "its map does not fit it");
-  decoded.read = loader.bytes_read() + ByteCount(read_again);
+  decoded.read = loader.bytes_read() + ByteCount(read_besides);
   decoded.at_hand = decoded.at_hand + ByteCount(at_hand);
   decoded.is_copied = state_->is_copied();
   return decoded;
