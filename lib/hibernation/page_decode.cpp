@@ -139,7 +139,7 @@ PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open, Lenders lenders
     if (part->step.kind == RecipeStep::Kind::differences) want(part->below, part->step.count);
   }
   for (std::size_t i = 0; i < state_->copies.size(); ++i)
-    state_->files[i].keep_table(state_->copies[i]);
+    state_->files[i].keep_tables(state_->copies[i]);
 }
 
 PageDecoder::PageDecoder(PageDecoder&&) noexcept = default;

@@ -101,10 +101,15 @@ void SegmentFile::spread(std::uint64_t block, std::span<std::byte> cells) const 
   }
 }
 
-void SegmentFile::keep_table(const LocalCopy& copy) const {
-  const auto table =
-      write_block_table(blocks_, borrows_.empty() ? Borrows::nothing : Borrows::cells);
-  copy.write(block_table_at(segment_), std::as_bytes(std::span(table)));
+void SegmentFile::keep_tables(const LocalCopy& copy) const {
+  const auto keep = [&](std::uint64_t offset, const std::string& table) {
+    copy.write(offset, std::as_bytes(std::span(table)));
+  };
+  const auto borrows = borrows_.empty() ? Borrows::nothing : Borrows::cells;
+  keep(block_table_at(segment_), write_block_table(blocks_, borrows));
+  if (borrows_.empty()) return;
+  keep(borrow_table_at(segment_), borrows_.write());
+  keep(name_table_at(segment_), write_name_table(names_));
 }
 
 /// As far as blocks are needed that stand close to one another.

@@ -23,7 +23,7 @@ BorrowTable read_borrows_of(int fd, const Segment& segment);
 
 class SegmentFile {
  public:
-  /// Throws Fault when the table is not what the map says.
+  /// Throws Fault when a table is not what the map says.
   SegmentFile(UniqueFd fd, const Segment& segment);
 
   const PageBlock& block(std::size_t index) const { return blocks_[index]; }
@@ -38,7 +38,7 @@ class SegmentFile {
   /// Where the block's frame begins in the file.
   std::uint64_t offset(std::size_t index) const { return offsets_[index]; }
   /// Gives a copy what is needed to read its blocks.
-  void keep_table(const LocalCopy& copy) const;
+  void keep_tables(const LocalCopy& copy) const;
   /// That it will be read some time: only what is needed is read beyond what was asked for.
   void need(std::size_t index) { needed_[index] = true; }
 

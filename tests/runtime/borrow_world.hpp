@@ -60,28 +60,28 @@ struct BorrowWorld : UpkeepWorld {
     REQUIRE(to.until([&] { return !to.is_checking(capsule); }));
     CHECK_FALSE(to.log.says("stored anew"));
   }
-  void eject_with_a_pull_at_the_streams_end() {
-    anvil.hypervisor.at_streams_end = [&] {
+  void eject_with_a_pull_at_the_streams_end(TestHost& at) {
+    at.hypervisor.at_streams_end = [&] {
       std::promise<void> pulled;
       boost::asio::post(loop.io, [&] {
-        anvil.pull();
+        at.pull();
         pulled.set_value();
       });
       pulled.get_future().wait();
     };
-    CHECK(anvil.end_of(anvil.host().eject(capsule)).result != "done");
-    REQUIRE(anvil.reaches(capsule, "stranded"));
-    anvil.wait_for_jobs();
-    anvil.hypervisor.at_streams_end = {};
+    CHECK(at.end_of(at.host().eject(capsule)).result != "done");
+    REQUIRE(at.reaches(capsule, "stranded"));
+    at.wait_for_jobs();
+    at.hypervisor.at_streams_end = {};
   }
-  void check_that_the_second_copy_goes_on() {
-    anvil.plug();
-    INFO(anvil.log.all());
-    REQUIRE(anvil.reaches(capsule, "running"));
-    anvil.wait_for_jobs();
-    CHECK(anvil.counter(guest) == 4);
-    REQUIRE(eject(anvil) == "done");
-    carry(anvil, bellows);
+  void check_that_the_second_copy_goes_on(TestHost& at, TestHost& elsewhere) {
+    at.plug();
+    INFO(at.log.all());
+    REQUIRE(at.reaches(capsule, "running"));
+    at.wait_for_jobs();
+    CHECK(at.counter(guest) == 4);
+    REQUIRE(eject(at) == "done");
+    carry(at, elsewhere);
   }
 };
 

@@ -49,8 +49,8 @@ TEST_CASE("borrowed pages are found behind merges and folds") {
 
 TEST_CASE("the second copy has what the pulled device alone would lend") {
   BorrowWorld world;
-  world.eject_with_a_pull_at_the_streams_end();
-  world.check_that_the_second_copy_goes_on();
+  world.eject_with_a_pull_at_the_streams_end(world.anvil);
+  world.check_that_the_second_copy_goes_on(world.anvil, world.bellows);
 }
 
 TEST_CASE("the second copy has what earlier generations borrowed as well") {
@@ -58,8 +58,28 @@ TEST_CASE("the second copy has what earlier generations borrowed as well") {
   REQUIRE(world.eject(world.anvil) == "done");
   CHECK(world.borrows());
   world.carry(world.anvil, world.anvil);
-  world.eject_with_a_pull_at_the_streams_end();
-  world.check_that_the_second_copy_goes_on();
+  world.eject_with_a_pull_at_the_streams_end(world.anvil);
+  world.check_that_the_second_copy_goes_on(world.anvil, world.bellows);
+}
+
+TEST_CASE("the second copy has what a computer has only read that was borrowed elsewhere") {
+  BorrowWorld world;
+  REQUIRE(world.eject(world.anvil) == "done");
+  CHECK(world.borrows());
+  world.carry(world.anvil, world.bellows);
+  SECTION("whole") {}
+  SECTION("with a copy here that was damaged since") {
+    std::size_t damaged = 0;
+    for (const auto& each : std::filesystem::recursive_directory_iterator(
+             world.bellows.session_directory(world.capsule).parent_path().parent_path() / "cache"))
+      if (each.path().extension() == ".pages") {
+        std::filesystem::resize_file(each.path(), std::filesystem::file_size(each.path()) - 20);
+        ++damaged;
+      }
+    CHECK(damaged == 1);
+  }
+  world.eject_with_a_pull_at_the_streams_end(world.bellows);
+  world.check_that_the_second_copy_goes_on(world.bellows, world.anvil);
 }
 
 TEST_CASE("nothing is borrowed of a disk that was written to during the save") {

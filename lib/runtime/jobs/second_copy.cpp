@@ -3,11 +3,23 @@
 #include <map>
 #include <utility>
 
+#include "base/fault.hpp"
+#include "hibernation/segment_file.hpp"
 #include "runtime/host_room.hpp"
 
 namespace satchel {
 
 namespace {
+
+/// Whether what a copy says of its blocks and of what it borrows is what its map says.
+bool has_tables(const hibernation::LocalSegments& local, const hibernation::Segment& segment) {
+  try {
+    hibernation::SegmentFile(local.open(segment), segment);
+    return true;
+  } catch (const Fault&) {
+    return false;
+  }
+}
 
 /// This computer's copies of all that the new memory may refer to; none when one is missing or was
 /// not checked.
@@ -22,7 +34,7 @@ std::map<std::uint64_t, Rescue::Earlier> earlier_copies(const Parts& parts,
   for (const auto& segment : shipment.base.segments) {
     Rescue::Earlier copy{local->open(segment), {}};
     if (segment.borrowed > 0) copy.borrowed = local->open_borrowed(segment);
-    if (!copy.pages || (segment.borrowed > 0 && !copy.borrowed)) return {};
+    if (!has_tables(*local, segment) || (segment.borrowed > 0 && !copy.borrowed)) return {};
     out.emplace(segment.number, std::move(copy));
   }
   return out;
