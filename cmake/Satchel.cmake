@@ -24,6 +24,7 @@ if(CCACHE)
 endif()
 
 option(SATCHEL_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(SATCHEL_FUZZ "Build for libFuzzer, with both sanitizers; needs clang (tests/fuzz/run)" OFF)
 
 add_library(satchel_options INTERFACE)
 target_compile_options(satchel_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
@@ -38,6 +39,12 @@ target_link_options(satchel_options INTERFACE -Wl,-z,relro,-z,now)
 if(SATCHEL_SANITIZE)
   target_compile_options(satchel_options INTERFACE -fsanitize=address,undefined
                          -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  target_link_options(satchel_options INTERFACE -fsanitize=address,undefined)
+endif()
+if(SATCHEL_FUZZ)
+  target_compile_options(satchel_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                         -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+                         -Wno-unknown-warning-option)
   target_link_options(satchel_options INTERFACE -fsanitize=address,undefined)
 endif()
 
