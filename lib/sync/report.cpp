@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <limits>
 
 namespace satchel::sync {
 namespace {
@@ -36,8 +37,9 @@ bool is_control(std::string_view character) {
 }
 
 /// "12.3"
+/// Has room for any number: what a worker says is foreign.
 std::string fixed(double seconds) {
-  std::array<char, 32> text{};
+  std::array<char, std::numeric_limits<double>::max_exponent10 + 8> text{};
   const int length = std::snprintf(text.data(), text.size(), "%.1f", seconds);
   return std::string(text.data(), static_cast<std::size_t>(length));
 }

@@ -95,6 +95,9 @@ json json_of(const RuleEnd& end) {
   return out;
 }
 
+/// A whole number that is not negative; get() would make something of any.
+std::uint64_t whole(const json& from) { return from.get_ref<const json::number_unsigned_t&>(); }
+
 Mark mark_of(const std::string& text) {
   for (const auto mark : {Mark::added, Mark::changed, Mark::removed})
     if (text == std::string(1, sign(mark))) return mark;
@@ -110,9 +113,9 @@ RuleEnd rule_of(const json& from) {
     return out;
   }
   each_count(out.report.counts, [&](const char* name, std::uint64_t& value) {
-    value = from.at("counts").at(name).get<std::uint64_t>();
+    value = whole(from.at("counts").at(name));
   });
-  out.lines_left_out = from.at("lines_left_out").get<std::uint64_t>();
+  out.lines_left_out = whole(from.at("lines_left_out"));
   for (const auto& line : from.at("lines")) {
     if (out.report.lines.size() == most_lines) break;
     out.report.lines.push_back(Line{mark_of(line.at("mark").get<std::string>()),
@@ -181,8 +184,8 @@ Result<WorkNews> parse_news(std::string_view line) {
     if (from.contains("progress")) {
       const auto& progress = from.at("progress");
       return WorkNews(Progress{cut(harmless(progress.at("step").get<std::string>())),
-                               ByteCount(progress.at("done").get<std::uint64_t>()),
-                               ByteCount(progress.at("total").get<std::uint64_t>())});
+                               ByteCount(whole(progress.at("done"))),
+                               ByteCount(whole(progress.at("total")))});
     }
     if (from.contains("rule")) return WorkNews(rule_of(from.at("rule")));
     return WorkNews(fault_of(from.at("fault")));

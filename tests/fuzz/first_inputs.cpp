@@ -42,6 +42,7 @@ int main(int count, char** arguments) {
     add_memories(to);
     add_machines(to);
     add_disks(to);
+    add_words(to);
   } catch (const std::exception& reason) {
     std::cerr << reason.what() << "\n";
     return 1;

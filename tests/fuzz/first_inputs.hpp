@@ -27,5 +27,6 @@ std::string coded(std::initializer_list<unsigned> bytes);
 void add_memories(const FirstInputs& to);
 void add_machines(const FirstInputs& to);
 void add_disks(const FirstInputs& to);
+void add_words(const FirstInputs& to);
 
 }  // namespace satchel::fuzz
