@@ -77,6 +77,7 @@ std::string Fault::next_step() const {
 
 Fault fault_from_errno(int error, std::string doing, std::string object) {
   auto remedy = Remedy::report_bug;
+  std::string next;
   switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -92,15 +93,19 @@ Fault fault_from_errno(int error, std::string doing, std::string object) {
       remedy = Remedy::ask_admin;
       break;
     case EROFS:
+      // Linux does that to a filesystem in which it finds errors, such as a power cut leaves.
+      next =
+          "Its filesystem is mounted read-only, which the kernel does when it finds errors in it: "
+          "unmount it, repair it (fsck.vfat -a, e2fsck -p or what it has), and plug it in again.";
+      [[fallthrough]];
     case EFBIG:
       remedy = Remedy::other_device;
       break;
     default:
       break;
   }
-  return Fault(
-      remedy,
-      Fault::Text{std::move(doing), std::move(object), std::generic_category().message(error), {}});
+  return Fault(remedy, Fault::Text{std::move(doing), std::move(object),
+                                   std::generic_category().message(error), std::move(next)});
 }
 
 }  // namespace satchel
