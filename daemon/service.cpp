@@ -1,10 +1,12 @@
 #include "service.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <exception>
 #include <filesystem>
@@ -118,6 +120,9 @@ Task<void> Service::start() {
   notify_ready();
   host_.tell_saving([this](const std::string& reason) { sleep_.hold_off(reason); });
   host_.tell_status([](const std::string& status) { notify_status(status); });
+  // What a job had allocated in small pieces is free now, between pieces that stay: malloc gives
+  // none of it back to the system by itself.
+  host_.tell_rest([this] { asio::post(lanes_.files.pool(), [] { ::malloc_trim(0); }); });
 }
 
 void Service::sleep_begins() {

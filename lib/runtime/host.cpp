@@ -223,6 +223,8 @@ void Host::refresh() {
     status_ = std::move(now);
     status_listener_(status_);
   }
+  const bool rested = std::exchange(rests_, board_.size() == 0);
+  if (rests_ && !rested && rest_listener_) rest_listener_();
   sync_by_itself();
 }
 

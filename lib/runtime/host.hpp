@@ -39,6 +39,8 @@ class Host : public Commands {
   /// Told why the computer must stay awake, a sentence, and with nothing when it may sleep: while
   /// a machine is being saved. It is told only changes.
   void tell_saving(std::function<void(const std::string&)> listener);
+  /// Told whenever the last job that was under way has ended.
+  void tell_rest(std::function<void()> listener) { rest_listener_ = std::move(listener); }
 
   const HostView& view() const override { return view_; }
   void listen(ViewListener listener) override { listener_ = std::move(listener); }
@@ -150,6 +152,8 @@ class Host : public Commands {
   std::string status_;
   std::function<void(const std::string&)> saving_listener_;
   std::string saving_;
+  std::function<void()> rest_listener_;
+  bool rests_ = true;
   bool refresh_due_ = false;
   bool diagnosing_ = false;
   Devices devices_;
