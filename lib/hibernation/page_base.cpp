@@ -181,7 +181,8 @@ bool PageBaseCheck::go_on(ByteCount amount) {
     }
     if (part.file.borrows().empty()) continue;
     cells.resize(part.segment.cells_of(block) * page_size);
-    done += borrowed.fill(part.file, block, part.alive, cells, LocalCopy()).read.value;
+    const LocalCopy none;
+    done += borrowed.fill({part.file, part.alive, none}, block, cells).read.value;
   }
   return at < parts.size();
 }

@@ -20,6 +20,7 @@ struct PageDecoder::State {
   std::vector<LocalCopy> copies{};   ///< the same
   std::vector<LocalCopy> borrowed_copies{};
   std::vector<std::vector<bool>> wanted{};  ///< of each segment, the cells that the recipe names
+  std::vector<std::vector<LentCell>> lent{};
 
   bool is_copied() const;
 };
@@ -138,8 +139,10 @@ PageDecoder::PageDecoder(PageMap map, const SegmentOpener& open, Lenders lenders
     if (is_of_cells(part->step)) want(part->cells, part->step.count);
     if (part->step.kind == RecipeStep::Kind::differences) want(part->below, part->step.count);
   }
-  for (std::size_t i = 0; i < state_->copies.size(); ++i)
+  for (std::size_t i = 0; i < state_->copies.size(); ++i) {
+    state_->lent.push_back(lent_cells(state_->files[i], state_->wanted[i]));
     state_->files[i].keep_tables(state_->copies[i]);
+  }
 }
 
 PageDecoder::PageDecoder(PageDecoder&&) noexcept = default;
@@ -150,12 +153,13 @@ ByteCount PageDecoder::stream_size() const { return state_->map.stream_size; }
 
 Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSink& progress,
                             std::stop_token stop) const {
-  const auto& [borrowed, map, files, copies, borrowed_copies, wanted] = *state_;
+  const auto& [borrowed, map, files, copies, borrowed_copies, wanted, lent] = *state_;
   Loader loader(map, files, copies);
   Assembler assembler(map, out);
   Decoded decoded;
   std::atomic<std::uint64_t> read_besides = 0;  // of disks, and for copies that were damaged
   std::atomic<std::uint64_t> at_hand = 0;
+  std::atomic<std::uint64_t> ahead = 0;  // which is at hand later
   const auto unpack_stored = [&](LoadedBlock& block, std::span<std::byte> cells) {
     const auto& file = files[block.id.segment];
     const auto& entry = file.block(block.id.block);
@@ -180,10 +184,12 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
     if (stored > 0) unpack_stored(block, std::span(block.cells).first(stored * page_size));
     if (file.borrows().empty()) return;
     file.spread(block.id.block, block.cells);
-    const auto cost = borrowed.fill(file, block.id.block, wanted[block.id.segment], block.cells,
-                                    borrowed_copies[block.id.segment]);
+    const auto cost = borrowed.fill(
+        {file, wanted[block.id.segment], borrowed_copies[block.id.segment], lent[block.id.segment]},
+        block.id.block, block.cells);
     read_besides += cost.read.value;
     at_hand += cost.at_hand.value;
+    ahead += cost.ahead.value;
   };
   const auto take = [&](LoadedBlock& block) {
     if (block.is_copy) decoded.at_hand = decoded.at_hand + ByteCount(block.packed.size());
@@ -199,7 +205,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
   if (assembler.is_waiting() || assembler.made() != map.stream_size.value)
     throw damaged("the machine's memory", "its map does not fit it");
   decoded.read = loader.bytes_read() + ByteCount(read_besides);
-  decoded.at_hand = decoded.at_hand + ByteCount(at_hand);
+  decoded.at_hand = decoded.at_hand + ByteCount(at_hand - std::min(at_hand.load(), ahead.load()));
   decoded.is_copied = state_->is_copied();
   return decoded;
 }

@@ -236,6 +236,33 @@ TEST_CASE("a computer that read the borrowed pages once asks the disk no more") 
   std::filesystem::remove_all(name);
 }
 
+TEST_CASE("what lies in order on a disk is read in order, however it is scattered in memory") {
+  PageStore store;
+  Disks disks{Memory(2000), Memory(1)};
+  auto memory = first_memory(3000);
+  store.encode(1, stream_of(memory), 0);
+  const auto key = read_page_map(store.maps[1])->key;
+  // 1,000 is divided by none of 7's powers: each of the pages comes once.
+  for (std::size_t i = 0; i < 1000; ++i)
+    memory[500 + i * 343 % 1000] = disks[0][200 + i] = 7'000'000 + i;
+  store.disks = learn(key, disks, range(0, 200, 1000));
+  store.encode(2, stream_of(memory), 1);
+  REQUIRE(store.made.at(2).borrowed == 1000);
+  std::string name = (std::filesystem::temp_directory_path() / "satchel-lent-XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  std::size_t asked = 0;
+  std::string out;
+  const PageDecoder decoder(*read_page_map(store.maps.at(2)), store.opener(),
+                            {reader_of(disks, &asked), {}},
+                            LocalUse{LocalSegments(name), LocalCopy::Grows::yes});
+  const auto decoded = decoder.decode(appending_to(out), GENERATE(1U, 3U), {}, {});
+  CHECK((out == stream_of(memory)));
+  // 1,000 pages are four times what is read at once.
+  CHECK(asked <= 10);
+  CHECK(decoded.at_hand == ByteCount(0));
+  std::filesystem::remove_all(name);
+}
+
 TEST_CASE("whatever a machine writes to its disks, every generation comes back with its own") {
   std::mt19937 random(GENERATE(1U, 2U, 3U, 4U));
   PageStore store;
