@@ -28,6 +28,15 @@ namespace {
 constexpr std::chrono::steady_clock::duration soon = std::chrono::minutes(1);
 constexpr std::chrono::steady_clock::duration later = std::chrono::minutes(5);
 constexpr std::uint64_t hardly = 1U << 20;  ///< bytes
+/// So many overlays that a checkpoint froze and could not ship: each one more is one more file that
+/// the guest's reads go through.
+constexpr std::size_t most_unshipped = 4;
+
+std::size_t unshipped(const Session& session) {
+  std::size_t most = 0;
+  for (const auto& disk : session.disks) most = std::max(most, disk.frozen.size());
+  return most;
+}
 
 /// Whether what a generation holds of the memory was read, as it is on the device, in this
 /// insertion.
@@ -89,7 +98,9 @@ Task<void> CapsuleRunner::watch() {
   const auto self = shared_from_this();
   auto& parts = around_.parts;
   asio::steady_timer beat(parts.loop);
-  auto pause = soon;
+  const std::chrono::steady_clock::duration every = parts.config.checkpoint.every;
+  auto pause = every.count() > 0 ? std::min(soon, every) : soon;
+  bool told = false;
   ByteCount seen;
   while (core::session_of(state_) != nullptr) {
     beat.expires_after(pause);
@@ -100,6 +111,14 @@ Task<void> CapsuleRunner::watch() {
     if (running == nullptr || running->session.guest != core::Guest::runs || !session_) continue;
     const auto& wanted = parts.config.checkpoint;
     const auto since = std::chrono::steady_clock::now() - checkpointed_;
+    const bool gave_up = unshipped(*session_) >= most_unshipped;
+    if (gave_up && !std::exchange(told, true))
+      parts.log.warning(
+          name_ +
+          ": the last checkpoints could not be written to its device; there are no more by "
+          "themselves until one that you ask for could. An eject writes all");
+    if (gave_up) continue;
+    told = false;
     bool due = wanted.every.count() > 0 && since >= wanted.every;
     pause = wanted.size.value > 0 ? soon : later;
     if (!due && wanted.size.value > 0) {
@@ -115,7 +134,7 @@ Task<void> CapsuleRunner::watch() {
         if (core::session_of(state_) != nullptr) parts.log.warning(failure.what());
       }
     }
-    if (wanted.every > since) pause = std::min<decltype(pause)>(pause, wanted.every - since);
+    if (every.count() > 0) pause = std::min(pause, every > since ? every - since : every);
     if (due) deliver(core::CheckpointDue{});
   }
   watching_ = false;

@@ -16,7 +16,8 @@ struct CheckpointWorld : HostWorld {
   DomainId guest;
   CapsuleId capsule;
 
-  CheckpointWorld() {
+  explicit CheckpointWorld(std::function<void(Config&)> adjust = [](Config&) {}) {
+    adjust(anvil.config);
     anvil.start();
     anvil.plug();
     guest = anvil.machine("traveller");
@@ -135,6 +136,22 @@ TEST_CASE("what a checkpoint could not ship goes with the next eject") {
   CHECK(world.chain() == std::vector<std::string>{"vda/image.qcow2", "vda/cow.qcow2",
                                                   "vda/layer-2-1.qcow2", "vda/layer-2.qcow2"});
   CHECK(world.goes_on_elsewhere(false) == 2);
+}
+
+TEST_CASE("checkpoints that can't be shipped are not tried by themselves for ever") {
+  CheckpointWorld world([](Config& config) { config.checkpoint.every = std::chrono::seconds(1); });
+  auto& anvil = world.anvil;
+  const auto layer = world.on_device(world.capsule) / "vda" / "layer-2.qcow2";
+  std::filesystem::create_directories(layer / "in the way");
+  CHECK(anvil.until([&] { return anvil.log.says("there are no more by themselves"); }));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(world.overlays().size() == 5);
+  world.check_that_it_runs();
+  std::filesystem::remove_all(layer);
+  CHECK(world.checkpoint() == "done");
+  CHECK(world.overlays().size() == 2);
+  CHECK(world.eject() == "done");
 }
 
 TEST_CASE("an eject that is asked for meanwhile comes after the checkpoint") {
