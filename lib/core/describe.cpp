@@ -87,6 +87,10 @@ std::string held(const CheckedOut& out) {
 }
 
 std::string lacking(const Lacking& seen) {
+  if (seen.how == Lacking::How::damaged)
+    return "Generation " + std::to_string(seen.sequence.value) +
+           ", a newer one, is damaged on this device: what was done in it is not to be had from "
+           "here.";
   const auto which = "This computer has seen generation " + std::to_string(seen.sequence.value) +
                      ", left by " + seen.host_name + " on " + to_string(seen.time);
   if (seen.how == Lacking::How::older_copy)
@@ -181,7 +185,11 @@ std::string next_step(const State& state) {
           },
           [&](const Ready& at) {
             if (at.found.lacks)
-              return std::string("Use the device that has it, or launch this one with this-copy") +
+              return std::string(at.found.lacks->how == Lacking::How::damaged
+                                     ? "Look at it with satchelctl verify; use a copy of this "
+                                       "device that has it whole, or launch this one with this-copy"
+                                     : "Use the device that has it, or launch this one with "
+                                       "this-copy") +
                      (at.found.checked_out ? " and take-over" : "") +
                      ": it goes on from here, without what came there.";
             if (at.found.checked_out && at.found.checked_out->holder == Holder::this_host)

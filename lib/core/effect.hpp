@@ -88,6 +88,7 @@ enum class Notice {
   checked_out_elsewhere,
   older_copy,
   another_branch,
+  newest_damaged,
   needs_unlock,
   needs_trust,
   examination_failed,

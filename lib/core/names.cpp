@@ -45,6 +45,8 @@ std::string_view name(Notice notice) {
       return "older_copy";
     case Notice::another_branch:
       return "another_branch";
+    case Notice::newest_damaged:
+      return "newest_damaged";
     case Notice::needs_unlock:
       return "needs_unlock";
     case Notice::needs_trust:

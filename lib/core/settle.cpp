@@ -154,9 +154,16 @@ Transition settle(Insertion device, Found found, std::optional<Session> ours,
 }
 
 Notice notice_of(const Found& found) {
-  if (found.lacks)
-    return found.lacks->how == Lacking::How::older_copy ? Notice::older_copy
-                                                        : Notice::another_branch;
+  if (found.lacks) {
+    switch (found.lacks->how) {
+      case Lacking::How::older_copy:
+        return Notice::older_copy;
+      case Lacking::How::another_branch:
+        return Notice::another_branch;
+      case Lacking::How::damaged:
+        return Notice::newest_damaged;
+    }
+  }
   return found.checked_out ? Notice::checked_out_elsewhere : Notice::ready;
 }
 

@@ -39,17 +39,18 @@ struct CheckedOut {
   bool operator==(const CheckedOut&) const = default;
 };
 
-/// A generation that this host has seen of the capsule and that the device's history lacks: the
-/// device is a copy, or was restored from one, and what came elsewhere is not on it.
+/// A generation of the capsule that the newest one on the device is without. This host has seen it,
+/// and the device is a copy, or was restored from one; or it was committed there and is damaged.
 struct Lacking {
   enum class How {
     older_copy,      ///< the device's newest generation came before it
     another_branch,  ///< the device went on from an ancestor of it by another way
+    damaged,         ///< it is on the device, and not whole
   };
   How how = How::older_copy;
   Sequence sequence;
-  std::string host_name;  ///< that committed it
-  UnixMicros time;
+  std::string host_name{};  ///< that committed it; not known of a damaged one
+  UnixMicros time{};        ///< the same
   bool operator==(const Lacking&) const = default;
 };
 

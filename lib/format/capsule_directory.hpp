@@ -30,8 +30,10 @@ namespace satchel::format {
 struct Examination {
   std::optional<SignedHead> newest;  ///< the newest generation that is complete; its objects exist
   std::optional<SignedHead> previous;  ///< the one in the other slot, when that is complete too
-  std::vector<std::string> problems;   ///< sentences: a torn slot, a missing object, …
-  std::vector<std::string> notes;      ///< sentences about the filesystem; nothing is wrong
+  /// One that was committed after that and is not complete, which no power cut leaves.
+  std::optional<Sequence> damaged;
+  std::vector<std::string> problems;  ///< sentences: a torn slot, a missing object, …
+  std::vector<std::string> notes;     ///< sentences about the filesystem; nothing is wrong
   std::optional<std::uint32_t>
       unknown_version;  ///< a newer Satchel wrote here; nothing may be written
 

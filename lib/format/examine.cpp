@@ -25,6 +25,7 @@ class Look {
               std::to_string(*examination().unknown_version) + "); this one leaves it alone.");
       found_.newest.reset();
       examination().newest.reset();
+      examination().damaged.reset();
       examination().previous.reset();
     }
     return std::move(found_);
@@ -127,6 +128,10 @@ class Look {
       return;
     }
     examination().newest = found_.slots[*found_.newest].head;
+    const auto& other = found_.slots[1 - *found_.newest];
+    if (!other.complete && other.record &&
+        other.record->seq > found_.slots[*found_.newest].record->seq)
+      examination().damaged = other.record->seq;
   }
 
   const CapsuleDirectory::State& capsule_;

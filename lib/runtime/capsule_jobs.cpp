@@ -78,7 +78,9 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   }
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);
-  co_return core::Examined{job.id, found_in(*head_)};
+  auto found = found_in(*head_);
+  if (seen.damaged) found.lacks = core::Lacking{core::Lacking::How::damaged, *seen.damaged};
+  co_return core::Examined{job.id, std::move(found)};
 }
 
 Task<void> CapsuleRunner::look_at_older() {

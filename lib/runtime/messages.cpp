@@ -44,6 +44,7 @@ LogLevel level_of(core::Notice notice) {
     case core::Notice::checked_out_elsewhere:
     case core::Notice::older_copy:
     case core::Notice::another_branch:
+    case core::Notice::newest_damaged:
     case core::Notice::guest_halted:
     case core::Notice::stranded:
     case core::Notice::diverged:

@@ -53,6 +53,18 @@ TEST_CASE("a copy that lacks what this host saw is launched only when somebody s
   }
 }
 
+TEST_CASE("before a damaged generation is given up, somebody says so") {
+  auto found = samples::found();
+  found.lacks = Lacking{How::damaged, Sequence(3)};
+  const auto examined = step(Examining{work(), {}}, Examined{under_way, found});
+  REQUIRE(examined);
+  CHECK(tells(*examined, Notice::newest_damaged));
+  CHECK(says(detail(examined->state), "Generation 3, a newer one, is damaged on this device"));
+  CHECK(says(next_step(examined->state), "satchelctl verify"));
+  CHECK_FALSE(step(examined->state, launch_asked(ThisCopy::no)));
+  CHECK(step(examined->state, launch_asked(ThisCopy::yes)));
+}
+
 TEST_CASE("a copy that is checked out elsewhere as well needs both words") {
   auto both = found_checked_out();
   both.lacks = found_lacking(How::older_copy).lacks;

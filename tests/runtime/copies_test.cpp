@@ -103,6 +103,33 @@ TEST_CASE("an older copy is recognised, waits to be told, and is the one that go
   CHECK(says(anvil.detail(world.capsule), "two copies that went on apart"));
 }
 
+TEST_CASE("an earlier generation does not take a damaged one's place by itself") {
+  CopiesWorld world;
+  world.run_and_eject(world.anvil, original);
+  const auto damaged = world.head(world.capsule).generation.seq;
+  const auto heads = world.on_device(world.capsule) / "heads";
+  const auto file = heads / (std::to_string(damaged.value) + ".json");
+  SECTION("its head") { fs::resize_file(file, fs::file_size(file) - 1); }
+  SECTION("its head is gone") { fs::remove(file); }
+  SECTION("an object of it") {
+    fs::remove(world.on_device(world.capsule) / world.head(world.capsule).hibernation->pages);
+  }
+  // It has never seen the machine: what the device says is all that it knows.
+  auto& bellows = world.bellows;
+  bellows.plug(original);
+  INFO(bellows.log.all());
+  REQUIRE(bellows.reaches(world.capsule, "ready"));
+  CHECK(says(bellows.detail(world.capsule),
+             "Generation " + std::to_string(damaged.value) + ", a newer one, is damaged"));
+  LaunchRequest plain;
+  plain.capsule = world.capsule;
+  CHECK_THROWS_AS(bellows.host().launch(plain), Fault);
+  auto this_copy = world.launch_this_copy();
+  this_copy.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  CHECK(bellows.result([&] { return bellows.host().launch(this_copy); }) == "done");
+  CHECK(bellows.counter(world.guest) == 0);
+}
+
 TEST_CASE("a launch asked for while a copy is read fails with the reason") {
   CopiesWorld world;
   auto& anvil = world.anvil;
