@@ -285,6 +285,7 @@ class Base:
         host = FailingHost("q", instants, on_insert="ask")
         host.start()
         plug(host, stick)
+        machine.await_state(host, "ready")
         self.exported = os.path.join(host.directory, "exported")
         host.must("export", machine.name, "--to", self.exported)
         host.must("eject", stick.node)
