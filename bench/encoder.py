@@ -6,24 +6,15 @@ import shutil
 import tempfile
 
 from checks import run
-from machines import TREE, timed
+from machines import BUILD_BENCH, timed
 
 BLOCK = 1 << 20
 
 
-def program():
-    """bench_memory of the build, or None."""
-    for build in (os.environ["SATCHEL_BUILD"], os.path.join(TREE, "build", "release")):
-        path = os.path.join(build, "bench", "bench_memory")
-        if os.path.exists(path):
-            return path
-    return None
-
-
 def measure(before, after, samples):
     """before, after: streams of an idle guest."""
-    bench = program()
-    if not bench:
+    bench = os.path.join(BUILD_BENCH, "bench_memory")
+    if not os.path.exists(bench):
         print("    the encoder is not measured: no bench_memory in the build (ninja bench_memory)")
         return
     size = os.path.getsize(after)

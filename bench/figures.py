@@ -2,7 +2,7 @@
 import statistics
 
 UNITS = {"bytes": lambda x: f"{x / 1e6:,.3f} MB", "s": lambda x: f"{x:.2f} s", "GB/s": lambda x: f"{x:.2f} GB/s",
-         "MiB": lambda x: f"{x:.1f} MiB", "": lambda x: f"{x:,.0f}"}
+         "MiB": lambda x: f"{x:.1f} MiB", "share": lambda x: f"{100 * x:.2f} %", "": lambda x: f"{x:,.0f}"}
 
 
 # What an eject may write beside the best of the others before --quick fails: a share, and what a filesystem and a head take.
@@ -51,6 +51,8 @@ class Figures:
         self._eject()
         self._insert()
         self._encoder()
+        self._growth()
+        self._reads()
         self._idle()
 
     def has(self, what):
@@ -140,6 +142,39 @@ class Figures:
         self._add(group, "new pages, one core", "s", self.median("encoder, new pages, s"), peer_name="zstd -1",
                   peer=self.median("zstd, new pages, s"), at_most=1)
         self._add(group, "idle guest: processing, two cores", "s", self.median("encoder, idle, s"), at_most=0.3)
+
+    def _growth(self):
+        """Straight lines: each end against the place on the line where it were cheapest."""
+        group, grown = "growth", {}
+        for what in self.samples:
+            if what.startswith("growth, "):
+                size, share, name = what.removeprefix("growth, ").split(", ")
+                grown.setdefault((int(size.split()[0]), int(share.split()[0])), {})[name] = self.median(what)
+        if not grown:
+            return
+        at_one = {size: got for (size, share), got in grown.items() if share == 10}
+        small, large = min(size for size in at_one if size >= 1024 or max(at_one) < 1024), max(at_one)
+        self._add(group, f"eject of {large >> 10 or large / 1024:g} GiB, 1 % changed: s a GiB", "s",
+                  at_one[large]["s"] * 1024 / large, peer_name=f"of {small / 1024:g} GiB", peer=at_one[small]["s"] * 1024 / small,
+                  at_most=1.2)
+        many = max((size for size, share in grown if share == 500))
+        few, some, half = (grown[many, share] for share in (1, 100, 500))
+        def slope(to): return (to["s"] - few["s"]) / (to["bytes changed"] - few["bytes changed"]) * 2**30
+        self._add(group, "s for a GiB that changed, 50 % changed", "s", slope(half), peer_name="10 % changed", peer=slope(some),
+                  at_most=1.2)
+        for share, got in ((1, few), (500, half)):
+            one = grown[many, 10]
+            self._add(group, f"written for what changed, {share / 10:g} % changed", "share", got["bytes written"] / got["bytes changed"],
+                      peer_name="1 % changed", peer=one["bytes written"] / one["bytes changed"], at_most=1.1)
+        self._add(group, f"index, of {large / 1024:g} GiB", "share", at_one[large]["index bytes"] / (large << 20), at_most=0.006)
+        self._add(group, f"most that is resident, at {large / 1024:g} GiB", "MiB", at_one[large]["peak MiB"], at_most=256)
+
+    def _reads(self):
+        if self.has("reads, stick warm, s"):
+            what = f"disk read through {self.median('reads, layers'):.0f} files of a chain"
+            self._add("reads", f"{what} on the stick, warm", "s", self.median("reads, stick warm, s"),
+                      peer_name="on this computer's disk", peer=self.median("reads, disk warm, s"), at_most=1.05)
+            self._add("reads", f"{what} on the stick, for the first time", "s", self.median("reads, stick cold, s"))
 
     def _idle(self):
         group = "daemon"

@@ -21,6 +21,7 @@ DISPLAY = f"""\
     <graphics type='vnc'><listen type='socket' socket='{SCREEN}'/></graphics>
     <video><model type='vga' vram='16384' heads='1' primary='yes'/></video>
 """
+BUILD_BENCH = os.path.join(os.environ.get("SATCHEL_BUILD", os.path.join(TREE, "build", "release")), "bench")
 IDLING = {"idle": 20, "settle": 60}  # seconds
 # Merges in the background would write beside what is measured.
 QUIET = {"merge": {"layers": 0, "size": "0B"}, "fold": {"cow_limit": "0%"}}

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 
 import encoder
+import growth
+import reads
 import resting
 from machines import *
 from peers import Peers
@@ -38,6 +40,21 @@ class Rounds:
         self.capsule_round("abcefgh"[self.played % 7])
         if desk:
             self.desk_round()
+
+    def read(self):
+        """What reads of the machine's disk cost, through all that the rounds left on its stick."""
+        say("== its disk is read")
+        place = os.path.join(WORLD, "look", "stick")
+        os.makedirs(place, exist_ok=True)
+        self.stick.plug()
+        run("mount", "-o", "ro", self.stick.node, place)
+        reads.measure(self.samples, self.machine, place, WORLD)
+        run("umount", place)
+        self.stick.pull()
+
+    def grow(self, quick):
+        say("== its memory grows")
+        growth.measure(self.samples, WORLD, quick)
 
     def rest(self, seconds):
         """What a daemon costs beside a machine that runs."""
