@@ -15,7 +15,7 @@ CLANG = "clang++-16"  # lambdas of the product capture structured bindings, whic
 LONGEST = 65536
 # Of one input. It takes milliseconds, on a computer that has nothing else to do. Memory is what the largest accepted map may
 # ask for, and what the sanitizers add.
-LIMITS = ["-timeout=300", "-rss_limit_mb=3072", f"-max_len={LONGEST}"]
+LIMITS = ["-timeout=300", "-report_slow_units=300", "-rss_limit_mb=3072", f"-max_len={LONGEST}"]
 KEPT = "found-"  # seeds that once broke a promise
 
 
