@@ -2,8 +2,11 @@
 // Belongs to one coroutine.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "async/lanes.hpp"
@@ -32,5 +35,27 @@ class Undo {
   };
   std::vector<Noted> steps_;
 };
+
+/// What `work` gives. When it fails, all that it has noted is undone before its failure goes on.
+template <class T>
+Task<T> or_undo(Undo& undo, Log& log, Task<T> work) {
+  std::exception_ptr failure;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(work);
+      undo.dismiss();
+      co_return;
+    } else {
+      T result = co_await std::move(work);
+      undo.dismiss();
+      co_return result;
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  auto undoing = undo.run(log);
+  co_await std::move(undoing);
+  std::rethrow_exception(failure);
+}
 
 }  // namespace satchel

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <exception>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -179,21 +178,8 @@ Task<Created> run(Parts& parts, CreateOrder& order, JobContext job, Undo& undo) 
 Task<Created> create(Parts& parts, CreateOrder order, JobContext job) {
   job.meter->name("looking at the image");
   Undo undo;
-  std::exception_ptr failure;
-  std::optional<Created> created;
-  try {
-    auto running = run(parts, order, job, undo);
-    created = co_await std::move(running);
-    undo.dismiss();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto undoing = undo.run(parts.log);
-    co_await std::move(undoing);
-    std::rethrow_exception(failure);
-  }
-  co_return std::move(*created);
+  auto creating = or_undo(undo, parts.log, run(parts, order, job, undo));
+  co_return co_await std::move(creating);
 }
 
 }  // namespace satchel

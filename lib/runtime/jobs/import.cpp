@@ -3,8 +3,6 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <exception>
-#include <optional>
 #include <utility>
 
 #include "base/beneath.hpp"
@@ -86,21 +84,9 @@ Task<Imported> import_capsule(Parts& parts, ImportOrder order, JobContext job) {
   });
   auto import = co_await std::move(reading);
   Undo undo;
-  std::exception_ptr failure;
-  std::optional<format::SignedHead> head;
-  try {
-    auto running = run(parts, import, job, undo);
-    head = co_await std::move(running);
-    undo.dismiss();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto undoing = undo.run(parts.log);
-    co_await std::move(undoing);
-    std::rethrow_exception(failure);
-  }
-  Imported result{std::move(*head), std::move(import.set.left_behind)};
+  auto importing = or_undo(undo, parts.log, run(parts, import, job, undo));
+  auto head = co_await std::move(importing);
+  Imported result{std::move(head), std::move(import.set.left_behind)};
   co_return result;
 }
 

@@ -1,9 +1,7 @@
 #include "runtime/jobs/launch.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <filesystem>
-#include <optional>
 
 #include "base/fault.hpp"
 #include "disk/qemu_img.hpp"
@@ -223,19 +221,8 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
 
   Undo undo;
   ByteCount read;
-  std::exception_ptr failure;
-  try {
-    auto running = run(parts, launch, clearance, from, job, undo, read);
-    co_await std::move(running);
-    undo.dismiss();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto undoing = undo.run(parts.log);
-    co_await std::move(undoing);
-    std::rethrow_exception(failure);
-  }
+  auto running = or_undo(undo, parts.log, run(parts, launch, clearance, from, job, undo, read));
+  co_await std::move(running);
   Launched result{std::move(launch.session), std::move(launch.head), read,
                   std::chrono::duration_cast<std::chrono::milliseconds>(
                       std::chrono::steady_clock::now() - began)};

@@ -1,7 +1,5 @@
 #include "runtime/jobs/pack.hpp"
 
-#include <exception>
-
 #include "base/fault.hpp"
 #include "disk/host_chain.hpp"
 #include "disk/qemu_img.hpp"
@@ -190,21 +188,8 @@ Task<Packed> pack(Parts& parts, PackOrder order, JobContext job) {
   auto refusing = offload(parts.lanes.files, [&] { refuse_capsule(parts, source); });
   co_await std::move(refusing);
   Undo undo;
-  std::exception_ptr failure;
-  std::optional<Packed> packed;
-  try {
-    auto running = run(parts, order, source, job, undo);
-    packed = co_await std::move(running);
-    undo.dismiss();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto undoing = undo.run(parts.log);
-    co_await std::move(undoing);
-    std::rethrow_exception(failure);
-  }
-  co_return std::move(*packed);
+  auto packing = or_undo(undo, parts.log, run(parts, order, source, job, undo));
+  co_return co_await std::move(packing);
 }
 
 }  // namespace satchel

@@ -1,8 +1,6 @@
 #include "runtime/jobs/resolve.hpp"
 
 #include <algorithm>
-#include <exception>
-#include <optional>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -107,21 +105,9 @@ Task<KeptBeside> keep_beside(Parts& parts, std::shared_ptr<Stick> stick, Capsule
   auto planning = offload(parts.lanes.files, [&] { return plan(parts, stick, opened); });
   auto order = co_await std::move(planning);
   Undo undo;
-  std::exception_ptr failure;
-  std::optional<format::SignedHead> head;
-  try {
-    auto making = make(parts, order, opened, job, undo);
-    head = co_await std::move(making);
-    undo.dismiss();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto undoing = undo.run(parts.log);
-    co_await std::move(undoing);
-    std::rethrow_exception(failure);
-  }
-  KeptBeside result{std::move(*head), opened.source.left_behind};
+  auto making = or_undo(undo, parts.log, make(parts, order, opened, job, undo));
+  auto head = co_await std::move(making);
+  KeptBeside result{std::move(head), opened.source.left_behind};
   co_return result;
 }
 
