@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "base/beneath.hpp"
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel::disk {
 
@@ -39,7 +39,7 @@ GivenDirectory::GivenDirectory(UniqueFd directory, std::string shown)
     : directory_(std::move(directory)), shown_(std::move(shown)) {
   struct stat about {};
   if (::fstat(directory_.get(), &about) != 0)
-    throw fault_from_errno(errno, "look at the directory", shown_);
+    throw host_fault_from_errno(errno, "look at the directory", shown_);
   if (!S_ISDIR(about.st_mode)) throw unfit("use", shown_, "it is not a directory");
   const int flags = ::fcntl(directory_.get(), F_GETFL);
   if (flags < 0 || (flags & O_PATH) != 0)
@@ -49,9 +49,9 @@ GivenDirectory::GivenDirectory(UniqueFd directory, std::string shown)
 std::vector<std::string> GivenDirectory::names() const {
   // A description of its own: the place in the directory is not shared with its owner's.
   auto fd = open_beneath(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
-  if (!fd) throw fault_from_errno(fd.error(), "list", shown_);
+  if (!fd) throw host_fault_from_errno(fd.error(), "list", shown_);
   const Handle<DIR, ::closedir> stream(::fdopendir(fd->get()));
-  if (!stream) throw fault_from_errno(errno, "list", shown_);
+  if (!stream) throw host_fault_from_errno(errno, "list", shown_);
   fd->release();
   std::vector<std::string> out;
   errno = 0;
@@ -61,7 +61,7 @@ std::vector<std::string> GivenDirectory::names() const {
     if (out.size() > most_names) throw unfit("list", shown_, "it has too many entries");
     errno = 0;
   }
-  if (errno != 0) throw fault_from_errno(errno, "list", shown_);
+  if (errno != 0) throw host_fault_from_errno(errno, "list", shown_);
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -72,11 +72,11 @@ std::optional<UniqueFd> GivenDirectory::open(const std::string& path) const {
   if (!fd && fd.error() == ENOENT) return std::nullopt;
   if (!fd) throw unfit("open", shown(path), why_of(fd.error()));
   struct stat about {};
-  if (::fstat(fd->get(), &about) != 0) throw fault_from_errno(errno, "look at", shown(path));
+  if (::fstat(fd->get(), &about) != 0) throw host_fault_from_errno(errno, "look at", shown(path));
   if (!S_ISREG(about.st_mode)) throw unfit("open", shown(path), "it is no regular file");
   const int flags = ::fcntl(fd->get(), F_GETFL);
   if (flags < 0 || ::fcntl(fd->get(), F_SETFL, flags & ~O_NONBLOCK) != 0)
-    throw fault_from_errno(errno, "open", shown(path));
+    throw host_fault_from_errno(errno, "open", shown(path));
   return std::move(*fd);
 }
 
@@ -88,7 +88,7 @@ std::string GivenDirectory::read(const std::string& path, ByteCount limit) const
   for (;;) {
     const ssize_t n = ::read(fd->get(), piece, sizeof piece);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw fault_from_errno(errno, "read", shown(path));
+    if (n < 0) throw host_fault_from_errno(errno, "read", shown(path));
     if (n == 0) return out;
     out.append(piece, static_cast<std::size_t>(n));
     if (out.size() > limit.value)
@@ -99,7 +99,7 @@ std::string GivenDirectory::read(const std::string& path, ByteCount limit) const
 GivenDirectory::Room GivenDirectory::room() const {
   struct statfs about {};
   if (::fstatfs(directory_.get(), &about) != 0)
-    throw fault_from_errno(errno, "look at the filesystem of", shown_);
+    throw host_fault_from_errno(errno, "look at the filesystem of", shown_);
   Room out;
   out.free = ByteCount(static_cast<std::uint64_t>(about.f_bavail) *
                        static_cast<std::uint64_t>(about.f_bsize));
@@ -117,7 +117,7 @@ void write_all(int fd, std::string_view bytes, const std::string& shown) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw fault_from_errno(errno, "write", shown);
+    if (n < 0) throw host_fault_from_errno(errno, "write", shown);
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }

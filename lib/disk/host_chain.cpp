@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 #include "disk/qcow2.hpp"
 
 namespace satchel::disk {
@@ -18,7 +18,7 @@ constexpr std::size_t longest_chain = 64;
 
 Qcow2Header header_of(const SourceFile& file) {
   const UniqueFd fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) throw fault_from_errno(errno, "open the disk file", file.path);
+  if (!fd) throw host_fault_from_errno(errno, "open the disk file", file.path);
   auto header = read_qcow2(fd.get());
   if (!header)
     throw Fault(Remedy::fix_config,

@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "base/beneath.hpp"
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/given_directory.hpp"
 
 namespace satchel::disk {
@@ -18,7 +18,7 @@ namespace {
 std::string part_name(const std::string& name) { return name + ".part"; }
 
 Fault taken_or(int error, std::string doing, std::string shown) {
-  if (error != EEXIST) return fault_from_errno(error, std::move(doing), std::move(shown));
+  if (error != EEXIST) return host_fault_from_errno(error, std::move(doing), std::move(shown));
   return Fault(Remedy::fix_request, Fault::Text{std::move(doing), std::move(shown),
                                                 "something of that name is there already",
                                                 "Choose an empty directory."});
@@ -31,15 +31,15 @@ void give(int fd, const struct stat& owner, mode_t mode, const std::string& show
   };
   // The mode first: who is no longer the owner may not set it.
   if (::fchmod(fd, mode) != 0 && !plain(errno))
-    throw fault_from_errno(errno, "set the mode of", shown);
+    throw host_fault_from_errno(errno, "set the mode of", shown);
   if (::fchown(fd, owner.st_uid, owner.st_gid) != 0 && !plain(errno))
-    throw fault_from_errno(errno, "set the owner of", shown);
+    throw host_fault_from_errno(errno, "set the owner of", shown);
 }
 
 void sync(int fd, const std::string& shown) {
   // Some FUSE filesystems have no fsync of directories.
   if (::fsync(fd) != 0 && (errno != EINVAL || ::syncfs(fd) != 0))
-    throw fault_from_errno(errno, "write", shown);
+    throw host_fault_from_errno(errno, "write", shown);
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ void NewFiles::make_directory(const std::string& name) {
   if (::mkdirat(where_.fd(), name.c_str(), 0700) != 0)
     throw taken_or(errno, "make the directory", where_.shown(name));
   auto fd = open_beneath(where_.fd(), name, O_RDONLY | O_DIRECTORY);
-  if (!fd) throw fault_from_errno(fd.error(), "open the directory", where_.shown(name));
+  if (!fd) throw host_fault_from_errno(fd.error(), "open the directory", where_.shown(name));
   directories_.push_back(Made{name, std::move(*fd)});
 }
 
@@ -105,7 +105,8 @@ void NewFiles::give_name(File& file) {
 
 void NewFiles::publish() {
   struct stat owner {};
-  if (::fstat(where_.fd(), &owner) != 0) throw fault_from_errno(errno, "look at", where_.shown());
+  if (::fstat(where_.fd(), &owner) != 0)
+    throw host_fault_from_errno(errno, "look at", where_.shown());
   for (const auto& file : files_) {
     give(file.fd.get(), owner, 0600, where_.shown(file.path));
     sync(file.fd.get(), where_.shown(file.path));

@@ -40,6 +40,15 @@ Fault failed(const Deed& deed, std::string why, Remedy remedy) {
   return Fault(remedy, {deed.doing, deed.object, std::move(why), {}});
 }
 
+Fault of_either_disk(const Fault& fault) {
+  if (fault.remedy() != Remedy::replug) return fault;
+  auto text = fault.text();
+  text.next =
+      "Plug the device in again and retry, unless it is a disk of this computer that fails: "
+      "'journalctl -k' tells.";
+  return Fault(Remedy::replug, std::move(text));
+}
+
 std::string absolute(const std::string& path) { return std::filesystem::absolute(path).string(); }
 
 std::string file_name(const std::vector<SourceFile>& chain, const Deed& deed) {
@@ -66,7 +75,7 @@ void demand_success(const ProcessEnd& end, const Deed& deed) {
   if (end.exit_status == 0) return;
   auto words = words_of(end);
   const auto remedy = remedy_of(words);
-  throw failed(deed, std::move(words), remedy);
+  throw of_either_disk(failed(deed, std::move(words), remedy));
 }
 
 }  // namespace satchel::disk

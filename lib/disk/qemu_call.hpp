@@ -18,6 +18,8 @@ struct Deed {
 };
 
 Fault failed(const Deed& deed, std::string why, Remedy remedy = Remedy::fix_request);
+/// Of a file that may be the device's or this computer's: says so where a disk fails.
+Fault of_either_disk(const Fault& fault);
 
 std::string absolute(const std::string& path);
 

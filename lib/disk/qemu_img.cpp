@@ -41,7 +41,7 @@ std::uint64_t number_in(const ProcessEnd& end, const char* key, const Deed& deed
 /// how far the copy is. Whoever calls flatten() makes it durable.
 std::string cache_mode(const std::string& target, const Deed& deed) {
   const UniqueFd plain(::open(target.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!plain) throw fault_from_errno(errno, deed.doing, deed.object);
+  if (!plain) throw of_either_disk(fault_from_errno(errno, deed.doing, deed.object));
   const UniqueFd direct(::open(target.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
   return direct ? "none" : "unsafe";
 }
@@ -115,7 +115,7 @@ void create_overlay(const NewOverlay& overlay) {
   // Ours alone from its first moment: qemu-img keeps the mode of a file that is there.
   const UniqueFd ours(
       ::open(overlay.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!ours) throw fault_from_errno(errno, deed.doing, deed.object);
+  if (!ours) throw of_either_disk(fault_from_errno(errno, deed.doing, deed.object));
   std::vector<std::string> arguments{"create", "-q", "-f", "qcow2", "-o", qcow2_options};
   if (overlay.backing_name)
     for (const auto& each : {std::string("-u"), std::string("-b"), *overlay.backing_name,
@@ -184,7 +184,7 @@ void check_whole(const SourceFile& file) {
   read_map(file, deed, take, {});
   struct stat found {};
   if (::stat(file.path.c_str(), &found) != 0)
-    throw fault_from_errno(errno, deed.doing, deed.object);
+    throw of_either_disk(fault_from_errno(errno, deed.doing, deed.object));
   if (data_end > static_cast<std::uint64_t>(found.st_size))
     throw failed(deed, "it is cut off: some of its content is beyond its end");
 }

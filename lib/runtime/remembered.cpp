@@ -9,8 +9,8 @@
 #include <fstream>
 #include <string>
 
-#include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -25,7 +25,7 @@ std::filesystem::path note_of(const Parts& parts, const char* what, CapsuleId ca
 void remember(const Parts& parts, const char* what, CapsuleId capsule, const Uuid& id) {
   const auto note = note_of(parts, what, capsule);
   if (::mkdir(note.parent_path().c_str(), 0700) != 0 && errno != EEXIST)
-    throw fault_from_errno(errno, "make", note.parent_path().string());
+    throw host_fault_from_errno(errno, "make", note.parent_path().string());
   write_private_file(note, id.str() + "\n");
 }
 
@@ -65,14 +65,14 @@ bool was_packed_here(const Parts& parts, CapsuleId capsule) {
 void write_private_file(const std::filesystem::path& file, std::string_view bytes) {
   const UniqueFd out(
       ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!out) throw fault_from_errno(errno, "make", file.string());
+  if (!out) throw host_fault_from_errno(errno, "make", file.string());
   while (!bytes.empty()) {
     const auto n = ::write(out.get(), bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw fault_from_errno(errno, "write", file.string());
+    if (n < 0) throw host_fault_from_errno(errno, "write", file.string());
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
-  if (::fsync(out.get()) != 0) throw fault_from_errno(errno, "write", file.string());
+  if (::fsync(out.get()) != 0) throw host_fault_from_errno(errno, "write", file.string());
 }
 
 void replace_private_file(const std::filesystem::path& file, std::string_view bytes) {
@@ -80,11 +80,11 @@ void replace_private_file(const std::filesystem::path& file, std::string_view by
   fresh += ".new";
   write_private_file(fresh, bytes);
   if (::rename(fresh.c_str(), file.c_str()) != 0)
-    throw fault_from_errno(errno, "write", file.string());
+    throw host_fault_from_errno(errno, "write", file.string());
   const auto place = file.parent_path();
   const UniqueFd directory(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory || ::fsync(directory.get()) != 0)
-    throw fault_from_errno(errno, "write out", place.string());
+    throw host_fault_from_errno(errno, "write out", place.string());
 }
 
 }  // namespace satchel

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/qemu_img.hpp"
 #include "hibernation/save_image.hpp"
 #include "machine/reading.hpp"
@@ -60,7 +60,7 @@ bool holds_data(const std::string& overlay) {
 /// What it held is in the disk below: once more, later, would undo what was written there since.
 void remove_merged(const std::string& overlay) {
   if (::unlink(overlay.c_str()) != 0 && errno != ENOENT)
-    throw fault_from_errno(errno, "remove", overlay);
+    throw host_fault_from_errno(errno, "remove", overlay);
 }
 
 /// The overlays of a guest that has ended, into the disks that its definition names. Files lane.

@@ -12,8 +12,8 @@
 #include <system_error>
 #include <utility>
 
-#include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel {
 
@@ -26,22 +26,23 @@ constexpr auto next_name = "journal.new";
 
 UniqueFd open_directory(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) throw fault_from_errno(errno, "open", path.string());
+  if (!fd) throw host_fault_from_errno(errno, "open", path.string());
   return fd;
 }
 
 void sync(int fd, const fs::path& path) {
-  if (::fsync(fd) != 0) throw fault_from_errno(errno, "write out", path.string());
+  if (::fsync(fd) != 0) throw host_fault_from_errno(errno, "write out", path.string());
 }
 
 /// Makes it and writes its name out; nothing to do when it is there.
 void make_durably(const fs::path& path) {
   if (::mkdir(path.c_str(), 0711) != 0) {
     if (errno == EEXIST) return;
-    throw fault_from_errno(errno, "make", path.string());
+    throw host_fault_from_errno(errno, "make", path.string());
   }
   // The umask may have taken bits away that QEMU's user needs.
-  if (::chmod(path.c_str(), 0711) != 0) throw fault_from_errno(errno, "open up", path.string());
+  if (::chmod(path.c_str(), 0711) != 0)
+    throw host_fault_from_errno(errno, "open up", path.string());
   sync(open_directory(path.parent_path()).get(), path.parent_path());
 }
 
@@ -49,7 +50,7 @@ void write_all(int fd, std::string_view text, const fs::path& path) {
   while (!text.empty()) {
     const auto written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw fault_from_errno(errno, "write", path.string());
+    if (written < 0) throw host_fault_from_errno(errno, "write", path.string());
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -58,13 +59,13 @@ void write_all(int fd, std::string_view text, const fs::path& path) {
 std::optional<std::string> read_all(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) throw fault_from_errno(errno, "open", path.string());
+  if (!fd) throw host_fault_from_errno(errno, "open", path.string());
   std::string out;
   std::array<char, 16384> block{};
   for (;;) {
     const auto got = ::read(fd.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw fault_from_errno(errno, "read", path.string());
+    if (got < 0) throw host_fault_from_errno(errno, "read", path.string());
     if (got == 0) return out;
     out.append(block.data(), static_cast<std::size_t>(got));
   }
@@ -101,11 +102,11 @@ void SessionShelf::save(const Session& session) const {
   const auto dir = open_directory(path);
   UniqueFd fd(
       ::openat(dir.get(), next_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) throw fault_from_errno(errno, "make", next.string());
+  if (!fd) throw host_fault_from_errno(errno, "make", next.string());
   write_all(fd.get(), text, next);
   sync(fd.get(), next);
   if (::renameat(dir.get(), next_name, dir.get(), journal_name) != 0)
-    throw fault_from_errno(errno, "rename", next.string());
+    throw host_fault_from_errno(errno, "rename", next.string());
   sync(dir.get(), path);
 }
 
@@ -114,7 +115,7 @@ SessionShelf::Contents SessionShelf::all() const {
   std::error_code error;
   fs::directory_iterator entries(sessions_, error);
   if (error == std::errc::no_such_file_or_directory) return out;
-  if (error) throw fault_from_errno(error.value(), "read", sessions_.string());
+  if (error) throw host_fault_from_errno(error.value(), "read", sessions_.string());
   for (; entries != fs::directory_iterator(); entries.increment(error)) {
     const auto& path = entries->path();
     const auto id = Uuid::parse(path.filename().string());
@@ -135,7 +136,7 @@ SessionShelf::Contents SessionShelf::all() const {
       out.unreadable.push_back({where, fault.what()});
     }
   }
-  if (error) throw fault_from_errno(error.value(), "read", sessions_.string());
+  if (error) throw host_fault_from_errno(error.value(), "read", sessions_.string());
   std::sort(out.sessions.begin(), out.sessions.end(),
             [](const Session& a, const Session& b) { return a.capsule < b.capsule; });
   std::sort(out.leftovers.begin(), out.leftovers.end());
@@ -159,16 +160,16 @@ void SessionShelf::remove(CapsuleId capsule) const {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) {
     if (error && error != std::errc::no_such_file_or_directory)
-      throw fault_from_errno(error.value(), "look at", path.string());
+      throw host_fault_from_errno(error.value(), "look at", path.string());
     return;
   }
   // The journal first: one that outlived its overlays would promise what is gone.
   const auto dir = open_directory(path);
   if (::unlinkat(dir.get(), journal_name, 0) != 0 && errno != ENOENT)
-    throw fault_from_errno(errno, "remove", (path / journal_name).string());
+    throw host_fault_from_errno(errno, "remove", (path / journal_name).string());
   sync(dir.get(), path);
   fs::remove_all(path, error);
-  if (error) throw fault_from_errno(error.value(), "remove", path.string());
+  if (error) throw host_fault_from_errno(error.value(), "remove", path.string());
 }
 
 }  // namespace satchel

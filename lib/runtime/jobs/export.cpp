@@ -7,7 +7,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
+#include "base/told_of.hpp"
 #include "disk/copy.hpp"
 #include "disk/qcow2.hpp"
 #include "disk/qemu_img.hpp"
@@ -118,10 +119,11 @@ void copy_file(const ExportedDisk::File& from, int to, const std::string& shown,
       [&](ByteCount hole) {
         at += hole.value;
         if (::lseek(to, static_cast<off_t>(at), SEEK_SET) < 0)
-          throw fault_from_errno(errno, "write", shown);
+          throw host_fault_from_errno(errno, "write", shown);
       }};
   disk::copy_sparse(from.fd.get(), sink, progress, stop);
-  if (::ftruncate(to, static_cast<off_t>(at)) != 0) throw fault_from_errno(errno, "write", shown);
+  if (::ftruncate(to, static_cast<off_t>(at)) != 0)
+    throw host_fault_from_errno(errno, "write", shown);
   if (!witness.unchanged())
     throw Fault(Remedy::retry, Fault::Text{"export", from.name, "it is being merged just now",
                                            "Wait until the merge has ended, or export it flat."});
@@ -135,7 +137,9 @@ std::vector<machine::SessionDisk::File> write_disk(const ExportOrder& order,
   std::vector<machine::SessionDisk::File> out;
   if (order.layout == DiskLayout::flat) {
     const auto name = disk.target + ".qcow2";
-    disk::flatten(top_first(disk), disk::path_of(files.create(name)), meter.begin(step), stop);
+    const auto to = disk::path_of(files.create(name));
+    told_of(path_in(order, name),
+            [&] { disk::flatten(top_first(disk), to, meter.begin(step), stop); });
     out.push_back({{}, path_in(order, name), "qcow2"});
     return out;
   }

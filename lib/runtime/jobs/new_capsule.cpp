@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/told_of.hpp"
 #include "runtime/heads.hpp"
 
 namespace satchel {
@@ -33,18 +34,21 @@ void make_disk(Unfinished& unfinished, const NewDisk& disk, Meter& meter, std::s
   auto& [capsule, head] = unfinished;
   const auto image = disk.target + "/image.qcow2";
   const auto cow = disk.target + "/cow.qcow2";
-  if (disk.source.empty())
-    disk::create_overlay({capsule.path_for_child(image), disk.virtual_size, std::nullopt});
-  else
-    disk::flatten(disk.source, capsule.path_for_child(image),
-                  meter.begin("copying disk " + disk.target), stop);
+  const auto to = capsule.path_for_child(image);
+  told_of(image, [&] {
+    if (disk.source.empty())
+      disk::create_overlay({to, disk.virtual_size, std::nullopt});
+    else
+      disk::flatten(disk.source, to, meter.begin("copying disk " + disk.target), stop);
+  });
   add_object(head,
              capsule.adopt_object(image, meter.begin("reading back disk " + disk.target), stop));
   if (disk.kind == NewDisk::Kind::medium) {
     head.disks.push_back({disk.target, disk.virtual_size, {image}});
     return;
   }
-  disk::create_overlay({capsule.path_for_child(cow), disk.virtual_size, "image.qcow2"});
+  const auto above = capsule.path_for_child(cow);
+  told_of(cow, [&] { disk::create_overlay({above, disk.virtual_size, "image.qcow2"}); });
   add_object(head, capsule.adopt_object(cow, {}, stop));
   head.disks.push_back({disk.target, disk.virtual_size, {image, cow}});
 }
