@@ -68,6 +68,11 @@ void make_slots(int capsule, const std::string& shown) {
   sync_directory(slots.get(), shown + "/slots");
 }
 
+void remove_directory(int above, const std::string& name, const std::string& shown) {
+  if (::unlinkat(above, name.c_str(), AT_REMOVEDIR) != 0)
+    throw fault_from_errno(errno, "remove", shown);
+}
+
 // Everything in a directory, links themselves and not what they lead to.
 void empty_directory(int directory, const std::string& shown, unsigned deepest) {
   for (const auto& name : names_in(directory, shown)) {
@@ -83,8 +88,38 @@ void empty_directory(int directory, const std::string& shown, unsigned deepest) 
       throw Fault(Remedy::ask_admin,
                   {"remove", path, "it is deeper than anything of a capsule", {}});
     empty_directory(below->get(), path, deepest - 1);
-    if (::unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0)
-      throw fault_from_errno(errno, "remove", path);
+    remove_directory(directory, name, path);
+  }
+}
+
+bool is_blank(int directory, const std::string& slot) {
+  const auto bytes = read_whole(directory, slot, SlotBytes{}.size());
+  return bytes && bytes->find_first_not_of('\0') == bytes->npos;
+}
+
+// Whether its making was cut short before it was a capsule: nothing in it is anybody's. What was
+// removed half way, or has lost its slots, has more.
+bool is_unbegun(int capsule, const std::string& shown) {
+  return std::ranges::all_of(names_in(capsule, shown), [&](const std::string& name) {
+    const auto below = open_directory(capsule, name);
+    if (!below || (name != "heads" && name != "slots")) return false;
+    const auto within = names_in(below->get(), shown + "/" + name);
+    return name == "heads" ? within.empty()
+                           : std::ranges::all_of(within, [&](const std::string& slot) {
+                               return is_blank(below->get(), slot);
+                             });
+  });
+}
+
+void remove_unbegun(int top) {
+  for (const auto& name : names_in(top, top_directory)) {
+    const auto id = Uuid::parse(name);
+    if (!id || id->str() != name || has_slots(top, name)) continue;
+    const auto capsule = open_own_directory(top, name);
+    const auto shown = shown_as(CapsuleId(*id));
+    if (!capsule || !is_unbegun(capsule->get(), shown)) continue;
+    empty_directory(capsule->get(), shown, 1);
+    remove_directory(top, name, shown);
   }
 }
 
@@ -118,6 +153,7 @@ CapsuleDirectory CapsuleDirectory::create(int root, CapsuleId id) {
   make_directory(root, top_directory, 0755, top_directory);
   const UniqueFd top = or_fault(open_own_directory(root, top_directory), "open", top_directory);
   write_readme(top.get());
+  remove_unbegun(top.get());
   if (make_directory(top.get(), id.value.str(), 0700, shown) == Made::before)
     throw Fault(Remedy::fix_request, {"make", shown, "it is there already", {}});
   UniqueFd capsule = or_fault(open_own_directory(top.get(), id.value.str()), "open", shown);
@@ -152,8 +188,7 @@ void CapsuleDirectory::remove(int root, CapsuleId id) {
     throw fault_from_errno(slots.error(), "open", shown + "/slots");
   }
   empty_directory(capsule.get(), shown, 2);
-  if (::unlinkat(top.get(), id.value.str().c_str(), AT_REMOVEDIR) != 0)
-    throw fault_from_errno(errno, "remove", shown);
+  remove_directory(top.get(), id.value.str(), shown);
   sync_directory(top.get(), top_directory);
 }
 

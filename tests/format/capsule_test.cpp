@@ -86,6 +86,23 @@ TEST_CASE("removing a capsule does not follow links out of it") {
   CHECK(contents(elsewhere.path() / "precious") == "data");
 }
 
+TEST_CASE("what was begun and never was a capsule goes when the next one is made") {
+  const Stick stick;
+  const auto begun = [&](const std::string& path, const std::string& bytes) {
+    const fs::path place = stick.path() / "satchel" / Uuid::random().str();
+    fs::create_directories((place / path).parent_path());
+    overwrite(place / path, bytes);
+    return place;
+  };
+  const auto bare = begun("slots/0", std::string(512, '\0'));
+  const std::vector others{begun("vda/image.qcow2", ""), begun("heads/1.json", "{}"),
+                           begun("slots/0", "SATCHEL")};
+  CapsuleDirectory::create(stick.fd(), CapsuleId(Uuid::random()));
+  CHECK_FALSE(fs::exists(bare));
+  for (const auto& other : others) CHECK(fs::exists(other));
+  CHECK(fs::exists(stick.folder));
+}
+
 TEST_CASE("an object's digest is the one that b2sum prints, holes included") {
   Stick stick;
   std::mt19937 random(1);
