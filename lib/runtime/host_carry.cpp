@@ -102,6 +102,7 @@ JobId Host::export_to(ExportRequest request) {
   order.layout =
       request.layout == ExportRequest::Layout::chain ? DiskLayout::chain : DiskLayout::flat;
   order.generation.seq = request.generation;
+  if (!ours) order.generation.known = core::found_of(capsule->state())->sequence;
   if (request.memory == ExportRequest::Memory::without)
     order.generation.memory = GenerationChoice::Memory::without;
   if (ours) return capsule->ask_export(std::move(order));

@@ -240,4 +240,22 @@ TEST_CASE("a machine whose device is gone can't be exported") {
   CHECK_THROWS_AS(world.anvil.host().export_to(world.request()), Fault);
 }
 
+TEST_CASE("a newest generation that can't be read is not replaced by an older one in silence") {
+  ExportWorld world;
+  world.eject();
+  const auto pages = world.on_device(world.capsule) / "memory/2.pages";
+  const auto hidden = world.scratch.path() / "pages";
+  fs::rename(pages, hidden);
+  CHECK(world.export_it(world.request()) != "done");
+  CHECK(names_in(world.to).empty());
+  auto older = world.request();
+  older.generation = Sequence(1);
+  CHECK(world.export_it(std::move(older)) == "done");
+  fs::remove_all(world.to);
+  fs::create_directory(world.to);
+  fs::rename(hidden, pages);
+  CHECK(world.export_it(world.request()) == "done");
+  CHECK(names_in(world.to) == Names{"README.txt", "domain.xml", "guest.save", "vda.qcow2"});
+}
+
 }  // namespace satchel::test

@@ -10,7 +10,7 @@
 
 #include "runtime/host_world.hpp"
 
-namespace satchel {
+namespace satchel::test {
 
 namespace {
 
@@ -57,4 +57,4 @@ TEST_CASE("what has succeeded is not undone") {
   CHECK(steps.empty());
 }
 
-}  // namespace satchel
+}  // namespace satchel::test

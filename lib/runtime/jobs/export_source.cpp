@@ -25,10 +25,24 @@ Fault unfit(Remedy remedy, const std::string& object, std::string why, std::stri
 
 std::string number(Sequence seq) { return std::to_string(seq.value); }
 
-format::Head chosen(format::CapsuleDirectory& capsule, std::optional<Sequence> wanted) {
+/// An older generation in place of the newest would be told as done like any other.
+void refuse_older(const format::Examination& seen, Sequence known) {
+  const auto& newest = seen.newest->head;
+  if (newest.generation.seq >= known) return;
+  auto why = "its newest generation, " + number(known) + ", can't be read whole";
+  for (const auto& each : seen.problems)
+    why += "; " + each.substr(0, each.find_last_not_of('.') + 1);
+  throw unfit(Remedy::replug, newest.name, std::move(why),
+              "Plug the device in again and retry. The older one: --generation " +
+                  number(newest.generation.seq));
+}
+
+format::Head chosen(format::CapsuleDirectory& capsule, const GenerationChoice& choice) {
+  const auto& wanted = choice.seq;
   auto seen = capsule.examine();
   if (!seen.newest)
     throw unfit(Remedy::other_device, "the machine", "no generation on its device is complete");
+  if (!wanted && choice.known) refuse_older(seen, *choice.known);
   auto& newest = seen.newest->head;
   if (!wanted || *wanted == newest.generation.seq) return std::move(newest);
   const auto older = capsule.older();
@@ -75,7 +89,7 @@ ExportedMemory open_memory(const Parts& parts, const format::CapsuleDirectory& c
 
 ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsule,
                              GenerationChoice choice) {
-  const auto head = chosen(capsule, choice.seq);
+  const auto head = chosen(capsule, choice);
   auto machine = machine::read_json(head.machine_json);
   if (!machine)
     throw Fault(

@@ -52,6 +52,8 @@ struct ExportSource {
 struct GenerationChoice {
   std::optional<Sequence> seq;
   enum class Memory { with, without } memory = Memory::with;
+  /// The newest that this host knows of: where it can't be read, none is taken in its place.
+  std::optional<Sequence> known{};
 };
 
 /// Opens and checks all that the generation names. Throws Fault.
