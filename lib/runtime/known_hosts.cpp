@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "machine/building.hpp"
 #include "runtime/sessions.hpp"
 
@@ -108,7 +108,7 @@ void note_hosts(const Parts& parts, const Stick& stick) {
   if (cards.empty()) return;
   const auto place = place_of(parts);
   if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST)
-    throw fault_from_errno(errno, "make", place.string());
+    throw host_fault_from_errno(errno, "make", place.string());
   auto known = known_hosts(parts);
   for (const auto& [card, bytes] : cards) {
     if (card.host == parts.key.public_key().host_id()) continue;

@@ -10,7 +10,7 @@
 #include <string>
 #include <tuple>
 
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -102,7 +102,7 @@ std::optional<SeenGeneration> load_seen(const fs::path& state_directory, Capsule
 void store_seen(const fs::path& state_directory, CapsuleId capsule, const SeenGeneration& seen) {
   const auto place = directory(state_directory);
   if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST)
-    throw fault_from_errno(errno, "make", place.string());
+    throw host_fault_from_errno(errno, "make", place.string());
   auto text = written(seen.seq, seen.id);
   text["host_name"] = seen.host_name;
   text["time"] = seen.time.value;

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -58,7 +58,7 @@ std::vector<SyncRecord> SyncBook::load(const fs::path& state_directory) {
 void SyncBook::store(const fs::path& state_directory, const SyncRecord& record) {
   const auto place = directory(state_directory);
   if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST)
-    throw fault_from_errno(errno, "make", place.string());
+    throw host_fault_from_errno(errno, "make", place.string());
   const auto text = json{{"capsule", record.capsule.value.str()},
                          {"generation_id", record.generation_id.value.str()},
                          {"generation", record.generation.value},

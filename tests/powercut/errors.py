@@ -1,57 +1,15 @@
 """The Nth call of a job that touches the stick fails with EIO, N = 1, 2, 3 … until the job passes: each time the guest
 lives on, here or on the stick, with every count, and the stick's newest generation is whole."""
-import os
-
+import makers
 from checks import Failure, say, wait_for
 from day import pack_counter
+from failing import HOWS, KINDS, WORLD, Faults, Outcomes
 from recording import PreloadedHost
 from stick import Stick
 from travel import Machine, plug, pull, throw_away
 from verdict import Verdict
-
-WORLD = os.environ.get("WORLD", "/nonexistent")
-KINDS = {"change": "write, fsync or other change", "look": "open or read"}
-HOWS = {"once": "this once", "on": "and all after it, for good"}
 MOST_LAYERS = 4
 SETTLED = ("running", "stranded", "safe", "ready", "failed")
-
-
-class Outcomes:
-    def __init__(self):
-        self.tried, self.ended = 0, {}
-
-    def count(self, how):
-        self.tried += 1
-        self.ended[how] = self.ended.get(how, 0) + 1
-
-    def __str__(self):
-        return f"{self.tried} tried: " + ", ".join(f"{count} {how}" for how, count in sorted(self.ended.items()))
-
-
-class Faults:
-    """Lets the calls of a daemon fail (faults.cpp)."""
-
-    def __init__(self):
-        self.path = os.path.join(WORLD, "faults")
-        self.hit_path = self.path + ".hit"
-
-    def arm(self, place, kind, number, how):
-        new = self.path + ".new"
-        with open(new, "w") as file:
-            file.write(f"{os.stat(place).st_dev} {kind} {number} {how}\n")
-        os.replace(new, self.path)
-
-    def disarm(self):
-        """What has failed, or None when there were fewer calls."""
-        os.unlink(self.path)
-        try:
-            with open(self.hit_path) as file:
-                return file.read().strip()
-        except FileNotFoundError:
-            return None
-        finally:
-            if os.path.exists(self.hit_path):
-                os.unlink(self.hit_path)
 
 
 class Trial:
@@ -157,7 +115,7 @@ def be_there_only(trial):
     trial.plug()
 
 
-ALL = {"change": 1, "look": 25}  # whatever reads slots and heads does so again and again
+ALL = {"change": 1, "room": 1, "look": 25}  # whatever reads slots and heads does so again and again
 JOBS = {job.words[0]: job for job in (
     Eject("an eject", ("eject",), True, ALL),
     Job("a checkpoint", ("checkpoint",), True, ALL),
@@ -167,24 +125,29 @@ JOBS = {job.words[0]: job for job in (
     Job("a verification", ("verify",), False, {"look": 10}))}
 
 
-def every_call_fails(job, kind, how):
-    """Plays one machine's jobs; returns Outcomes."""
+def every_call_fails(job, kind, how, every, seed):
+    """Plays one machine's jobs; returns Outcomes. Of so many calls one fails, the first by the seed."""
     trial = Trial()
     try:
-        for number in range(1, 10_000, job.steps[kind]):
+        step = job.steps[kind] * every
+        for number in range(1 + seed % every, 10_000, step):
             if not trial.fail_once(job, kind, number, how):
                 break
     finally:
         trial.end()
-    if trial.outcomes.tried < 3:
+    if trial.outcomes.tried < 3 and every == 1:
         raise Failure(f"only {trial.outcomes.tried} calls could be made to fail")
     return trial.outcomes
 
 
-def scenes(words):
+def scenes(words, wish, seed):
     """(sentence, act) for each kind of call of these jobs, failing once and for good."""
-    for job in (JOBS[word] for word in words or JOBS):
+    for word in words or [*JOBS, *makers.JOBS]:
+        if word in makers.JOBS:
+            yield from makers.scenes(makers.JOBS[word], wish, seed)
+            continue
+        job = JOBS[word]
         for kind in job.steps:
             for how, long in HOWS.items():
                 yield (f"ext4: {job.name} whose Nth {KINDS[kind]} on the stick fails, {long}, loses nothing",
-                       lambda job=job, kind=kind, how=how: say(f"          {every_call_fails(job, kind, how)}"))
+                       lambda job=job, kind=kind, how=how: say(f"          {every_call_fails(job, kind, how, wish.every, seed)}"))

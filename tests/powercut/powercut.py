@@ -11,6 +11,7 @@ sys.path[:0] = [HERE] + [os.path.join(os.path.dirname(HERE), name) for name in (
 import day
 import errors
 import library_day
+import makers
 from checks import Checks, Failure, run, say
 from host import Host
 from medium import Store
@@ -29,7 +30,10 @@ def arguments():
     parser = argparse.ArgumentParser(prog="run")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--errors", nargs="*", choices=errors.JOBS)
+    parser.add_argument("--errors", nargs="*", choices=[*errors.JOBS, *makers.JOBS])
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--share", type=int, default=1)
+    parser.add_argument("--side", choices=("stick", "host"))
     parser.add_argument("--fs", action="append", choices=(*ALL, *OPTIONS))
     parser.add_argument("--states", type=int)
     parser.add_argument("--seed", type=int)
@@ -44,7 +48,7 @@ def main():
     say(f"seed {seed}")
     rig = Rig(Checks("powercut"), seed, wish)
     if wish.errors is not None:
-        for sentence, act in errors.scenes(wish.errors):
+        for sentence, act in errors.scenes(wish.errors, wish, seed):
             rig.scene(sentence, act)
         return rig.checks.finish()
     if wish.kept:

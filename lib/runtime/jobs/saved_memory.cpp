@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/host_fault.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/save_image.hpp"
 #include "runtime/heads.hpp"
@@ -33,7 +34,7 @@ class StreamReader {
           ::pread(file_, buffer.data(), std::min<std::uint64_t>(buffer.size(), end_ - at_),
                   static_cast<off_t>(at_));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw fault_from_errno(errno, "read", "the save image");
+      if (n < 0) throw host_fault_from_errno(errno, "read", "the save image");
       at_ += static_cast<std::uint64_t>(n);
       return static_cast<std::size_t>(n);
     }
@@ -52,7 +53,7 @@ std::string read_at(int fd, std::uint64_t at, std::size_t size, const std::strin
   while (done < size) {
     const ssize_t n = ::pread(fd, out.data() + done, size - done, static_cast<off_t>(at + done));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw fault_from_errno(errno, "read", shown);
+    if (n < 0) throw host_fault_from_errno(errno, "read", shown);
     if (n == 0) break;
     done += static_cast<std::size_t>(n);
   }
@@ -80,7 +81,7 @@ SaveImage open_save_image(UniqueFd file, const std::string& doing, const std::st
     throw unfit("it ends within the machine's description");
   text.resize(end);  // a cookie of libvirt's may follow; a restore does without
   struct stat about {};
-  if (::fstat(file.get(), &about) != 0) throw fault_from_errno(errno, "look at", shown);
+  if (::fstat(file.get(), &about) != 0) throw host_fault_from_errno(errno, "look at", shown);
   const ByteCount at(hibernation::save_header_size + header->data_length);
   const auto size = static_cast<std::uint64_t>(about.st_size);
   if (read_at(file.get(), at.value, stream_magic.size(), shown) != stream_magic)
