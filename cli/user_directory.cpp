@@ -20,7 +20,9 @@ Refusal refused(const std::string& doing, const std::string& path, int error) {
                     : error == EACCES || error == EPERM  ? ExitCode::not_authorised
                     : error == ENOSPC || error == EDQUOT ? ExitCode::no_space
                                                          : ExitCode::bad_request;
-  return Refusal(code, doing + " '" + path + "': " + std::generic_category().message(error) + ".");
+  return Refusal(code, doing + " '" + path + "': " + std::generic_category().message(error) + ".",
+                 code == ExitCode::no_space ? "Free some space there, or give another directory."
+                                            : "Give another directory.");
 }
 
 }  // namespace
