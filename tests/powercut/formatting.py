@@ -60,6 +60,7 @@ class FailingStick(Stick):
 
 class Format:
     name, writes_to, sides = "a format", "stick", {"stick": {"change": 1, "look": 1}}
+    lies_from = 140  # before that the device is probed for what it really keeps, which notices
 
     def __init__(self):
         self.outcomes, self.stick = Outcomes(), FailingStick("48M")

@@ -57,11 +57,10 @@ def every_call_fails(make, wish, seed):
 
 
 def a_lie_is_found_out(make):
-    """A write that is not done, and is told as done: what the rig would see of a job that swallows an error. The first calls make
-    directories, whose lack is noticed."""
+    """A write that is not done, and is told as done: what the rig would see of a job that swallows an error."""
     rounds = make()
     try:
-        number, met = FEWEST_CALLS, True
+        number, met = rounds.lies_from, True
         while met:
             try:
                 met = rounds.fail_once(rounds.writes_to, "change", number, "lie")

@@ -51,6 +51,7 @@ class Making:
     host's own disk."""
 
     name, writes_to = "", "stick"
+    lies_from = 12  # before that calls make directories, whose lack is noticed
     sides = {"stick": {"change": 1, "room": 1, "look": 1}, "host": {"change": 1, "room": 1, "look": 1}}
 
     def __init__(self):
