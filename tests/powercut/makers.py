@@ -42,7 +42,7 @@ class Rounds:
 
 def every_call_fails(make, wish, seed):
     """Of so many calls one fails, the first by the seed; on one side only, where it is named. Of so many rows one is played."""
-    rounds, draw = Rounds(make), random.Random(seed)
+    rounds, draw = Rounds(make), random.Random(f"{seed} {make.name}")
     rows = [(side, kind, how) for side in make.sides if wish.side in (None, side) for kind in make.sides[side] for how in HOWS]
     try:
         for side, kind, how in sorted(draw.sample(rows, -(-len(rows) // wish.share))):
