@@ -3,7 +3,6 @@ time it says what is wrong and what to do, what it reads from is as it was, the 
 once more it succeeds, bit by bit."""
 import contextlib
 import os
-import shutil
 
 import counter
 from checks import Failure, run
@@ -12,7 +11,7 @@ from host import NAME, Host
 from libvirtd import SystemHost
 from recording import PreloadedHost
 from stick import Stick
-from travel import CAPSULE, Machine, as_the_head_has_it, digest, equal, expect, head_of, plug, pull, throw_away, wait_for
+from travel import CAPSULE, Machine, as_the_head_has_it, equal, expect, head_of, plug, pull, throw_away, wait_for
 from verdict import Verdict
 
 FAILED, NO_SPACE = 1, 4  # exit statuses: a flaw of the program; there is no room
