@@ -74,9 +74,10 @@ std::vector<std::vector<bool>> read_recipe(const PageMap& map, const std::vector
   while (const auto part = walk.next()) {
     const auto& step = part->step;
     const auto place = places[step.segment];
-    CellId whole{place, step.cell};
+    StoredPage first{{place, step.cell}};
     if (step.kind == RecipeStep::Kind::differences) {
-      whole = {places[step.below_segment], step.below_cell};
+      const CellId whole{places[step.below_segment], step.below_cell};
+      first = place == 0 ? StoredPage{whole} : StoredPage{first.cell, whole};
       for (std::uint64_t i = 0; i < step.count; ++i) {
         if (whole.segment == 0)
           alive[step.segment][step.cell + i] = false;
@@ -87,8 +88,8 @@ std::vector<std::vector<bool>> read_recipe(const PageMap& map, const std::vector
     } else if (step.kind != RecipeStep::Kind::cells) {
       continue;
     }
-    if (whole.segment != 0 && step.framing == Framing::record)
-      out.predecessors.add(step.address, whole, step.count);
+    if (first.whole().segment != 0 && step.framing == Framing::record)
+      out.predecessors.add(step.address, first, step.count);
   }
   return alive;
 }

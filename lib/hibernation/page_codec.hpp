@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -24,6 +25,8 @@
 #include "hibernation/predecessors.hpp"
 
 namespace satchel::hibernation {
+
+class CellTags;
 
 /// Of a memory that has borrowed cells, of one that has none, and what was written before pages
 /// could be stored as differences: all are read as the first.
@@ -54,6 +57,7 @@ struct PageBase {
   std::vector<BorrowTable> borrows;  ///< of each segment
   /// None: no page is borrowed, and what earlier segments borrowed is not referred to.
   std::optional<DiskPages> disks;
+  std::shared_ptr<CellTags> tags;  ///< by which pages are told that have not changed; or none
 };
 
 /// Which of a map's segments the next generation should refer to, by their place in the map: those
@@ -94,6 +98,9 @@ struct PageEncoderSettings {
   int level = 1;             ///< zstd's, 1 to 19
   unsigned threads = 2;      ///< 1 to 64
   std::uint64_t number = 1;  ///< of the generation; the base's are lower
+  /// Whether the base's tags get those of the new segment's cells as well, for the generation after
+  /// it.
+  enum class OwnTags { unwanted, wanted } own_tags = OwnTags::unwanted;
 };
 
 struct PageSinks {
@@ -111,6 +118,7 @@ struct EncodedPages {
   std::string stand_in_map;       ///< for own segment and stand-in; empty without
   std::vector<Segment> segments;  ///< that the map names, the own one first
   std::uint64_t known_cells = 0;  ///< that were in earlier segments
+  std::uint64_t told_by_tag = 0;  ///< of these, those that were not looked up by their names
   std::uint64_t differences = 0;  ///< of the own segment's cells
   std::uint64_t borrowed = 0;     ///< the same
 
@@ -158,9 +166,10 @@ class PageDecoder {
   ByteCount stream_size() const;
   /// Gives the stream to `out` in order, on the caller's thread. Every block's digest is checked
   /// before a byte of it is decompressed. Throws Fault naming the block that is damaged; nothing of
-  /// a damaged block is given to `out`. Progress is in bytes of the stream.
+  /// a damaged block is given to `out`. Progress is in bytes of the stream. `tags` gets those of
+  /// the cells that the next generation may refer to.
   Decoded decode(const Sink& out, unsigned threads, const ProgressSink& progress,
-                 std::stop_token stop) const;
+                 std::stop_token stop, CellTags* tags = nullptr) const;
 
  private:
   struct State;

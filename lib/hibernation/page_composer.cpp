@@ -22,13 +22,15 @@ BlockId block_of(CellId cell) {
 
 }  // namespace
 
-PageComposer::PageComposer(PageBase base, Give give, StandIn stand_in, Borrowed borrowed)
+PageComposer::PageComposer(PageBase base, Give give, StandIn stand_in, Borrowed borrowed,
+                           OwnTags own_tags)
     : base_(std::move(base)),
       first_own_(static_cast<PageIndex::Id>(base_.index.size())),
       give_(std::move(give)),
       stand_in_(stand_in),
       borrowed_(borrowed),
-      borrows_(base_.disks ? base_.disks->targets() : std::vector<std::string>()) {
+      borrows_(base_.disks ? base_.disks->targets() : std::vector<std::string>()),
+      own_tags_(std::move(own_tags)) {
   for (const auto& segment : base_.segments) base_cells_ += segment.cells;
   hide_what_is_overwritten();
 }
@@ -59,7 +61,7 @@ void PageComposer::hide_what_is_overwritten() {
 }
 
 void PageComposer::take(const Piece& piece, std::span<const std::byte> bytes,
-                        const std::optional<ContentName>& name) {
+                        const PageSight& sight) {
   limit_.made(piece.size);
   const auto framing = piece.kind == Piece::Kind::record ? Framing::record : Framing::bare;
   if (piece.kind == Piece::Kind::text) {
@@ -68,22 +70,41 @@ void PageComposer::take(const Piece& piece, std::span<const std::byte> bytes,
   } else if (piece.kind == Piece::Kind::fill) {
     recipe_.fill(piece.address, piece.size / fill_size);
     stand_in_recipe_.fill(piece.address, piece.size / fill_size);
-  } else if (!name) {
+  } else if (!sight.stored && !sight.name) {
     recipe_.zeros(framing, piece.address);
     stand_in_recipe_.zeros(framing, piece.address);
-  } else if (const auto found = known(*name)) {
-    refer({framing, piece.address}, *found, bytes);
+  } else if (sight.stored && may_refer(*sight.stored)) {
+    ++told_by_tag_;
+    refer({framing, piece.address}, *sight.stored, bytes);
   } else {
-    store({framing, piece.address}, bytes, *name);
+    // What can't be referred to where it is may be elsewhere as well.
+    const auto name = sight.name ? *sight.name : content_name(base_.key, bytes);
+    if (const auto found = known(name))
+      refer({framing, piece.address}, *found, bytes);
+    else
+      store({framing, piece.address}, bytes, name, sight.tag);
   }
+}
+
+/// Whether a page that is stored as it was may be referred to: what goes for names goes for tags.
+bool PageComposer::may_refer(const StoredPage& before) const {
+  return recipe_.size() <= long_recipe && !is_hidden(before.cell) && !is_hidden(before.whole()) &&
+         is_near(before);
+}
+
+/// Whether a cell of the base could not be found by its name.
+bool PageComposer::is_hidden(CellId cell) const {
+  const auto at = cell.segment - 1;
+  return cell.cell >= base_.segments[at].named ||
+         base_.index.is_hidden(base_.first[at] + static_cast<PageIndex::Id>(cell.cell));
 }
 
 /// Where a page of this name is, unless it is so far away that reading it would cost more than
 /// storing it again.
-std::optional<PageComposer::Found> PageComposer::known(const ContentName& name) const {
+std::optional<StoredPage> PageComposer::known(const ContentName& name) const {
   const auto id = base_.index.find(name);
   if (!id || recipe_.size() > long_recipe) return std::nullopt;
-  Found found{{0, *id - first_own_}, {}};
+  StoredPage found{{0, *id - first_own_}};
   if (*id < first_own_) {
     const auto next = std::ranges::upper_bound(base_.first, *id);
     found.cell.segment = static_cast<std::uint32_t>(next - base_.first.begin());
@@ -91,7 +112,7 @@ std::optional<PageComposer::Found> PageComposer::known(const ContentName& name) 
   }
   if (const auto below = base_.below.find(*id); below != base_.below.end())
     found.below = below->second;
-  if (!is_near(found.cell) || (found.below && !is_near(*found.below))) return std::nullopt;
+  if (!is_near(found)) return std::nullopt;
   return found;
 }
 
@@ -100,15 +121,20 @@ std::optional<PageComposer::Below> PageComposer::predecessor(
     Place place, std::span<const std::byte> page) const {
   if (!base_.content || place.framing != Framing::record || recipe_.size() > long_recipe)
     return std::nullopt;
-  const auto cell = base_.predecessors.at(place.address);
-  if (!cell || !is_near(*cell)) return std::nullopt;
-  const auto before = base_.content(cell->segment - 1, cell->cell);
+  const auto stored = base_.predecessors.at(place.address);
+  if (!stored || !is_near(stored->whole())) return std::nullopt;
+  const auto cell = stored->whole();
+  const auto before = base_.content(cell.segment - 1, cell.cell);
   if (!before || !is_close(page, *before)) return std::nullopt;
-  return Below{*cell, *before};
+  return Below{cell, *before};
 }
 
 bool PageComposer::is_near(CellId cell) const {
   return limit_.allows() || shelf_.holds(block_of(cell));
+}
+
+bool PageComposer::is_near(const StoredPage& page) const {
+  return is_near(page.cell) && (!page.below || is_near(*page.below));
 }
 
 void PageComposer::touch(CellId cell) {
@@ -137,7 +163,7 @@ CellId PageComposer::append_to_stand_in(std::span<const std::byte> page) {
   return {1, stand_in_cells_++};
 }
 
-void PageComposer::refer(Place place, const Found& found, std::span<const std::byte> page) {
+void PageComposer::refer(Place place, const StoredPage& found, std::span<const std::byte> page) {
   if (found.below) {
     touch(*found.below);
     touch(found.cell);
@@ -156,7 +182,8 @@ void PageComposer::refer(Place place, const Found& found, std::span<const std::b
   stand_in_recipe_.known(place.framing, place.address, append_to_stand_in(page));
 }
 
-void PageComposer::store(Place place, std::span<const std::byte> page, const ContentName& name) {
+void PageComposer::store(Place place, std::span<const std::byte> page, const ContentName& name,
+                         const std::optional<ContentTag>& tag) {
   if (base_cells_ + cells_ == most_cells)
     throw Fault(Remedy::later_version,
                 {"store", "the machine's memory", "it has more pages than a map can name", {}});
@@ -167,11 +194,13 @@ void PageComposer::store(Place place, std::span<const std::byte> page, const Con
   if (named) base_.index.add(name);
   const auto from = named && base_.disks ? base_.disks->find(name) : std::nullopt;
   if (from) {
+    own_tags_.add(tag.value_or(ContentTag{}));
     borrow(place, page, *from);
   } else if (const auto below = predecessor(place, page)) {
     if (named) base_.below.emplace(id, below->cell);
     store_difference(place, page, *below);
   } else {
+    own_tags_.add(tag.value_or(ContentTag{}));
     touch({0, cells_});
     recipe_.fresh(place.framing, place.address);
     stand_in_recipe_.fresh(place.framing, place.address);
@@ -199,6 +228,7 @@ void PageComposer::store_difference(Place place, std::span<const std::byte> page
     stand_in_recipe_.fresh_difference(place.framing, place.address, append_to_stand_in(below.page));
   std::array<std::byte, page_size> difference;
   combine(page, below.page, difference);
+  if (own_tags_.are_wanted()) own_tags_.add(base_.tags->of(difference));
   append(block_, difference);
   ++differences_;
 }

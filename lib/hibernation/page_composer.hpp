@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "hibernation/block_shelf.hpp"
+#include "hibernation/cell_tags.hpp"
 #include "hibernation/page_codec.hpp"
+#include "hibernation/page_teller.hpp"
 #include "hibernation/read_limit.hpp"
 #include "hibernation/recipe.hpp"
 #include "hibernation/stream_cutter.hpp"
@@ -32,12 +34,12 @@ class PageComposer {
   enum class StandIn { wanted, unwanted };
   enum class Borrowed { wanted, unwanted };
 
-  PageComposer(PageBase base, Give give, StandIn stand_in, Borrowed borrowed);
+  PageComposer(PageBase base, Give give, StandIn stand_in, Borrowed borrowed, OwnTags own_tags);
 
-  /// The next piece. Of bare cells and records: the page's bytes, and its name unless all of it is
-  /// zero.
-  void take(const Piece& piece, std::span<const std::byte> bytes,
-            const std::optional<ContentName>& name);
+  /// What it was given. Its key, segments, predecessors and tags stay as they are.
+  const PageBase& base() const { return base_; }
+  /// The next piece. Of bare cells and records: the page's bytes, and what was told of it.
+  void take(const Piece& piece, std::span<const std::byte> bytes, const PageSight& sight);
   /// After the last piece: gives the last blocks away.
   void finish();
 
@@ -47,19 +49,16 @@ class PageComposer {
   std::uint64_t cells() const { return cells_; }
   std::uint64_t stand_in_cells() const { return stand_in_cells_; }
   std::uint64_t known_cells() const { return known_cells_; }
+  std::uint64_t told_by_tag() const { return told_by_tag_; }
   std::uint64_t differences() const { return differences_; }
   const BorrowTable& borrows() const { return borrows_; }
+  std::shared_ptr<const SegmentTags> own_tags() { return own_tags_.finish(); }
   /// Of the own segment's cells, those that have one.
   std::span<const ContentName> names() const { return base_.index.names_from(first_own_); }
   /// Earlier segments in the order that the recipe numbers them in, from 1.
   std::vector<Segment> used_segments() const;
 
  private:
-  /// Where a page is. Segment 0 is the own one, others are the base's, from 1.
-  struct Found {
-    CellId cell;
-    std::optional<CellId> below;  ///< when the cell is a difference
-  };
   struct Below {
     CellId cell;
     std::span<const std::byte> page;
@@ -68,18 +67,23 @@ class PageComposer {
     Framing framing;
     std::uint64_t address;
   };
-  std::optional<Found> known(const ContentName& name) const;
+  // Of cells' segments 0 is the own one, others are the base's, from 1.
+  std::optional<StoredPage> known(const ContentName& name) const;
+  bool may_refer(const StoredPage& before) const;
+  bool is_hidden(CellId cell) const;
   void hide_what_is_overwritten();
   bool is_overwritten(std::size_t segment, std::uint64_t cell) const;
   std::optional<Below> predecessor(Place place, std::span<const std::byte> page) const;
   bool is_near(CellId cell) const;
+  bool is_near(const StoredPage& page) const;
   void touch(CellId cell);
   CellId in_recipe(CellId cell);
   void append(FullBlock& block, std::span<const std::byte> page);
   void count(FullBlock& block);
   CellId append_to_stand_in(std::span<const std::byte> page);
-  void refer(Place place, const Found& found, std::span<const std::byte> page);
-  void store(Place place, std::span<const std::byte> page, const ContentName& name);
+  void refer(Place place, const StoredPage& found, std::span<const std::byte> page);
+  void store(Place place, std::span<const std::byte> page, const ContentName& name,
+             const std::optional<ContentTag>& tag);
   void borrow(Place place, std::span<const std::byte> page, DiskPage from);
   void store_difference(Place place, std::span<const std::byte> page, const Below& below);
 
@@ -89,6 +93,7 @@ class PageComposer {
   StandIn stand_in_;
   Borrowed borrowed_;
   BorrowTable borrows_;
+  OwnTags own_tags_;
   BlockShelf shelf_;
   ReadLimit limit_;
   RecipeWriter recipe_;
@@ -99,6 +104,7 @@ class PageComposer {
   std::uint64_t cells_ = 0;
   std::uint64_t stand_in_cells_ = 0;
   std::uint64_t known_cells_ = 0;
+  std::uint64_t told_by_tag_ = 0;
   std::uint64_t differences_ = 0;
   std::vector<std::uint32_t> used_;  ///< of the base's segments, from 1, in the order of first use
 };

@@ -4,6 +4,7 @@
 
 #include "base/fault.hpp"
 #include "hibernation/block_walk.hpp"
+#include "hibernation/cell_tags.hpp"
 #include "hibernation/frames.hpp"
 #include "hibernation/page_assembler.hpp"
 #include "hibernation/page_codec.hpp"
@@ -85,6 +86,39 @@ class Loader {
   std::optional<BlockId> next_;  ///< of a part that needs two
 };
 
+/// Makes the tags of the cells that the next generation may refer to.
+class Tagging {
+ public:
+  /// `tags`: none are made without.
+  Tagging(const PageMap& map, CellTags* tags) : map_(map), tags_(tags), made_(map.segments.size()) {
+    if (tags == nullptr) return;
+    for (const auto segment : worth_keeping(map)) made_[segment] = tags->begin();
+  }
+
+  /// Of a block, all of whose `wanted` cells are there and right. Any thread.
+  void add(const LoadedBlock& block, const std::vector<bool>& wanted) const {
+    const auto& made = made_[block.id.segment];
+    if (!made) return;
+    SegmentTags::Block tags{};
+    const auto first = block.id.block * cells_in_block;
+    for (std::size_t i = 0; i * page_size < block.cells.size(); ++i)
+      if (wanted[first + i])
+        tags[i] = tags_->of(std::span(block.cells).subspan(i * page_size, page_size));
+    made->write(block.id.block, tags);
+  }
+
+  /// When all was right.
+  void finish() {
+    for (std::size_t i = 0; i < made_.size(); ++i)
+      if (made_[i]) tags_->keep(map_.segments[i], std::move(made_[i]));
+  }
+
+ private:
+  const PageMap& map_;
+  CellTags* tags_;
+  std::vector<std::shared_ptr<SegmentTags>> made_;  ///< by segment
+};
+
 /// None where it can't be made: a copy is never worth an error.
 template <class Open>
 LocalCopy copy_of(Open open, LocalCopy::Grows grows) {
@@ -152,10 +186,11 @@ PageDecoder::~PageDecoder() = default;
 ByteCount PageDecoder::stream_size() const { return state_->map.stream_size; }
 
 Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSink& progress,
-                            std::stop_token stop) const {
+                            std::stop_token stop, CellTags* tags) const {
   const auto& [borrowed, map, files, copies, borrowed_copies, wanted, lent] = *state_;
   Loader loader(map, files, copies);
   Assembler assembler(map, out);
+  Tagging tagging(map, tags);
   Decoded decoded;
   std::atomic<std::uint64_t> read_besides = 0;  // of disks, and for copies that were damaged
   std::atomic<std::uint64_t> at_hand = 0;
@@ -177,7 +212,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
     unpack_frame(block.packed, entry.digest, cells, name);
     copies[block.id.segment].write(file.offset(block.id.block), block.packed);
   };
-  const auto unpack = [&](LoadedBlock& block) {
+  const auto fill = [&](LoadedBlock& block) {
     const auto& file = files[block.id.segment];
     block.cells.resize(map.segments[block.id.segment].cells_of(block.id.block) * page_size);
     const auto stored = file.stored_in(block.id.block);
@@ -190,6 +225,10 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
     read_besides += cost.read.value;
     at_hand += cost.at_hand.value;
     ahead += cost.ahead.value;
+  };
+  const auto unpack = [&](LoadedBlock& block) {
+    fill(block);
+    tagging.add(block, wanted[block.id.segment]);
   };
   const auto take = [&](LoadedBlock& block) {
     if (block.is_copy) decoded.at_hand = decoded.at_hand + ByteCount(block.packed.size());
@@ -204,6 +243,7 @@ Decoded PageDecoder::decode(const Sink& out, unsigned threads, const ProgressSin
   pipeline.run(std::move(stop));
   if (assembler.is_waiting() || assembler.made() != map.stream_size.value)
     throw damaged("the machine's memory", "its map does not fit it");
+  tagging.finish();
   decoded.read = loader.bytes_read() + ByteCount(read_besides);
   decoded.at_hand = decoded.at_hand + ByteCount(at_hand - std::min(at_hand.load(), ahead.load()));
   decoded.is_copied = state_->is_copied();

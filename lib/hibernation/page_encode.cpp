@@ -1,15 +1,17 @@
-// The page encoder: portions of the stream are read, cut and named on some threads, composed on
+// The page encoder: portions of the stream are read, cut and told on some threads, composed on
 // one, and what is new compressed on others and written on the caller's.
 #include <algorithm>
 #include <thread>
 #include <utility>
 
 #include "base/fault.hpp"
+#include "hibernation/cell_tags.hpp"
 #include "hibernation/frames.hpp"
 #include "hibernation/handoff.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/page_composer.hpp"
 #include "hibernation/page_portions.hpp"
+#include "hibernation/page_teller.hpp"
 #include "hibernation/pipeline.hpp"
 
 namespace satchel::hibernation {
@@ -74,12 +76,13 @@ class SegmentWriter {
 /// Reads and composes on a thread of its own until it is stopped.
 class Composing {
  public:
-  Composing(const Source& in, const ContentKey& key, unsigned threads, PageComposer& composer,
+  Composing(const Source& in, const PageTeller& teller, unsigned threads, PageComposer& composer,
             Handoff<FullBlock>& blocks, const ProgressSink& progress, std::stop_source stop)
-      : stop_(std::move(stop)), thread_([this, &in, &key, threads, &composer, &blocks, &progress] {
+      : stop_(std::move(stop)),
+        thread_([this, &in, &teller, threads, &composer, &blocks, &progress] {
           try {
             read_portions(
-                in, key, threads,
+                in, teller, threads,
                 [&](const Portion& portion) { compose(portion, composer, progress); },
                 stop_.get_token());
             composer.finish();
@@ -100,7 +103,7 @@ class Composing {
  private:
   void compose(const Portion& portion, PageComposer& composer, const ProgressSink& progress) {
     for (std::size_t i = 0; i < portion.pieces.size(); ++i)
-      composer.take(portion.pieces[i], portion.content(portion.pieces[i]), portion.names[i]);
+      composer.take(portion.pieces[i], portion.content(portion.pieces[i]), portion.sights[i]);
     stream_size_ += portion.size;
     if (stream_size_ > largest_stream)
       throw Fault(Remedy::later_version,
@@ -141,7 +144,9 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
                           std::stop_token stop) {
   if (settings.level < 1 || settings.level > 19 || settings.threads < 1 || settings.threads > 64)
     throw failed("its settings are out of range");
-  const auto key = base.key;
+  const bool wanted = base.tags && settings.own_tags == PageEncoderSettings::OwnTags::wanted;
+  OwnTags own_tags(wanted ? base.tags->begin() : nullptr);
+  const bool tags_own = own_tags.are_wanted();
   Handoff<FullBlock> blocks(most_waiting);
   std::stop_source composing_stop;
   PageComposer composer(
@@ -151,12 +156,15 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
           throw Fault(Remedy::retry, {"store", "the machine's memory", "it was stopped", {}});
       },
       sinks.stand_in ? PageComposer::StandIn::wanted : PageComposer::StandIn::unwanted,
-      sinks.borrowed ? PageComposer::Borrowed::wanted : PageComposer::Borrowed::unwanted);
+      sinks.borrowed ? PageComposer::Borrowed::wanted : PageComposer::Borrowed::unwanted,
+      std::move(own_tags));
+  const PageTeller teller(composer.base(),
+                          tags_own ? PageTeller::Tagged::all : PageTeller::Tagged::as_needed);
   SegmentWriter own(sinks.segment);
   SegmentWriter stand_in(sinks.stand_in);
   ByteCount stream_size;
   {
-    Composing composing(in, key, settings.threads, composer, blocks, progress, composing_stop);
+    Composing composing(in, teller, settings.threads, composer, blocks, progress, composing_stop);
     const std::stop_callback on_stop(stop, [&] { composing_stop.request_stop(); });
     Pipeline<PackedCells> pipeline(
         settings.threads, {[&](PackedCells& slot, const std::stop_token& ending) {
@@ -186,10 +194,13 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
   EncodedPages out;
   out.stream_size = stream_size;
   out.known_cells = composer.known_cells();
+  out.told_by_tag = composer.told_by_tag();
   out.differences = composer.differences();
   const auto& borrows = composer.borrows();
   out.borrowed = borrows.count();
   const auto segment = own.finish(settings.number, composer.cells(), composer.names(), borrows);
+  if (tags_own) composer.base().tags->keep(segment, composer.own_tags());
+  const auto& key = composer.base().key;
   out.segments = composer.used_segments();
   out.segments.insert(out.segments.begin(), segment);
   out.map = readable(make_map(key, stream_size, out.segments, composer.recipe()));

@@ -45,7 +45,7 @@ std::optional<PageIndex::Id> PageIndex::find(const ContentName& name) const {
   const auto place = places_[place_of(name)];
   if (place == 0) return std::nullopt;
   const Id id = place - 1;
-  if (id < hidden_.size() && hidden_[id]) return std::nullopt;
+  if (is_hidden(id)) return std::nullopt;
   return id;
 }
 

@@ -27,6 +27,7 @@ class PageIndex {
   std::optional<Id> find(const ContentName& name) const;
   /// This cell can't be found any more.
   void hide(Id id);
+  bool is_hidden(Id id) const { return id < hidden_.size() && hidden_[id]; }
   /// The names from this one on.
   std::span<const ContentName> names_from(Id id) const { return std::span(names_).subspan(id); }
 

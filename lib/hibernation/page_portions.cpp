@@ -1,7 +1,6 @@
 #include "hibernation/page_portions.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "hibernation/pipeline.hpp"
 
@@ -41,17 +40,13 @@ class Reader {
   bool ended_ = false;
 };
 
-bool is_zero(std::span<const std::byte> page) {
-  return page[0] == std::byte{} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
-}
-
-void name_pages(Portion& portion, const ContentKey& key) {
-  portion.names.assign(portion.pieces.size(), std::nullopt);
+void tell_pages(Portion& portion, const PageTeller& teller) {
+  auto reading = teller.reading();
+  portion.sights.assign(portion.pieces.size(), {});
   for (std::size_t i = 0; i < portion.pieces.size(); ++i) {
     const auto& piece = portion.pieces[i];
     if (piece.kind != Piece::Kind::bare && piece.kind != Piece::Kind::record) continue;
-    const auto page = portion.content(piece);
-    if (!is_zero(page)) portion.names[i] = content_name(key, page);
+    portion.sights[i] = teller.tell(piece, portion.content(piece), reading);
   }
 }
 
@@ -62,13 +57,13 @@ std::span<const std::byte> Portion::content(const Piece& piece) const {
   return piece.kind == Piece::Kind::record ? whole.subspan(header_size) : whole;
 }
 
-void read_portions(const Source& in, const ContentKey& key, unsigned threads,
+void read_portions(const Source& in, const PageTeller& teller, unsigned threads,
                    const std::function<void(const Portion&)>& take, std::stop_token stop) {
   Reader reader(in);
   Pipeline<Portion> pipeline(threads, {[&](Portion& portion, const std::stop_token& ending) {
                                          return reader.fill(portion, ending);
                                        },
-                                       [&](Portion& portion) { name_pages(portion, key); },
+                                       [&](Portion& portion) { tell_pages(portion, teller); },
                                        [&](Portion& portion) { take(portion); }});
   pipeline.run(std::move(stop));
 }

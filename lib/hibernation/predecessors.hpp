@@ -1,6 +1,5 @@
-// Where the page that a generation had at an address is stored whole. Of the machine's main memory,
-// which a stream tells of first; a page of another RAM block finds a stranger, or nothing. Values
-// only.
+// How the page that a generation had at an address is stored. Of the machine's main memory, which a
+// stream tells of first; a page of another RAM block finds a stranger, or nothing. Values only.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +11,21 @@
 
 namespace satchel::hibernation {
 
+/// A page that segments hold.
+struct StoredPage {
+  CellId cell;
+  std::optional<CellId> below{};  ///< when the cell is a difference
+  bool operator==(const StoredPage&) const = default;
+
+  /// The cell that holds a whole page: this one, or what it differs from.
+  CellId whole() const { return below.value_or(cell); }
+};
+
 class Predecessors {
  public:
-  /// So many pages from this address on are these cells and those behind them. What stands below
-  /// the highest address so far is passed over.
-  void add(std::uint64_t address, CellId first, std::uint64_t count) {
+  /// So many pages from this address on are stored like this one, in the cells behind its own. What
+  /// stands below the highest address so far is passed over.
+  void add(std::uint64_t address, const StoredPage& first, std::uint64_t count) {
     if (!runs_.empty() && address < runs_.back().address + runs_.back().count) return;
     if (!runs_.empty() && continues(runs_.back(), address, first)) {
       runs_.back().count += count;
@@ -25,25 +34,30 @@ class Predecessors {
     runs_.push_back({address, count, first});
   }
 
-  std::optional<CellId> at(std::uint64_t address) const {
+  std::optional<StoredPage> at(std::uint64_t address) const {
     const auto next = std::ranges::upper_bound(runs_, address, {}, &Run::address);
     if (next == runs_.begin()) return std::nullopt;
     const auto& run = *std::prev(next);
-    const auto behind = address - run.address;
-    if (behind >= run.count) return std::nullopt;
-    return CellId{run.first.segment, run.first.cell + behind};
+    const auto further = address - run.address;
+    if (further >= run.count) return std::nullopt;
+    return behind(run.first, further);
   }
 
  private:
   struct Run {
     std::uint64_t address;  ///< its page's number
     std::uint64_t count;
-    CellId first;
+    StoredPage first;
   };
 
-  static bool continues(const Run& run, std::uint64_t address, CellId first) {
-    return run.address + run.count == address && run.first.segment == first.segment &&
-           run.first.cell + run.count == first.cell;
+  static StoredPage behind(StoredPage page, std::uint64_t further) {
+    page.cell.cell += further;
+    if (page.below) page.below->cell += further;
+    return page;
+  }
+
+  static bool continues(const Run& run, std::uint64_t address, const StoredPage& first) {
+    return run.address + run.count == address && behind(run.first, run.count) == first;
   }
 
   std::vector<Run> runs_;  ///< by address

@@ -174,6 +174,22 @@ TEST_CASE("the next generation refers to what was borrowed, as long as the disk 
   CHECK((made.store.decode(6) == stream_of(made.memory)));
 }
 
+TEST_CASE("a tag does not find what was borrowed once the disk has it no more") {
+  Written made;
+  made.store.tags = made.store.tags_of(2, made.lenders());
+  made.store.disks = learn(made.key, made.disks, {});
+  made.store.encode(3, stream_of(made.memory), 2);
+  CHECK(made.store.made[3].segments.front().cells == 0);
+  const auto all = made.store.made[3].told_by_tag;
+  auto later = made.disks;
+  for (std::size_t i = 0; i < 100; ++i) later[1][500 + i] = 9'000'000 + i;
+  made.store.disks = learn(made.key, later, range(1, 500, 100));
+  made.store.encode(4, stream_of(made.memory), 3);
+  CHECK(made.store.made[4].segments.front().cells == 100);
+  CHECK(made.store.made[4].told_by_tag == all - 100);
+  CHECK((made.store.decode(4, 2, {reader_of(later), {}}) == stream_of(made.memory)));
+}
+
 TEST_CASE("a disk that shows something else is found before a byte of it goes on") {
   const Written made;
   auto wrong = made.disks;
@@ -272,6 +288,7 @@ TEST_CASE("whatever a machine writes to its disks, every generation comes back w
     for (auto& page : disk) page = 5'000'000 + random() % 50;
   store.encode(1, stream_of(memory), 0);
   std::vector<Memory> memories{memory};
+  std::uint64_t told = 0;
   const auto key = read_page_map(store.maps[1])->key;
   for (std::uint64_t number = 2; number < 14; ++number) {
     auto disks = shown.back();
@@ -288,7 +305,12 @@ TEST_CASE("whatever a machine writes to its disks, every generation comes back w
           random() % 4 != 0 ? disks[disk][page] : 30'000 + random() % 10'000;
     }
     if (random() % 4 != 0) store.disks = learn(key, disks, writes);
+    // Launched from the generation before, or running on since.
+    if (random() % 2 == 0) store.tags = store.tags_of(number - 1, {reader_of(shown.back()), {}});
+    store.own_tags = random() % 2 == 0 ? PageEncoderSettings::OwnTags::wanted
+                                       : PageEncoderSettings::OwnTags::unwanted;
     store.encode(number, stream_of(memory), number - 1);
+    told += store.made[number].told_by_tag;
     shown.push_back(std::move(disks));
     memories.push_back(memory);
   }
@@ -299,6 +321,7 @@ TEST_CASE("whatever a machine writes to its disks, every generation comes back w
     borrowed += store.made[number].borrowed;
   }
   CHECK(borrowed > 300);
+  CHECK(told > 5'000);
 }
 
 TEST_CASE("a table of borrowed cells comes back, and a broken one is refused") {

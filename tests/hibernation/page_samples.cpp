@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <utility>
@@ -74,11 +75,13 @@ void PageStore::encode(std::uint64_t number, const std::string& stream, std::uin
       };
   }
   from.disks = std::exchange(disks, std::nullopt);
+  from.tags = tags;
   auto& segment = segments[number];
   stand_in.clear();
   PageEncoderSettings settings;
   settings.number = number;
   settings.threads = threads;
+  settings.own_tags = own_tags;
   made[number] =
       encode_pages(source_of(stream, 100'000),
                    {appending_to(segment), appending_to(stand_in), appending_to(borrowed[number])},
@@ -108,6 +111,20 @@ std::string PageStore::decode_stand_in(std::uint64_t number) const {
   std::string out;
   decoder.decode(appending_to(out), 2, {}, {});
   return out;
+}
+
+std::shared_ptr<CellTags> PageStore::tags_of(std::uint64_t number, Lenders lenders) const {
+  auto made_tags = new_tags();
+  const PageDecoder decoder(*read_page_map(maps.at(number)), opener(), std::move(lenders));
+  const Sink nobody = [](std::span<const std::byte>) {};
+  decoder.decode(nobody, 2, {}, {}, made_tags.get());
+  return made_tags;
+}
+
+std::shared_ptr<CellTags> new_tags() {
+  auto tags = CellTags::make(std::filesystem::temp_directory_path());
+  REQUIRE(tags);
+  return tags;
 }
 
 Source source_of(const std::string& text, std::size_t piece) {

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "hibernation/cell_tags.hpp"
 #include "hibernation/page_codec.hpp"
 
 namespace satchel::test {
@@ -37,13 +39,21 @@ struct PageStore {
   enum class Content { at_hand, away };
   /// `disks`: what to borrow of; an encoding uses it up.
   std::optional<hibernation::DiskPages> disks;
+  /// What tells pages that did not change, and whether it gets the tags of what is encoded.
+  std::shared_ptr<hibernation::CellTags> tags;
+  hibernation::PageEncoderSettings::OwnTags own_tags{};
   void encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
               unsigned threads = 2, Content content = Content::at_hand);
   /// The stream of the last generation from its own segment and the stand-in alone.
   std::string decode_stand_in(std::uint64_t number) const;
   std::string decode(std::uint64_t number, unsigned threads = 2,
                      hibernation::Lenders lenders = {}) const;
+  /// The tags that a launch from the generation makes.
+  std::shared_ptr<hibernation::CellTags> tags_of(std::uint64_t number,
+                                                 hibernation::Lenders lenders = {}) const;
 };
+
+std::shared_ptr<hibernation::CellTags> new_tags();
 
 /// Gives `text` in pieces of `piece` bytes.
 hibernation::Source source_of(const std::string& text, std::size_t piece);
