@@ -130,13 +130,14 @@ MemoryFile::~MemoryFile() = default;
 ByteCount MemoryFile::stream_size() const { return state_->stream_size; }
 
 hibernation::Decoded MemoryFile::decode(const hibernation::Sink& out, unsigned threads,
-                                        const ProgressSink& progress, std::stop_token stop) const {
+                                        const ProgressSink& progress, std::stop_token stop,
+                                        hibernation::CellTags* tags) const {
   hibernation::Decoded decoded;
   const std::stop_callback on_stop(stop, [this] { state_->stopping.request_stop(); });
   if (state_->pages) {
     // Whoever reads the disks ends here, and not on a thread that must not wait for that.
     const auto pages = std::exchange(state_->pages, std::nullopt);
-    decoded = pages->decode(out, threads, progress, std::move(stop));
+    decoded = pages->decode(out, threads, progress, std::move(stop), tags);
   } else {
     state_->blocks->decode(state_->blocks_file.get(), out, threads, progress, std::move(stop));
     decoded.read = state_->blocks->pages_size();

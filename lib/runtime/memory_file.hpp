@@ -36,9 +36,11 @@ class MemoryFile {
 
   /// Bytes of QEMU's stream: what decode() reports as its total.
   ByteCount stream_size() const;
-  /// Gives the stream, every block checked before it is given. Once.
+  /// Gives the stream, every block checked before it is given. Once. `tags` gets those of its
+  /// pages.
   hibernation::Decoded decode(const hibernation::Sink& out, unsigned threads,
-                              const ProgressSink& progress, std::stop_token stop) const;
+                              const ProgressSink& progress, std::stop_token stop,
+                              hibernation::CellTags* tags = nullptr) const;
 
  private:
   struct State;

@@ -23,6 +23,7 @@
 #include "ports/volumes.hpp"
 #include "runtime/memory_cache.hpp"
 #include "runtime/memory_ledger.hpp"
+#include "runtime/memory_tags.hpp"
 #include "runtime/meter.hpp"
 #include "runtime/readers.hpp"
 #include "runtime/sync_book.hpp"
@@ -55,6 +56,7 @@ struct Parts {
   std::shared_ptr<Readers> readers = std::make_shared<Readers>();
   std::shared_ptr<MemoryCache> cache =
       std::make_shared<MemoryCache>(state_directory / "cache", config, log);
+  std::shared_ptr<MemoryTags> tags = std::make_shared<MemoryTags>();
 };
 
 /// Threads that compress or decompress at once.

@@ -194,6 +194,11 @@ Task<void> end_if_alive(Parts& parts, DomainId domain) {
   co_await std::move(ending);
 }
 
+void remove_session(const Parts& parts, CapsuleId capsule) {
+  parts.tags->drop(capsule);
+  parts.shelf.remove(capsule);
+}
+
 Task<void> leave_overlays(Parts& parts, Session session) {
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
@@ -226,7 +231,7 @@ Task<void> leave_overlays(Parts& parts, Session session) {
     // What the device may have of it by now is older than the machine, and nobody runs it.
     forget_packed(parts, session.capsule);
     remember_unrun(parts, session.capsule, session.session);
-    parts.shelf.remove(session.capsule);
+    remove_session(parts, session.capsule);
   });
   co_await std::move(removing);
 }
@@ -243,7 +248,7 @@ Task<void> drop_session(Parts& parts, Session session) {
   }
   auto removing = offload(parts.lanes.files, [&parts, &session] {
     if (session.phase == Phase::launching) remember_unrun(parts, session.capsule, session.session);
-    parts.shelf.remove(session.capsule);
+    remove_session(parts, session.capsule);
   });
   co_await std::move(removing);
 }

@@ -81,6 +81,10 @@ Task<void> end_if_alive(Parts& parts, DomainId domain);
 /// guest wrote.
 Task<void> leave_overlays(Parts& parts, Session session);
 
+/// Removes what this computer has of a session: journal, overlays, what is known of its memory.
+/// Files lane; throws Fault.
+void remove_session(const Parts& parts, CapsuleId capsule);
+
 /// Ends the guest if there is one, puts the host's own definition back or removes ours, removes
 /// overlays and journal.
 Task<void> drop_session(Parts& parts, Session session);

@@ -13,6 +13,7 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "fake_memory.hpp"
 
 namespace satchel::test {
 
@@ -37,6 +38,22 @@ std::string header(std::string_view magic, const FakeSaveImage& image) {
   return out;
 }
 
+/// A section of memory as QEMU has it: pages, of which every third changes with the counter.
+std::string memory_section(std::uint64_t counter) {
+  std::string out("\1\0\0\0\2\3ram\0\0\0\0\0\0\0\4", 17);
+  const auto put = [&](std::uint64_t word) {
+    for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(word >> shift));
+  };
+  for (std::uint64_t page = 0; page < 30; ++page) {
+    put(page << 12 | 0x28);
+    const auto changed = page % 3 == 1 ? counter : 0;
+    for (std::uint64_t i = 0; i < 4096; ++i)
+      out.push_back(static_cast<char>((i >> 4) * (2 * page + 1) + page + changed));
+  }
+  put(0x10);
+  return out;
+}
+
 std::string stream(const FakeSaveImage& image) {
   std::string out(stream_start);
   out.append(reinterpret_cast<const char*>(&image.counter), sizeof image.counter);
@@ -44,9 +61,11 @@ std::string stream(const FakeSaveImage& image) {
   const std::uint64_t size = std::max<std::uint64_t>(image.stream_bytes, stream_head);
   out.append(reinterpret_cast<const char*>(&size), sizeof size);
   // Bytes that compress a little and depend on the counter.
-  for (std::uint64_t i = out.size(); i < image.stream_bytes; ++i)
+  const auto memory =
+      image.stream_bytes == stream_with_memory ? memory_section(image.counter) : std::string();
+  for (std::uint64_t i = out.size(); i + memory.size() < image.stream_bytes; ++i)
     out.push_back(static_cast<char>((i >> 6) * (image.counter + 1)));
-  return out;
+  return out + memory;
 }
 
 /// How long the whole image is, as far as its first bytes tell.

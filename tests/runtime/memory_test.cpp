@@ -7,6 +7,7 @@
 #include <future>
 
 #include "base/fault.hpp"
+#include "fakes/fake_memory.hpp"
 #include "runtime/host_world.hpp"
 #include "runtime/memory_file.hpp"
 
@@ -19,7 +20,8 @@ struct MemoryWorld : HostWorld {
   DomainId guest;
   CapsuleId capsule;
 
-  MemoryWorld() {
+  explicit MemoryWorld(std::size_t stream_bytes = 256 << 10) {
+    anvil.hypervisor.stream_bytes = bellows.hypervisor.stream_bytes = stream_bytes;
     anvil.start();
     anvil.plug();
     guest = anvil.machine("traveller");
@@ -43,6 +45,9 @@ struct MemoryWorld : HostWorld {
 
   std::string eject() {
     return bellows.result([&] { return bellows.host().eject(capsule); });
+  }
+  std::string checkpoint() {
+    return bellows.result([&] { return bellows.host().checkpoint(capsule); });
   }
   /// Plugged in again where it was last.
   void come_back() {
@@ -90,13 +95,13 @@ struct MemoryWorld : HostWorld {
     check_that_it_goes_on_at_anvil();
   }
   /// The machine goes on at the first computer, where it counts on.
-  void check_that_it_goes_on_at_anvil() {
+  void check_that_it_goes_on_at_anvil(std::uint64_t counted = 1) {
     bellows.pull();
     anvil.plug();
     INFO(anvil.log.all());
     REQUIRE(anvil.reaches(capsule, "ready"));
     launch(anvil);
-    CHECK(anvil.counter(guest) == 1);
+    CHECK(anvil.counter(guest) == counted);
   }
 };
 
@@ -118,6 +123,60 @@ TEST_CASE("memory that the device has already is not written to it again") {
   CHECK(std::filesystem::exists(world.on_device(world.capsule) / first));
   world.check_that_it_goes_on_at_anvil();
   CHECK(world.anvil.result([&] { return world.anvil.host().eject(world.capsule); }) == "done");
+}
+
+TEST_CASE("an eject tells the pages that have not changed since the launch by their tags") {
+  MemoryWorld world(stream_with_memory);
+  auto& bellows = world.bellows;
+  SECTION("all of them") {
+    CHECK(world.eject() == "done");
+    CHECK(bellows.log.says("of which 30 were told by their tags"));
+    world.check_that_it_goes_on_at_anvil();
+  }
+  SECTION("two thirds of them") {
+    bellows.hypervisor.tick(world.guest);
+    CHECK(world.eject() == "done");
+    CHECK(bellows.log.says("of which 20 were told by their tags"));
+    world.check_that_it_goes_on_at_anvil(2);
+  }
+  SECTION("what a checkpoint stored as well") {
+    bellows.hypervisor.tick(world.guest);
+    REQUIRE(world.checkpoint() == "done");
+    CHECK(bellows.log.says("of which 20 were told by their tags"));
+    CHECK(world.eject() == "done");
+    CHECK(bellows.log.says("of which 30 were told by their tags"));
+    world.check_that_it_goes_on_at_anvil(2);
+  }
+}
+
+TEST_CASE("a restarted daemon has no tags, and its first checkpoint makes some") {
+  MemoryWorld world(stream_with_memory);
+  auto& bellows = world.bellows;
+  bellows.stop();
+  bellows.start();
+  REQUIRE(bellows.reaches(world.capsule, "running"));
+  bellows.wait_for_jobs();
+  bellows.hypervisor.tick(world.guest);
+  REQUIRE(world.checkpoint() == "done");
+  INFO(bellows.log.all());
+  CHECK(bellows.log.says("of which 0 were told by their tags"));
+  CHECK(world.eject() == "done");
+  CHECK(bellows.log.says("of which 10 were told by their tags"));
+  world.check_that_it_goes_on_at_anvil(2);
+}
+
+TEST_CASE("tags do not make an eject rely on memory that was found damaged") {
+  MemoryWorld world(stream_with_memory);
+  auto& bellows = world.bellows;
+  const auto first = world.head(world.capsule).hibernation->pages;
+  world.damage(first, 20);
+  auto verifying = [&] { return bellows.host().verify(world.capsule); };
+  CHECK(bellows.result(verifying) != "done");
+  CHECK(world.eject() == "done");
+  INFO(bellows.log.all());
+  CHECK(bellows.log.says("of which 0 were told by their tags"));
+  CHECK(world.head(world.capsule).hibernation->segments == std::vector<std::string>{});
+  world.check_that_it_goes_on_at_anvil();
 }
 
 TEST_CASE("a segment that was damaged since is relied on no more") {

@@ -12,6 +12,7 @@
 
 #include "base/fault.hpp"
 #include "disk/qemu_img.hpp"
+#include "hibernation/cell_tags.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/layers.hpp"
@@ -37,6 +38,7 @@ struct Checkpoint {
   Session before;  ///< as it was when the snapshot was begun: what is shipped
   Session session;
   Shipment shipment;
+  MemoryTags::Tags tags;  ///< of the memory before, and of this one's; or none
   Maker maker{};
   std::shared_ptr<Rescue> copy{};
   std::optional<std::string> nvram{};  ///< the firmware's variables as they were at the snapshot
@@ -202,13 +204,18 @@ Task<Checkpointed> checkpoint(Parts& parts, CheckpointOrder order, JobContext jo
   auto preparing = offload(parts.lanes.files, [&] {
     auto shipment = prepare_shipment(parts, *order.stick, session, what::checkpoint, true, job);
     refuse_unmarked(shipment, session);
+    // A machine that was booted has none.
+    if (!shipment.base.tags)
+      shipment.base.tags =
+          begin_tags(parts, session.capsule, expected_bytes(shipment, session, true));
     return shipment;
   });
   auto prepared = co_await std::move(preparing);
   prepared.pace = order.pace;
   prepared.next.checked_out = prepared.newest.head.checked_out;
   job.meter->expect(expected_bytes(prepared, session, true));
-  Checkpoint at{parts, order.stick, session, session, std::move(prepared)};
+  const auto tags = prepared.base.tags;
+  Checkpoint at{parts, order.stick, session, session, std::move(prepared), tags};
 
   auto taking = take(at, job);
   auto encoded = co_await std::move(taking);
@@ -227,6 +234,8 @@ Task<Checkpointed> checkpoint(Parts& parts, CheckpointOrder order, JobContext jo
   result.took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - began);
   auto tidying = offload(parts.lanes.files, [&] {
+    if (at.tags) at.tags->keep_only(at.shipment.segments);
+    parts.tags->keep(at.session.capsule, at.tags);
     keep_here(parts, at.shipment, *at.copy, result.head.head);
     tidy(parts, at.shipment, result.written, result.took);
   });

@@ -164,7 +164,7 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
                JobContext job, Undo& undo, ByteCount& read) {
   const auto capsule = launch.session.capsule;
   undo.note("remove the session's files", [&parts, capsule] {
-    return offload(parts.lanes.files, [&parts, capsule] { parts.shelf.remove(capsule); });
+    return offload(parts.lanes.files, [&parts, capsule] { remove_session(parts, capsule); });
   });
   auto making = offload(parts.lanes.files, [&] { make_files(parts, launch); });
   co_await std::move(making);

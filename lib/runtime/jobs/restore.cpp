@@ -22,9 +22,11 @@ ByteCount feed_memory(const Parts& parts, const SavedGuest& from, hibernation::R
                           parts.cache.get());
   const auto header = hibernation::write_save_header(xml);
   feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
+  const auto tags = begin_tags(parts, from.head.capsule, memory.stream_size());
   const auto decoded =
       memory.decode([&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
-                    worker_threads(parts.config), progress, stop);
+                    worker_threads(parts.config), progress, stop, tags.get());
+  parts.tags->keep(from.head.capsule, tags);
   const auto& map = from.head.find(from.head.hibernation->map)->digest;
   if (decoded.at_hand.value == 0) from.stick.note_memory_seen(map);
   if (decoded.is_copied) parts.cache->note_whole(map);

@@ -100,6 +100,7 @@ Shipment prepare_shipment(const Parts& parts, Stick& stick, Session& session, st
   if (with_memory)
     made.base = memory_base(parts, stick, made.capsule, made.newest.head,
                             job.meter->begin("checking the device"), job.stop);
+  made.base.tags = parts.tags->of(session.capsule);
   check_room(parts.config, made, session, with_memory);
   return made;
 }

@@ -145,7 +145,7 @@ Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::pat
 hibernation::EncodedPages Suspension::encode(Rescue* describe_to,
                                              const hibernation::PageSinks& sinks, Sequence number,
                                              hibernation::PageBase base, const Lend& lend,
-                                             const ProgressSink& progress) {
+                                             OwnTags own_tags, const ProgressSink& progress) {
   QemuStream stream(*gate_, reading_.get_token());
   auto container = stream.take_container();
   stands_still_->give();
@@ -155,15 +155,20 @@ hibernation::EncodedPages Suspension::encode(Rescue* describe_to,
     base.disks = lend(base.key, reading_.get_token());
     patience_->be_busy(false);
   }
-  const hibernation::PageEncoderSettings settings{parts_.config.compression.level,
-                                                  worker_threads(parts_.config), number.value};
-  return hibernation::encode_pages(
+  hibernation::PageEncoderSettings settings{parts_.config.compression.level,
+                                            worker_threads(parts_.config), number.value};
+  settings.own_tags = own_tags;
+  auto encoded = hibernation::encode_pages(
       [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
         const auto n = stream.read(buffer, stop);
         waiting->note_read(n);
         return n;
       },
       sinks, std::move(base), settings, progress, reading_.get_token());
+  parts_.log.debug("of the machine's memory " + std::to_string(encoded.known_cells) +
+                   " pages are on its device, of which " + std::to_string(encoded.told_by_tag) +
+                   " were told by their tags");
+  return encoded;
 }
 
 template <class T>
@@ -196,7 +201,8 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Se
       sinks.borrowed = [this](std::span<const std::byte> bytes) { rescue_->write_borrowed(bytes); };
     if (rescue_ && rescue_->needs_stand_in())
       sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
-    auto encoded = encode(rescue_.get(), sinks, number, std::move(*known), lend, progress);
+    auto encoded =
+        encode(rescue_.get(), sinks, number, std::move(*known), lend, OwnTags::unwanted, progress);
     auto stored = pages.finish(encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map);
     return Shipped{std::move(encoded), std::move(stored)};
   };
@@ -214,8 +220,9 @@ Task<hibernation::EncodedPages> Suspension::ship_here(std::shared_ptr<Rescue> co
       copy->write(bytes);
       copy->require();
     };
-    // The guest runs on, and writes to its disks.
-    auto encoded = encode(copy.get(), sinks, number, std::move(*known), {}, progress);
+    // The guest runs on, and writes to its disks. Its memory is written again after this.
+    auto encoded =
+        encode(copy.get(), sinks, number, std::move(*known), {}, OwnTags::wanted, progress);
     copy->finish(encoded.map);
     return encoded;
   };

@@ -75,6 +75,7 @@ class Suspension {
 
  private:
   using Gate = std::shared_ptr<hibernation::SaveGate>;
+  using OwnTags = hibernation::PageEncoderSettings::OwnTags;
   /// libvirt's part, begun with the gate's path.
   using Begin = std::function<Task<void>(std::string)>;
   Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
@@ -83,7 +84,7 @@ class Suspension {
   /// Reads the stream to its end and encodes it, on the files lane.
   hibernation::EncodedPages encode(Rescue* describe_to, const hibernation::PageSinks& sinks,
                                    Sequence number, hibernation::PageBase base, const Lend& lend,
-                                   const ProgressSink& progress);
+                                   OwnTags own_tags, const ProgressSink& progress);
   /// Waits for such work, and throws the better reason when it fails.
   template <class T>
   Task<T> finish(Task<T> shipping);
