@@ -12,11 +12,13 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "hibernation/cell_reader.hpp"
+#include "hibernation/cell_tags.hpp"
 #include "hibernation/page_codec.hpp"
 
 using namespace satchel;
@@ -58,12 +60,15 @@ Sink comparing(const std::string& text, std::size_t& at) {
   };
 }
 
-/// How pages are stored; each goes on from its own stream before.
+/// How pages are stored; each goes on from its own stream before, whose decoding made tags as a
+/// launch does.
 struct Way {
   const char* name;
   bool with_stand_in;
   bool with_differences;
+  bool with_tags;
   std::string map_before{};
+  std::shared_ptr<CellTags> tags{};
 };
 
 struct Bench {
@@ -110,23 +115,26 @@ struct Bench {
       base.content = [&](std::size_t segment, std::uint64_t cell) {
         return reader.read(segment, cell);
       };
+    base.tags = way.tags;
     EncodedPages made;
     const double took = seconds(
         [&] { made = encode_pages(source_of(stream), sinks, std::move(base), settings, {}, {}); });
     file.close();
     std::printf(
         "%s %zu %.3f segment %zu map %zu base %.3f stand-in %zu new %zu differences %zu known "
-        "%zu\n",
+        "%zu by-tags %zu\n",
         way.name, static_cast<std::size_t>(made.segments.front().size.value + made.map.size()),
         took, static_cast<std::size_t>(made.segments.front().size.value), made.map.size(),
         base_took, static_cast<std::size_t>(stand_in),
         static_cast<std::size_t>(made.segments.front().cells),
-        static_cast<std::size_t>(made.differences), static_cast<std::size_t>(made.known_cells));
+        static_cast<std::size_t>(made.differences), static_cast<std::size_t>(made.known_cells),
+        static_cast<std::size_t>(made.told_by_tag));
     std::size_t at = 0;
     ByteCount read;
+    if (way.with_tags) way.tags = CellTags::make(directory);
     const double decoding = seconds([&] {
       const PageDecoder decoder(*read_page_map(made.map), opener());
-      read = decoder.decode(comparing(stream, at), 2, {}, {}).read;
+      read = decoder.decode(comparing(stream, at), 2, {}, {}, way.tags.get()).read;
     });
     if (at != stream.size()) throw std::runtime_error("the stream came back short");
     std::uint64_t there = 0;
@@ -143,8 +151,9 @@ struct Bench {
 int main(int argc, char** argv) {
   try {
     Bench bench{argv[1]};
-    std::array ways{Way{"zstd-pages-2", false, true}, Way{"zstd-pages-2+copy", true, true},
-                    Way{"without-differences", false, false}};
+    std::array ways{
+        Way{"zstd-pages-2", false, true, true}, Way{"zstd-pages-2+copy", true, true, true},
+        Way{"without-tags", false, true, false}, Way{"without-differences", false, false, false}};
     for (int i = 2; i < argc; ++i) {
       const auto stream = whole(argv[i]);
       std::printf("stream %s\nplain %zu\n", argv[i], stream.size());
