@@ -1,8 +1,9 @@
+#include "base/host_fault.hpp"
+
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <string>
 
-#include "base/host_fault.hpp"
 #include "base/told_of.hpp"
 
 namespace satchel {
