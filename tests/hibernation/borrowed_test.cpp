@@ -11,79 +11,13 @@
 
 #include "async/process.hpp"
 #include "base/fault.hpp"
+#include "borrow_samples.hpp"
 #include "hibernation/page_codec.hpp"
-#include "page_samples.hpp"
 
 using namespace satchel;
 using namespace satchel::hibernation;
 using namespace satchel::test;
 using Catch::Matchers::Contains;
-
-namespace {
-
-/// The disks of a machine: for each page what its content follows from.
-using Disks = std::vector<Memory>;
-const std::vector<std::string> targets{"vda", "vdb"};
-
-DiskReader reader_of(const Disks& disks, std::size_t* asked = nullptr) {
-  return
-      [&disks, asked](const std::string& target, std::uint64_t offset, std::span<std::byte> out) {
-        const auto disk = std::ranges::find(targets, target) - targets.begin();
-        for (std::size_t at = 0; at < out.size(); at += 4096) {
-          const auto page = page_of(disks[static_cast<std::size_t>(disk)].at((offset + at) / 4096));
-          std::ranges::copy(std::as_bytes(std::span(page)), out.subspan(at).begin());
-        }
-        if (asked != nullptr) ++*asked;
-      };
-}
-
-struct Write {
-  std::uint32_t disk;
-  std::uint64_t page;
-};
-
-/// What an eject learns of the disks when these pages were written, in rising order, since the
-/// generation before.
-DiskPages learn(const ContentKey& key, const Disks& disks, const std::vector<Write>& writes) {
-  DiskPages out(targets);
-  for (const auto& [disk, page] : writes) {
-    out.note_written(disk, page, 1);
-    const auto content = page_of(disks[disk][page]);
-    out.add(content_name(key, std::as_bytes(std::span(content))), {disk, page});
-  }
-  return out;
-}
-
-std::vector<Write> range(std::uint32_t disk, std::uint64_t first, std::uint64_t count) {
-  std::vector<Write> out;
-  for (std::uint64_t i = 0; i < count; ++i) out.push_back({disk, first + i});
-  return out;
-}
-
-/// Two generations: in the second, 300 new pages are in a file that was written to a disk.
-struct Written {
-  PageStore store;
-  Memory memory = first_memory(3000);
-  Disks disks{Memory(1000), Memory(1000)};
-  ContentKey key;
-
-  Written() {
-    for (std::size_t i = 0; i < 1000; ++i) disks[0][i] = disks[1][i] = 5'000'000 + i;
-    store.encode(1, stream_of(memory), 0);
-    key = read_page_map(store.maps[1])->key;
-    for (std::size_t i = 0; i < 300; ++i) {
-      disks[1][400 + i] = 7'000'000 + i;
-      memory[1000 + i] = 7'000'000 + i;
-    }
-    for (std::size_t i = 0; i < 20; ++i) memory[2000 + i] = 8'000'000 + i;
-    std::swap(memory[1000], memory[1001]);
-    store.disks = learn(key, disks, range(1, 400, 300));
-    store.encode(2, stream_of(memory), 1);
-  }
-  Lenders lenders() const { return {reader_of(disks), {}}; }
-};
-
-}  // namespace
 
 TEST_CASE("what the disk has does not go to the device a second time") {
   const Written made;
@@ -205,78 +139,6 @@ TEST_CASE("a disk that shows something else is found before a byte of it goes on
   wrong = made.disks;
   wrong[1][399] = wrong[1][700] = 1;
   CHECK((made.store.decode(2, 2, {reader_of(wrong), {}}) == stream_of(made.memory)));
-}
-
-TEST_CASE("the second copy has the borrowed pages too") {
-  const Written made;
-  CHECK((made.store.decode_stand_in(2) == stream_of(made.memory)));
-}
-
-TEST_CASE("a computer that read the borrowed pages once asks the disk no more") {
-  const Written made;
-  std::string name = (std::filesystem::temp_directory_path() / "satchel-lent-XXXXXX").string();
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  const LocalUse local{LocalSegments(name), LocalCopy::Grows::yes};
-  std::size_t asked = 0;
-  std::string out;
-  const auto decode = [&] {
-    out.clear();
-    const PageDecoder decoder(*read_page_map(made.store.maps.at(2)), made.store.opener(),
-                              {reader_of(made.disks, &asked), {}}, local);
-    return decoder.decode(appending_to(out), 2, {}, {});
-  };
-  const auto first = decode();
-  CHECK((out == stream_of(made.memory)));
-  CHECK(asked > 0);
-  CHECK(first.is_copied);
-  asked = 0;
-  const auto second = decode();
-  CHECK((out == stream_of(made.memory)));
-  CHECK(asked == 0);
-  CHECK(second.read == ByteCount(0));
-  // A copy that was damaged costs a look at the disk, and is right again.
-  const auto segment = made.store.made.at(2).segments.front();
-  const auto copy = local.segments.open_borrowed(segment);
-  const std::array<char, 1> flipped{'!'};
-  REQUIRE(::pwrite(copy.get(), flipped.data(), 1, 4096 * 7 + 5) == 1);
-  decode();
-  CHECK((out == stream_of(made.memory)));
-  CHECK(asked == 1);
-  asked = 0;
-  decode();
-  CHECK(asked == 0);
-  local.segments.keep_only(std::array{segment});
-  CHECK(std::filesystem::exists(local.segments.path_of_borrowed(segment)));
-  local.segments.keep_only({});
-  CHECK(!std::filesystem::exists(local.segments.path_of_borrowed(segment)));
-  std::filesystem::remove_all(name);
-}
-
-TEST_CASE("what lies in order on a disk is read in order, however it is scattered in memory") {
-  PageStore store;
-  Disks disks{Memory(2000), Memory(1)};
-  auto memory = first_memory(3000);
-  store.encode(1, stream_of(memory), 0);
-  const auto key = read_page_map(store.maps[1])->key;
-  // 1,000 is divided by none of 7's powers: each of the pages comes once.
-  for (std::size_t i = 0; i < 1000; ++i)
-    memory[500 + i * 343 % 1000] = disks[0][200 + i] = 7'000'000 + i;
-  store.disks = learn(key, disks, range(0, 200, 1000));
-  store.encode(2, stream_of(memory), 1);
-  REQUIRE(store.made.at(2).borrowed == 1000);
-  std::string name = (std::filesystem::temp_directory_path() / "satchel-lent-XXXXXX").string();
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  std::size_t asked = 0;
-  std::string out;
-  const PageDecoder decoder(*read_page_map(store.maps.at(2)), store.opener(),
-                            {reader_of(disks, &asked), {}},
-                            LocalUse{LocalSegments(name), LocalCopy::Grows::yes});
-  const auto decoded = decoder.decode(appending_to(out), GENERATE(1U, 3U), {}, {});
-  CHECK((out == stream_of(memory)));
-  // 1,000 pages are four times what is read at once.
-  CHECK(asked <= 10);
-  CHECK(decoded.at_hand == ByteCount(0));
-  std::filesystem::remove_all(name);
 }
 
 TEST_CASE("whatever a machine writes to its disks, every generation comes back with its own") {
