@@ -7,7 +7,11 @@ from journey import DEEDS, PATIENCE, Journey
 # What may grow between plateau and end: resident memory, what compresses better at one time than at another, and one segment
 # with its map: they stay until hardly a page of theirs is used, which is a cycle sooner or later. A leak is more: a file every
 # fourth cycle, which is how often the upkeep goes round, is four from the plateau to the end of even the shortest soak.
-MAY_GROW = {"KiB resident": 1024, "KiB on the stick": 64, "files on the stick": 2}
+MAY_GROW = {"KiB resident": 1024, "KiB of its own": 1024, "KiB on the stick": 64, "files on the stick": 2}
+# Resident is also what the daemon has run of its program and its libraries: pages of files that everybody shares, and that
+# come in some 800 KiB at a time whenever something is done for the first time. A short soak has not done everything by its
+# plateau, so there only the daemon's own memory counts.
+ALL_IS_DONE = 100  # cycles
 FIFTHS = 5
 UPKEEP = {"merge": {"layers": 3}, "fold": {"cow_limit": "50%"}, "generations": {"keep": 0}}
 
@@ -25,15 +29,15 @@ def bytes_below(folder):
     return total
 
 
-def resident_kib(pid):
+def resident_kib(pid, kind):
     with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+        return next(int(line.split()[1]) for line in status if line.startswith(kind + ":"))
 
 
 class Reading:
     """What there is after one cycle. Of the daemon while nothing is plugged in, of the stick while the machine runs from it."""
 
-    NAMES = ("KiB resident", "descriptors", "threads", "mounts", "files of the daemon's", "files of libvirt's",
+    NAMES = ("KiB resident", "KiB of its own", "descriptors", "threads", "mounts", "files of the daemon's", "files of libvirt's",
              "files on the stick", "KiB on the stick")
 
     def __init__(self, place, held):
@@ -49,8 +53,8 @@ def held_by(host):
     pid = host.process.pid
     with open(f"/proc/{pid}/mountinfo") as mounts:
         mounted = len(mounts.readlines())
-    return (resident_kib(pid), len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task")), mounted,
-            files_below(host.state, host.runtime), files_below(host.root))
+    return (resident_kib(pid, "VmRSS"), resident_kib(pid, "RssAnon"), len(os.listdir(f"/proc/{pid}/fd")),
+            len(os.listdir(f"/proc/{pid}/task")), mounted, files_below(host.state, host.runtime), files_below(host.root))
 
 
 def cycle(journey):
@@ -109,6 +113,8 @@ def judge(readings):
     for name in Reading.NAMES:
         before, after = (max(reading.counts[name] for reading in some) for some in (plateau, end))
         say(f"          {name}: {before} on the plateau, {after} at the end")
+        if name == "KiB resident" and len(readings) < ALL_IS_DONE:
+            continue
         if after > before + MAY_GROW.get(name, 0):
             wrong.append(f"{name} grew from {before} to {after}")
     if wrong:
