@@ -159,9 +159,13 @@ std::string detail(const State& state) {
               return out + (at.choice == Choice::export_ours
                                 ? "Writing this computer's session to plain files."
                                 : "Making this computer's session a machine of its own.");
-            const bool older = at.theirs.lacks && at.theirs.lacks->how == Lacking::How::older_copy;
-            out += (older ? "The device is an older copy: " : "The device went on elsewhere: ") +
-                   generation(at.theirs);
+            const auto how = at.theirs.lacks ? std::optional(at.theirs.lacks->how) : std::nullopt;
+            if (how == Lacking::How::damaged)
+              out += lacking(*at.theirs.lacks) + " ";
+            else
+              out += how == Lacking::How::older_copy ? "The device is an older copy: "
+                                                     : "The device went on elsewhere: ";
+            out += generation(at.theirs);
             if (at.theirs.checked_out) out += " " + held(*at.theirs.checked_out);
             return out + " " + kept(at.ours);
           },

@@ -63,6 +63,9 @@ TEST_CASE("before a damaged generation is given up, somebody says so") {
   CHECK(says(next_step(examined->state), "satchelctl verify"));
   CHECK_FALSE(step(examined->state, launch_asked(ThisCopy::no)));
   CHECK(step(examined->state, launch_asked(ThisCopy::yes)));
+  const auto beside = detail(Diverged{first_stay, found, session(Guest::saved)});
+  CHECK(says(beside, "Generation 3, a newer one, is damaged on this device"));
+  CHECK_FALSE(says(beside, "went on elsewhere"));
 }
 
 TEST_CASE("a copy that is checked out elsewhere as well needs both words") {

@@ -14,8 +14,6 @@ using namespace satchel::test;
 
 namespace {
 
-constexpr std::uint64_t little = std::uint64_t{1} << 32;
-
 /// Changes a few bytes of some pages, others not, and none of zeros.
 void touch(Memory& memory, std::size_t every, std::uint64_t how) {
   for (std::size_t i = 0; i < memory.size(); i += every)
@@ -114,16 +112,7 @@ TEST_CASE("histories of pages that change a little, wholly, and come back") {
   store.encode(1, stream_of(memory), 0);
   std::uint64_t differences = 0;
   for (std::uint64_t number = 2; number < 40; ++number) {
-    for (auto n = random() % 400; n > 0; --n) {
-      auto& page = memory[random() % memory.size()];
-      const auto what = random() % 4;
-      if (what == 0)
-        page = random() % 1'000'000;
-      else if (what == 1)
-        page = past[random() % past.size()][random() % memory.size()];
-      else if (page != 0)
-        page = (page & 0xffffffff) | (random() % 0xffff) * little;
-    }
+    change_some(memory, past, random);
     const auto content = random() % 5 == 0 ? PageStore::Content::away : PageStore::Content::at_hand;
     store.encode(number, stream_of(memory), number - 1, 1 + random() % 3, content);
     CHECK((store.decode(number) == stream_of(memory)));

@@ -24,6 +24,19 @@ Memory first_memory(std::size_t pages) {
   return out;
 }
 
+void change_some(Memory& memory, const std::vector<Memory>& past, std::mt19937& random) {
+  for (auto n = random() % 400; n > 0; --n) {
+    auto& page = memory[random() % memory.size()];
+    const auto what = random() % 4;
+    if (what == 0)
+      page = random() % 1'000'000;
+    else if (what == 1)
+      page = past[random() % past.size()][random() % memory.size()];
+    else if (page != 0)
+      page = (page & 0xffffffff) | (random() % 0xffff) * little;
+  }
+}
+
 std::string page_of(std::uint64_t what) {
   auto page = random_page(what & 0xffffffff);
   for (auto seed = what >> 32; seed != 0; seed >>= 8)

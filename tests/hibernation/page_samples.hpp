@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@ using Memory = std::vector<std::uint64_t>;
 
 /// Memory whose pages are all different, but for some of zeros.
 Memory first_memory(std::size_t pages);
+/// Added to what a page follows from, it changes the page a little.
+inline constexpr std::uint64_t little = std::uint64_t{1} << 32;
+/// What a guest may do between two generations: some of its pages become new ones, some come back
+/// from a memory of its past, and some change a little.
+void change_some(Memory& memory, const std::vector<Memory>& past, std::mt19937& random);
 /// What such a number stands for.
 std::string page_of(std::uint64_t what);
 /// The stream that QEMU makes of it, with the state of devices at its end.

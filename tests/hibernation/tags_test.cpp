@@ -18,8 +18,6 @@ using namespace satchel::test;
 
 namespace {
 
-constexpr std::uint64_t little = std::uint64_t{1} << 32;
-
 /// Encodes the same with tags and by names alone, and gives how many pages were told by theirs.
 std::uint64_t told(PageStore& store, std::uint64_t number, const std::string& stream,
                    std::uint64_t base, std::shared_ptr<CellTags> tags) {
@@ -227,16 +225,7 @@ TEST_CASE("tags make the same maps as names, whatever the machine does between i
   for (std::uint64_t number = 2; number < 25; ++number) {
     // Launched from the generation before, or running on since.
     if (!tags || random() % 2 == 0) tags = store.tags_of(number - 1);
-    for (auto n = random() % 400; n > 0; --n) {
-      auto& page = memory[random() % memory.size()];
-      const auto what = random() % 4;
-      if (what == 0)
-        page = random() % 1'000'000;
-      else if (what == 1)
-        page = past[random() % past.size()][random() % memory.size()];
-      else if (page != 0)
-        page = (page & 0xffffffff) | (random() % 0xffff) * little;
-    }
+    change_some(memory, past, random);
     store.own_tags = random() % 2 == 0 ? PageEncoderSettings::OwnTags::wanted
                                        : PageEncoderSettings::OwnTags::unwanted;
     const auto stream = stream_of(memory);
