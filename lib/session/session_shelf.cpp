@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 
 #include "base/handle.hpp"
 #include "base/host_fault.hpp"
+#include "base/host_file.hpp"
 
 namespace satchel {
 
@@ -52,22 +52,6 @@ void write_all(int fd, std::string_view text, const fs::path& path) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw host_fault_from_errno(errno, "write", path.string());
     text.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-/// None when there is no such file.
-std::optional<std::string> read_all(const fs::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) throw host_fault_from_errno(errno, "open", path.string());
-  std::string out;
-  std::array<char, 16384> block{};
-  for (;;) {
-    const auto got = ::read(fd.get(), block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw host_fault_from_errno(errno, "read", path.string());
-    if (got == 0) return out;
-    out.append(block.data(), static_cast<std::size_t>(got));
   }
 }
 
@@ -123,7 +107,7 @@ SessionShelf::Contents SessionShelf::all() const {
     const CapsuleId capsule(*id);
     const auto where = (path / journal_name).string();
     try {
-      const auto text = read_all(where);
+      const auto text = find_host_file(where);
       if (!text) {
         out.leftovers.push_back(capsule);
       } else if (auto session = read_at(*text, capsule)) {
@@ -145,7 +129,7 @@ SessionShelf::Contents SessionShelf::all() const {
 
 std::optional<Session> SessionShelf::find(CapsuleId capsule) const {
   const auto path = directory(capsule) / journal_name;
-  const auto text = read_all(path);
+  const auto text = find_host_file(path);
   if (!text) return std::nullopt;
   auto session = read_at(*text, capsule);
   if (!session)
