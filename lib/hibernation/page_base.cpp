@@ -91,6 +91,7 @@ std::vector<std::vector<bool>> read_recipe(const PageMap& map, const std::vector
     if (first.whole().segment != 0 && step.framing == Framing::record)
       out.predecessors.add(step.address, first, step.count);
   }
+  out.predecessors.complete();
   return alive;
 }
 

@@ -8,6 +8,9 @@ namespace satchel::hibernation {
 namespace {
 
 constexpr std::size_t first_places = 1024;
+// Both tables grow by little at a time: what is grown into and not used is the host's memory.
+constexpr std::size_t growth_places = 4;  ///< by one in so many
+constexpr std::size_t growth_names = 8;
 
 /// Names are evenly spread, so their beginning is as good a hash as any.
 std::size_t home_of(const ContentName& name, std::size_t places) {
@@ -25,18 +28,31 @@ std::size_t PageIndex::place_of(const ContentName& name) const {
   return at;
 }
 
-void PageIndex::grow() {
+void PageIndex::reserve(std::size_t names) {
+  names_.reserve(names);
+  const auto places = std::max(first_places, names * 4 / 3);
+  if (places > places_.size()) set_places(places);
+}
+
+void PageIndex::set_places(std::size_t number) {
   const auto before = std::move(places_);
-  places_.assign(std::max(first_places, before.size() + before.size() / 2), 0);
+  places_.assign(number, 0);
   for (const auto each : before)
     if (each != 0) places_[place_of(names_[each - 1])] = each;
 }
 
+void PageIndex::append(const ContentName& name) {
+  if (names_.size() == names_.capacity())
+    names_.reserve(std::max(first_places, names_.size() + names_.size() / growth_names));
+  names_.push_back(name);
+}
+
 void PageIndex::add(const ContentName& name) {
-  if (taken_ * 5 >= places_.size() * 4) grow();
+  if (taken_ * 5 >= places_.size() * 4)
+    set_places(std::max(first_places, places_.size() + places_.size() / growth_places));
   auto& place = places_[place_of(name)];
   if (place == 0) ++taken_;
-  names_.push_back(name);
+  append(name);
   place = static_cast<std::uint32_t>(names_.size());
 }
 

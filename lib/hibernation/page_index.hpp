@@ -18,12 +18,13 @@ class PageIndex {
 
   std::size_t size() const { return names_.size(); }
   bool is_full() const { return names_.size() == most; }
-  void reserve(std::size_t names) { names_.reserve(names); }
+  /// Makes room for as many in all.
+  void reserve(std::size_t names);
   /// Adds the next cell, which is found from now on where this content is looked for. Not when it
   /// is full.
   void add(const ContentName& name);
   /// The same, but it can't be found: as much as keeps the numbers of the others right.
-  void add_hidden(const ContentName& name) { names_.push_back(name); }
+  void add_hidden(const ContentName& name) { append(name); }
   std::optional<Id> find(const ContentName& name) const;
   /// This cell can't be found any more.
   void hide(Id id);
@@ -34,7 +35,8 @@ class PageIndex {
  private:
   /// Where the name is in places_, or where it would go.
   std::size_t place_of(const ContentName& name) const;
-  void grow();
+  void set_places(std::size_t number);
+  void append(const ContentName& name);
 
   std::vector<ContentName> names_;
   std::vector<std::uint32_t> places_;  ///< an id and 1; 0: free. Open addressing, linear

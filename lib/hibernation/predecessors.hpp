@@ -31,8 +31,12 @@ class Predecessors {
       runs_.back().count += count;
       return;
     }
-    runs_.push_back({address, count, first});
+    const auto below = first.below.value_or(CellId{0, 0});
+    runs_.push_back(
+        {address, count, first.cell.cell, below.cell, first.cell.segment, below.segment});
   }
+  /// Nothing is added any more.
+  void complete() { runs_.shrink_to_fit(); }
 
   std::optional<StoredPage> at(std::uint64_t address) const {
     const auto next = std::ranges::upper_bound(runs_, address, {}, &Run::address);
@@ -40,14 +44,25 @@ class Predecessors {
     const auto& run = *std::prev(next);
     const auto further = address - run.address;
     if (further >= run.count) return std::nullopt;
-    return behind(run.first, further);
+    return behind(run.first(), further);
   }
 
  private:
   struct Run {
     std::uint64_t address;  ///< its page's number
     std::uint64_t count;
-    StoredPage first;
+    // The first page's cells; segment 0 below: it is stored whole. Packed: there are as many runs
+    // as a guest's memory is in pieces.
+    std::uint64_t cell;
+    std::uint64_t below_cell;
+    std::uint32_t segment;
+    std::uint32_t below_segment;
+
+    StoredPage first() const {
+      StoredPage out{{segment, cell}};
+      if (below_segment != 0) out.below = CellId{below_segment, below_cell};
+      return out;
+    }
   };
 
   static StoredPage behind(StoredPage page, std::uint64_t further) {
@@ -57,7 +72,7 @@ class Predecessors {
   }
 
   static bool continues(const Run& run, std::uint64_t address, const StoredPage& first) {
-    return run.address + run.count == address && behind(run.first, run.count) == first;
+    return run.address + run.count == address && behind(run.first(), run.count) == first;
   }
 
   std::vector<Run> runs_;  ///< by address
