@@ -70,7 +70,9 @@ UniqueFd receive_socket(int from, const std::stop_token& stop) {
 /// What the worker has said, line by line.
 class Hearing {
  public:
-  explicit Hearing(const ProgressSink& progress) : progress_(progress) {}
+  /// `expected`: rules whose end it may tell.
+  Hearing(const ProgressSink& progress, std::size_t expected)
+      : progress_(progress), expected_(expected) {}
 
   void hear(std::string_view piece) {
     text_ += piece;
@@ -93,13 +95,15 @@ class Hearing {
     if (const auto* progress = std::get_if<Progress>(&*news)) {
       if (progress_) progress_(*progress);
     } else if (auto* rule = std::get_if<sync::RuleEnd>(&*news)) {
-      rules.push_back(std::move(*rule));
+      // One too many says as much as a thousand.
+      if (rules.size() <= expected_) rules.push_back(std::move(*rule));
     } else {
       fault = std::get<Fault>(*news);
     }
   }
 
   const ProgressSink& progress_;
+  const std::size_t expected_;
   std::string text_;
 };
 
@@ -133,7 +137,7 @@ std::vector<sync::RuleEnd> run_sync_worker(const WorkerRun& run) {
       ending.request_stop();
     }
   });
-  Hearing hearing(run.progress);
+  Hearing hearing(run.progress, run.order.rules.size());
   ProcessRun process;
   process.arguments = run.command;
   process.input = pair.theirs.get();

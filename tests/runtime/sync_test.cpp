@@ -145,6 +145,14 @@ TEST_CASE("a sync that fails holds a fold up, and says so") {
   world.anvil.wait_for_jobs();
 }
 
+TEST_CASE("a worker that tells of more folders than it was asked for has failed") {
+  SyncWorld world;
+  world.anvil.sync_worker.back() +=
+      "; for n in 1 2 3; do " + world.anvil.sync_worker.back() + "; done";
+  world.plug();
+  CHECK(world.anvil.end_of(world.begin()).message.find("satchel-sync ended") != std::string::npos);
+}
+
 TEST_CASE("an eject ends a sync and is not kept by it") {
   SyncWorld world;
   world.hold();
