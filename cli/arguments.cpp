@@ -90,14 +90,16 @@ void add_create(CLI::App& app, Invocation& invocation) {
   bind(command, invocation, creating, create);
 }
 
+constexpr auto although_needed =
+    "Although another host's session, taken over, may need the files as they are";
+
 void add_upkeep(CLI::App& app, Invocation& invocation, const std::string& name,
                 const std::string& what,
                 Task<ExitCode> (*perform)(Context& context, UpkeepOptions options)) {
   auto options = std::make_shared<UpkeepOptions>();
   auto* command = app.add_subcommand(name, what);
   command->add_option("CAPSULE", options->capsule)->required();
-  command->add_flag("--although-needed", options->although_needed,
-                    "Although another host's session, taken over, may need the files as they are");
+  command->add_flag("--although-needed", options->although_needed, although_needed);
   bind(command, invocation, options, perform);
 }
 
@@ -144,6 +146,7 @@ void add_deciding(CLI::App& app, Invocation& invocation) {
                    "One that 'satchelctl history' calls restorable")
       ->required()
       ->check(CLI::PositiveNumber);
+  rollback_command->add_flag("--although-needed", going_back->although_needed, although_needed);
   rollback_command->add_flag("--yes,-y", going_back->yes, "Do not ask");
   bind(rollback_command, invocation, going_back, rollback);
 

@@ -94,6 +94,7 @@ Task<ExitCode> resolve(Context& context, ResolveOptions options);
 struct RollbackOptions {
   std::string capsule;
   std::uint64_t generation = 0;
+  bool although_needed = false;
   bool yes = false;
 };
 Task<ExitCode> rollback(Context& context, RollbackOptions options);

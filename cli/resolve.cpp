@@ -110,8 +110,10 @@ Task<ExitCode> rollback(Context& context, RollbackOptions options) {
                   warning + " Until then 'satchelctl rollback' goes back to generation " + before +
                       ".\nType 'yes' to go back: ",
                   "It stays at generation " + before + "."});
-  auto call =
-      context.client.ask(path_of(capsule.id), capsule_interface, "Rollback", options.generation);
+  Dictionary given;
+  if (options.although_needed) given["although_needed"] = true;
+  auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Rollback",
+                                 options.generation, given);
   auto reply = co_await std::move(call);
   const Sentence sentence = [&](const HostView&) {
     return name + " is as it was in generation " + to + " again.";

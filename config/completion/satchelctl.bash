@@ -68,7 +68,8 @@ _satchelctl_options() {
     export) options+=(--to --flat --chain --no-memory --generation) ;;
     import) options+=(--name --uuid --no-memory) ;;
     resolve) options+=(--to --yes) ;;
-    remove | rollback) options+=(--yes) ;;
+    rollback) options+=(--although-needed --yes) ;;
+    remove) options+=(--yes) ;;
   esac
   printf '%s\n' "${options[@]}"
 }

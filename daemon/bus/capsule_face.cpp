@@ -43,6 +43,14 @@ Task<ObjectPath> eject(Requests& requests, Caller caller, CapsuleId capsule, Dic
   co_return requests.started(requests.commands().eject(capsule, layers));
 }
 
+Commands::WhenNeeded when_needed(const char* method, Dictionary given) {
+  Options options(method, std::move(given));
+  const auto out = options.take("although_needed", false) ? Commands::WhenNeeded::go_on
+                                                          : Commands::WhenNeeded::refuse;
+  options.finish();
+  return out;
+}
+
 /// The commands that change disk files.
 struct Merging {
   JobId (Commands::*command)(CapsuleId, Commands::WhenNeeded);
@@ -54,10 +62,7 @@ constexpr Merging fold{&Commands::fold, "Fold", "fold the machine's disks"};
 
 Task<ObjectPath> change(Requests& requests, Caller caller, CapsuleId capsule, Merging what,
                         Dictionary given) {
-  Options options(what.method, std::move(given));
-  const auto needed = options.take("although_needed", false) ? Commands::WhenNeeded::go_on
-                                                             : Commands::WhenNeeded::refuse;
-  options.finish();
+  const auto needed = when_needed(what.method, std::move(given));
   co_await requests.authorise(caller, Action::manage, what.what, requests.about(capsule));
   co_return requests.started((requests.commands().*what.command)(capsule, needed));
 }
@@ -114,11 +119,12 @@ Task<ObjectPath> resolve(Requests& requests, Caller caller, CapsuleId capsule, s
   co_return requests.started(requests.commands().resolve(capsule, choice));
 }
 
-Task<ObjectPath> rollback(Requests& requests, Caller caller, CapsuleId capsule,
-                          Sequence generation) {
+Task<ObjectPath> rollback(Requests& requests, Caller caller, CapsuleId capsule, Sequence generation,
+                          Dictionary given) {
+  const auto needed = when_needed("Rollback", std::move(given));
   co_await requests.authorise(caller, Action::manage, "roll the machine back",
                               requests.about(capsule));
-  co_return requests.started(requests.commands().rollback(capsule, generation));
+  co_return requests.started(requests.commands().rollback(capsule, generation, needed));
 }
 
 void describe_properties(Shown<CapsuleView>& shown) {
@@ -193,9 +199,10 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
               })
       .method("VerifyReport", {}, {"report"},
               [&requests, capsule](Caller) { return verify_report(requests, capsule); })
-      .method("Rollback", {"generation"}, {"job"},
-              [&requests, capsule](Caller caller, std::uint64_t generation) {
-                return rollback(requests, std::move(caller), capsule, Sequence(generation));
+      .method("Rollback", {"generation", "options"}, {"job"},
+              [&requests, capsule](Caller caller, std::uint64_t generation, Dictionary options) {
+                return rollback(requests, std::move(caller), capsule, Sequence(generation),
+                                std::move(options));
               })
       .method("Remove", {"options"}, {"job"},
               [&requests, capsule](Caller caller, Dictionary options) {

@@ -69,6 +69,7 @@ std::string launching_sentence(const Launching& at) {
     case LaunchFrom::disk:
       return "Booting the machine.";
     case LaunchFrom::session:
+    case LaunchFrom::afresh:
       return "Booting the machine again.";
     case LaunchFrom::reattached:
       return "Going on with the machine where the device was pulled.";
@@ -222,6 +223,11 @@ std::string next_step(const State& state) {
           },
           [](const Diverged& at) {
             if (at.resolving) return std::string();
+            if (at.theirs.lacks_our_files)
+              return std::string(
+                  "Plug in the device that the machine was pulled from, or this one again if it is "
+                  "that. If what it lacks is lost: satchelctl resolve, keep both, export this "
+                  "computer's, or discard this computer's.");
             const std::string three =
                 "keep both, export this computer's, or discard this "
                 "computer's.";

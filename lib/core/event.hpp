@@ -62,9 +62,11 @@ struct UpkeepAsked {
   Although although = Although::refuse;
 };
 struct CheckpointAsked {};
-/// A generation that the device still has is to be the newest again.
+/// A generation that the device still has is to be the newest again. `although`: another host's
+/// session may still need the files of the newest one.
 struct RollbackAsked {
   Sequence to;
+  Although although = Although::refuse;
 };
 struct CancelAsked {};
 struct ChoiceMade {
@@ -117,6 +119,7 @@ enum class LaunchFrom {
   memory,      ///< the hibernation file
   disk,        ///< boots the generation's disks
   session,     ///< boots the disks of the session that is open
+  afresh,      ///< the same, although its guest is saved here
   reattached,  ///< goes on with the session's own guest, or its save image, on this device again
 };
 
@@ -127,6 +130,8 @@ struct SessionFound {
 };
 /// Enough time has passed, or enough was written, for a checkpoint.
 struct CheckpointDue {};
+/// A stranded guest that is held in memory may be saved now: its last save failed.
+struct SaveDue {};
 /// There are many layers, or the COW file has become large.
 struct UpkeepDue {
   Upkeep what;
@@ -144,6 +149,6 @@ using Event =
     std::variant<DeviceAppeared, DeviceGone, DeviceReleased, Examined, UnlockGiven, TrustGiven,
                  LaunchAsked, EjectAsked, CheckpointAsked, UpkeepAsked, RollbackAsked, CancelAsked,
                  ChoiceMade, JobEnded, GuestStopped, GuestPaused, GuestResumed, SessionFound,
-                 CheckpointDue, UpkeepDue, CapsuleRemoved, Packed>;
+                 CheckpointDue, SaveDue, UpkeepDue, CapsuleRemoved, Packed>;
 
 }  // namespace satchel::core

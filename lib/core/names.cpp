@@ -16,12 +16,12 @@ std::string_view name(const State& state) {
 }
 
 std::string_view name(const Event& event) {
-  static constexpr std::array<std::string_view, 22> names = {
-      "device_appeared", "device_gone",   "device_released", "examined",         "unlock_given",
-      "trust_given",     "launch_asked",  "eject_asked",     "checkpoint_asked", "upkeep_asked",
-      "rollback_asked",  "cancel_asked",  "choice_made",     "job_ended",        "guest_stopped",
-      "guest_paused",    "guest_resumed", "session_found",   "checkpoint_due",   "upkeep_due",
-      "capsule_removed", "packed"};
+  static constexpr std::array<std::string_view, 23> names = {
+      "device_appeared", "device_gone",     "device_released", "examined",         "unlock_given",
+      "trust_given",     "launch_asked",    "eject_asked",     "checkpoint_asked", "upkeep_asked",
+      "rollback_asked",  "cancel_asked",    "choice_made",     "job_ended",        "guest_stopped",
+      "guest_paused",    "guest_resumed",   "session_found",   "checkpoint_due",   "save_due",
+      "upkeep_due",      "capsule_removed", "packed"};
   static_assert(std::variant_size_v<Event> == names.size());
   return names.at(event.index());
 }
@@ -131,6 +131,8 @@ std::string_view name(LaunchFrom from) {
       return "disk";
     case LaunchFrom::session:
       return "session";
+    case LaunchFrom::afresh:
+      return "afresh";
     case LaunchFrom::reattached:
       return "reattached";
   }

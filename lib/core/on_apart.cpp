@@ -48,8 +48,11 @@ Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
 }
 
 Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
+  // It is being done; whoever asked is told when it is.
+  if (at.saving && !at.idle) return Transition{at, {}};
   // Whatever is only in memory would be lost with the computer's power.
-  if (event.by == Requester::host_shutdown && is_alive(at.session.guest) && !at.saving)
+  const bool can_be_saved = is_alive(at.session.guest) && !at.saving;
+  if (can_be_saved && (event.by == Requester::host_shutdown || !at.idle))
     return strand(at.session, at.idle, {}, given);
   if (at.idle && !at.saving) return release(*at.idle, {}, at.session, event.by, given);
   return std::nullopt;
@@ -60,6 +63,13 @@ Step on(const Stranded& at, const ChoiceMade& event, const Given& given) {
   std::vector<Effect> effects = {DropSession{at.session.id, DropCause::discarded}};
   if (at.idle) return after(std::move(effects), examine(*at.idle, {}, {}, given));
   return Transition{Absent{}, std::move(effects)};
+}
+
+Step on(const Stranded& at, const SaveDue&, const Given& given) {
+  if (at.saving || !is_alive(at.session.guest)) return std::nullopt;
+  auto state = at;
+  state.saving = given.next;
+  return Transition{std::move(state), {SaveStranded{given.next}}};
 }
 
 // diverged

@@ -83,7 +83,7 @@ Step on(const Ready& at, const LaunchAsked& event, const Given& given) {
 }
 
 Step on(const Ready& at, const EjectAsked& event, const Given& given) {
-  if (event.merge == MergeToo::yes) {
+  if (event.merge == MergeToo::yes && !at.found.lacks) {
     auto merging = tend(at.device, at.found, {}, StartUpkeep{given.next, Upkeep::merge, event.by});
     std::get<Merging>(merging.state).work.removal = event.by;
     return merging;
@@ -94,6 +94,8 @@ Step on(const Ready& at, const EjectAsked& event, const Given& given) {
 Step on(const Ready& at, const RollbackAsked& event, const Given& given) {
   // What was done there is still to come, or a copy that somebody keeps as it is, maybe.
   if (at.found.checked_out || at.found.lacks) return std::nullopt;
+  // A session elsewhere stands over files that the way back would leave to be removed.
+  if (!at.found.needed_by.empty() && event.although == Although::refuse) return std::nullopt;
   auto state = Examining{Work{given.next, at.device, at.device}, {}, {}, at.found};
   return Transition{std::move(state), {StartRollback{given.next, event.to}}};
 }

@@ -97,6 +97,9 @@ Step guest_stopped(const S& at) {
 // how it begins
 
 Step on(const Ready& at, const UpkeepAsked& event, const Given& given) {
+  // A copy that somebody keeps as it is, maybe, or a damaged generation that a commit would
+  // replace.
+  if (at.found.lacks && event.although == Although::refuse) return std::nullopt;
   return begin(at, start(event.what, Requester::person, event.although, given));
 }
 

@@ -28,7 +28,8 @@ Step on(const Launching& at, const JobEnded& event, const Given& given) {
     return after(told(end.trouble, Notice::launch_failed),
                  rest(at.work, std::move(found), end.trouble, end.health, given));
   // A guest that could not be given its device again waits as before; the device is left alone.
-  if (!done && at.from == LaunchFrom::reattached && at.work.now == at.work.on) {
+  const bool waits = at.from == LaunchFrom::reattached || at.from == LaunchFrom::afresh;
+  if (!done && waits && at.work.now == at.work.on) {
     if (at.work.removal) return release(at.work.on, found, session, *at.work.removal, given);
     auto state = Stranded{*session, {}, {}, at.work.now, end.trouble};
     return Transition{std::move(state), told(end.trouble, Notice::launch_failed)};

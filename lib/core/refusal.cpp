@@ -10,6 +10,7 @@ namespace satchel::core {
 
 namespace {
 
+constexpr auto anyway = "If that session is given up, ask again with --although-needed.";
 constexpr auto wait_for_it = "Wait until it is done: `satchelctl monitor` shows how far it is.";
 
 /// Empty: a launch needs no more words.
@@ -48,22 +49,28 @@ Reason checkpoint(const State& state) {
   return {"Only a machine that runs on this computer can have a checkpoint.", next_step(state)};
 }
 
+/// Empty where nobody elsewhere needs the files.
+Reason needed(const Found& found, const std::optional<Session>& ours) {
+  if (!is_needed_elsewhere(found, ours)) return {};
+  if (found.needed_by.empty()) return {held(*found.checked_out), anyway};
+  return {"What " + found.needed_by +
+              " had running was taken over, and its session there may still need the files as "
+              "they are.",
+          anyway};
+}
+
 Reason upkeep(const State& state) {
-  static constexpr auto anyway = "If that session is given up, ask again with --although-needed.";
-  const auto needed = [](const Found& found, const std::optional<Session>& ours) -> Reason {
-    if (!is_needed_elsewhere(found, ours)) return {};
-    if (found.needed_by.empty()) return {held(*found.checked_out), anyway};
-    return {"What " + found.needed_by +
-                " had running was taken over, and its session there may still need the files as "
-                "they are.",
-            anyway};
-  };
   if (std::holds_alternative<Merging>(state))
     return {"The layers are being merged already.", wait_for_it};
   if (std::holds_alternative<Folding>(state))
     return {"The changes are being merged into the image file already.", wait_for_it};
   Reason why;
-  if (const auto* ready = std::get_if<Ready>(&state)) why = needed(ready->found, {});
+  if (const auto* ready = std::get_if<Ready>(&state)) {
+    why = needed(ready->found, {});
+    if (why.what.empty() && ready->found.lacks)
+      why = {lacking(*ready->found.lacks),
+             "If that is given up, ask again with --although-needed."};
+  }
   if (const auto* running = std::get_if<Running>(&state))
     why = needed(running->found, running->session);
   if (!why.what.empty()) return why;
@@ -77,6 +84,8 @@ Reason rollback(const State& state) {
     return {lacking(*at->found.lacks), next_step(state)};
   if (const auto* at = std::get_if<Ready>(&state); at && at->found.checked_out)
     return {held(*at->found.checked_out), next_step(state)};
+  if (const auto* at = std::get_if<Ready>(&state); at && !at->found.needed_by.empty())
+    return needed(at->found, {});
   return {"Only a machine that is at rest on its device can go back. " + detail(state),
           next_step(state)};
 }

@@ -13,6 +13,8 @@ enum class Fate { checked_in, continues, diverged };
 // Whether what the device holds is what the session goes on from. Its own check-out mark says so
 // for sure: whoever commits after it replaces the mark.
 Fate fate(const Session& session, const Found& found) {
+  // An older copy, or one that lost its newest generation, has an older mark of the same session.
+  if (found.lacks_our_files) return Fate::diverged;
   if (found.checked_out && found.checked_out->session == session.id) return Fate::continues;
   // The guest is ended only after the commit was read back: without one the session is in there,
   // also when another host went on from it; with one it has run on since and is to be checked in
@@ -41,8 +43,12 @@ Transition settle_session(Insertion device, Found found, Session ours,
       break;
   }
   switch (ours.guest) {
-    case Guest::halted:
     case Guest::saved:
+      // What is saved can't be restored, or is not wanted.
+      if (wanted && wanted->memory == Memory::ignore)
+        return launch(device, std::move(found), std::move(ours), LaunchFrom::afresh, given);
+      [[fallthrough]];
+    case Guest::halted:
       return launch(device, std::move(found), std::move(ours), LaunchFrom::reattached, given);
     case Guest::unborn:
     case Guest::runs:

@@ -111,6 +111,7 @@ Step on(const Stranded&, const JobEnded&, const Given&);
 Step on(const Stranded&, const LaunchAsked&, const Given&);
 Step on(const Stranded&, const EjectAsked&, const Given&);
 Step on(const Stranded&, const ChoiceMade&, const Given&);
+Step on(const Stranded&, const SaveDue&, const Given&);
 
 Step on(const Diverged&, const DeviceAppeared&, const Given&);
 Step on(const Diverged&, const DeviceGone&, const Given&);

@@ -69,6 +69,8 @@ struct Found {
   std::optional<Lacking> lacks{};
   /// What the last eject of this host's session was to commit is in its past, or is this.
   bool holds_our_eject = false;
+  /// It is older than what this host's session goes on from, and lacks files below its overlays.
+  bool lacks_our_files = false;
   bool operator==(const Found&) const = default;
 };
 

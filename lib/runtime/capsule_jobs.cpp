@@ -44,8 +44,7 @@ core::Reason unreadable(const format::Examination& seen, CapsuleId capsule) {
 }  // namespace
 
 core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const {
-  return found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_,
-                    session_ ? session_->committing : std::nullopt);
+  return found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_, session_);
 }
 
 Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device) {
@@ -117,8 +116,9 @@ Task<void> CapsuleRunner::note_seen(Noting how) {
 }
 
 Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
-  if (from == core::LaunchFrom::session || from == core::LaunchFrom::reattached) {
-    auto going_on = reattach(std::move(job));
+  if (from == core::LaunchFrom::session || from == core::LaunchFrom::afresh ||
+      from == core::LaunchFrom::reattached) {
+    auto going_on = reattach(std::move(job), from);
     co_return co_await std::move(going_on);
   }
   LaunchOrder order;
@@ -222,8 +222,10 @@ Task<core::Event> CapsuleRunner::save_stranded(JobContext job) {
   co_return ended(job.id, {}, std::move(session), core::DeviceUse::kept);
 }
 
-Task<core::Event> CapsuleRunner::reattach(JobContext job) {
-  auto going_on = satchel::reattach(around_.parts, stick(), id_, job);
+Task<core::Event> CapsuleRunner::reattach(JobContext job, core::LaunchFrom from) {
+  const auto start =
+      from == core::LaunchFrom::afresh ? machine::Start::boot : machine::Start::resume;
+  auto going_on = satchel::reattach(around_.parts, stick(), id_, start, job);
   session_ = co_await std::move(going_on);
   auto asking = core_session_now(around_.parts, *session_);
   auto session = co_await std::move(asking);

@@ -81,6 +81,7 @@ void CapsuleRunner::assign(core::Transition transition, const core::Event& cause
   // Somebody waits for what goes on in the background.
   if (pace_ && std::holds_alternative<core::Checkpointing>(state_) && waits(state_)) pace_->lift();
   if (std::holds_alternative<core::Running>(state_)) watch_for_checkpoints();
+  watch_memory();
   if (std::holds_alternative<core::Ready>(state_) || std::holds_alternative<core::Running>(state_))
     asio::post(around_.parts.loop, [self = shared_from_this()] { self->look_at_upkeep(); });
   around_.changed();
@@ -131,8 +132,9 @@ void CapsuleRunner::perform(const core::Effect& effect) {
                  [&me = self](JobContext job) { return me.save_stranded(std::move(job)); });
     }
     void operator()(const core::Reattach& e) {
-      self.begin(e.job, "launch",
-                 [&me = self](JobContext job) { return me.reattach(std::move(job)); });
+      self.begin(e.job, "launch", [&me = self](JobContext job) {
+        return me.reattach(std::move(job), core::LaunchFrom::reattached);
+      });
     }
     void operator()(const core::Cancel& e) { self.around_.board.cancel(e.job); }
     void operator()(const core::PauseGuest&) {
@@ -218,66 +220,6 @@ void CapsuleRunner::packed(core::Insertion device, format::SignedHead head,
   session_ = std::move(session);
   chore("note the generation", note_seen(Noting::as_ours));
   deliver(std::move(event));
-}
-
-namespace {
-
-/// The guest runs: that an eject may have ended it is true no more. Gives what is to be written.
-std::optional<Session> note_running(std::optional<Session>& session) {
-  if (!session || session->phase != Phase::ejecting) return std::nullopt;
-  session->phase = Phase::running;
-  return session;
-}
-
-Task<void> write_down(Parts& parts, Session session) {
-  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
-  co_await std::move(saving);
-}
-
-}  // namespace
-
-void CapsuleRunner::guest_changed(const GuestEvent& event) {
-  // While a job of ours is under way it is the cause; it looks at the guest itself when it ends. A
-  // merge does nothing to the guest, and a checkpoint nothing that lasts.
-  if (core::job_of(state_) && !core::is_upkeep(state_) &&
-      !std::holds_alternative<core::Checkpointing>(state_))
-    return;
-  tended_.clear();  // what could not be done beside this guest may be possible now
-  switch (event.what) {
-    case GuestEvent::What::started:
-    case GuestEvent::What::resumed:
-      if (auto now = note_running(session_))
-        chore("note the guest", write_down(around_.parts, std::move(*now)));
-      return deliver(core::GuestResumed{});
-    case GuestEvent::What::stopped_by_guest:
-      return deliver(core::GuestStopped{core::GuestEnd::by_itself});
-    case GuestEvent::What::stopped_by_host:
-      return deliver(core::GuestStopped{core::GuestEnd::by_host});
-    case GuestEvent::What::crashed:
-      return deliver(core::GuestStopped{core::GuestEnd::crashed});
-    case GuestEvent::What::paused:
-      return deliver(core::GuestPaused{core::GuestPause::by_somebody});
-    case GuestEvent::What::paused_by_io_error:
-      return deliver(core::GuestPaused{core::GuestPause::by_error});
-  }
-}
-
-void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
-  if (core::job_of(state_) && !core::is_upkeep(state_)) return;
-  switch (guest ? guest->state : GuestState::shut_off) {
-    case GuestState::running:
-      if (auto now = note_running(session_))
-        chore("note the guest", write_down(around_.parts, std::move(*now)));
-      return deliver(core::GuestResumed{});
-    case GuestState::paused:
-      return deliver(core::GuestPaused{core::GuestPause::by_somebody});
-    case GuestState::paused_by_io_error:
-      return deliver(core::GuestPaused{core::GuestPause::by_error});
-    case GuestState::shut_off:
-      return deliver(core::GuestStopped{core::GuestEnd::by_itself});
-    case GuestState::crashed:
-      return deliver(core::GuestStopped{core::GuestEnd::crashed});
-  }
 }
 
 std::shared_ptr<Stick> CapsuleRunner::stick() const {

@@ -78,10 +78,21 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
               const std::optional<DomainEntry>& guest);
   /// libvirt's news of the domain; passed over while a job of ours is the likely cause.
   void guest_changed(const GuestEvent& event);
-  /// The guest as libvirt knows it now, where its news may have been missed.
-  void guest_found(const std::optional<DomainEntry>& guest);
+  /// Asks libvirt for the guest, where its news may have been missed. Throws Fault.
+  Task<void> look_at_guest();
 
  private:
+  void guest_found(const std::optional<DomainEntry>& guest);
+  /// Something lives under the guest's identity, which was gone.
+  Task<void> look_at_newcomer();
+  void guest_ended(core::GuestEnd how);
+  /// The same, of one that an eject lost sight of: it may have run on before it ended.
+  Task<void> look_behind_eject(core::GuestEnd how);
+  /// Has a stranded guest saved that is in memory alone, as soon as that can be hoped for.
+  void watch_memory();
+  Task<void> save_when_possible();
+  Task<bool> room_for_memory() const;
+
   using Work = std::function<Task<core::Event>(JobContext)>;
 
   core::Policy policy() const;
@@ -102,7 +113,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> merge_ejected(JobContext job);
   Task<core::Event> release(JobContext job);
   Task<core::Event> save_stranded(JobContext job);
-  Task<core::Event> reattach(JobContext job);
+  Task<core::Event> reattach(JobContext job, core::LaunchFrom from);
   Task<core::Event> checkpoint(JobContext job, core::Requester by);
   /// Has checkpoints made by themselves while a session is open.
   void watch_for_checkpoints();
@@ -140,6 +151,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::map<core::Upkeep, Sequence> tended_;  ///< the generation that it was tried on
   std::shared_ptr<Pace> pace_;               ///< of the checkpoint that is under way, or was last
   std::chrono::steady_clock::time_point checkpointed_;  ///< when the last one was begun
+  bool watching_memory_ = false;                        ///< whether a failed save is tried again
   bool watching_ = false;                               ///< whether a checkpoint will be due
   std::optional<Beside> chore_;  ///< what a dropped session leaves to do; jobs wait for it
 };

@@ -1,14 +1,13 @@
 #include "runtime/heads.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <span>
 
 #include "base/fault.hpp"
+#include "base/host_file.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel {
 
@@ -82,7 +81,7 @@ std::string still_needed_by(const format::Head& head, const HostId& here) {
 
 core::Found found_from(const format::Head& head, const HostId& here,
                        const std::optional<SeenGeneration>& seen,
-                       const std::optional<GenerationId>& committing) {
+                       const std::optional<Session>& ours) {
   core::Found found;
   found.id = head.generation.id;
   found.sequence = head.generation.seq;
@@ -93,9 +92,10 @@ core::Found found_from(const format::Head& head, const HostId& here,
   found.needed_by = still_needed_by(head, here);
   if (seen) found.lacks = lacking(*seen, head);
   found.holds_our_eject =
-      committing && std::ranges::any_of(head.history, [&](const format::Past& each) {
-        return each.generation.id == *committing;
+      ours && ours->committing && std::ranges::any_of(head.history, [&](const format::Past& each) {
+        return each.generation.id == *ours->committing;
       });
+  found.lacks_our_files = ours && lacks_files_of(head, *ours);
   if (head.checked_out) {
     core::CheckedOut out;
     out.host = head.checked_out->host;
@@ -160,10 +160,7 @@ format::Object store_bytes(format::CapsuleDirectory& capsule, std::string_view b
 
 format::Object store_file(format::CapsuleDirectory& capsule, const std::filesystem::path& file,
                           std::string object) {
-  std::ifstream in(file, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  if (!in) throw fault_from_errno(errno, "read", file.string());
-  return store_bytes(capsule, bytes, std::move(object));
+  return store_bytes(capsule, read_host_file(file, LastLink::follow), std::move(object));
 }
 
 }  // namespace satchel

@@ -43,11 +43,11 @@ inline constexpr auto launch_undone = "launch undone";
 /// history tells: it may still need what this generation's files held. Empty: none.
 std::string still_needed_by(const format::Head& head, const HostId& here);
 
-/// The newest generation as the state machine of this host sees it. `committing`: what the last
-/// eject of the session that is open here was to commit.
+/// The newest generation as the state machine of this host sees it. `ours`: the session that is
+/// open here.
 core::Found found_from(const format::Head& head, const HostId& here,
                        const std::optional<SeenGeneration>& seen,
-                       const std::optional<GenerationId>& committing);
+                       const std::optional<Session>& ours);
 
 /// Adds an object, in its place by path; one of that path is replaced.
 void add_object(format::Head& head, format::Object object);

@@ -154,12 +154,9 @@ void Host::guest_changed(const GuestEvent& event) {
 Task<void> Host::look_at_guests() {
   const auto all = capsules_;  // others may come meanwhile
   for (const auto& [id, capsule] : all) {
-    const auto domain = capsule->domain();
-    if (!domain) continue;
     try {
-      auto finding = parts_.hypervisor.find(*domain);
-      const auto guest = co_await std::move(finding);
-      if (capsule->domain() == domain) capsule->guest_found(guest);
+      auto looking = capsule->look_at_guest();
+      co_await std::move(looking);
     } catch (const Fault& failure) {
       parts_.log.warning(std::string(failure.what()) + "; the guest is taken to be as it was");
     }

@@ -62,7 +62,7 @@ class Host : public Commands {
   JobId probe(std::string node) override;
   JobId verify(CapsuleId capsule) override;
   std::string verify_report(CapsuleId capsule) const override;
-  JobId rollback(CapsuleId capsule, Sequence generation) override;
+  JobId rollback(CapsuleId capsule, Sequence generation, WhenNeeded when_needed) override;
   JobId remove(CapsuleId capsule) override;
   JobId export_to(ExportRequest request) override;
   JobId import_from(ImportRequest request) override;
@@ -94,6 +94,8 @@ class Host : public Commands {
     Session session;
     std::optional<DomainEntry> guest;
   };
+  /// The session as it goes on from here, after whatever a former daemon was killed in.
+  Task<FoundSession> take_up_session(Session& session);
   /// The sessions in the journal; an interrupted pack is undone.
   Task<std::vector<FoundSession>> take_up_sessions();
   /// The guest of a save that nobody waits for any more, once libvirt is done with that: gone, or
@@ -101,6 +103,12 @@ class Host : public Commands {
   Task<std::optional<DomainEntry>> after_save(DomainEntry guest, GuestWas before);
   /// Of a guest that was found alive within a job that saves it; gives it as it is then.
   Task<std::optional<DomainEntry>> take_up(Session& session, DomainEntry guest);
+  /// Of a guest that is gone, where the daemon ended between its commit and its end: notes that it
+  /// has run on, when it has.
+  Task<void> look_behind_eject(Session& session);
+  /// Of a guest that is gone, where the daemon ended about when it was let run: whether it has done
+  /// anything since it was saved.
+  Task<void> look_behind_waking(Session& session);
   /// Forgets a save image that was never finished.
   Task<void> check_save_image(Session& session);
   Task<void> undo_pack(const Session& session);

@@ -253,11 +253,6 @@ JobId Host::resolve(CapsuleId capsule, std::string choice) {
                             "method Export with its option \"ours\"."});
   return known(capsule)->ask(core::ChoiceMade{chosen->second});
 }
-JobId Host::rollback(CapsuleId capsule, Sequence generation) {
-  check_unread(capsule, "roll back");
-  return known(capsule)->ask(core::RollbackAsked{generation});
-}
-
 JobId Host::remove(CapsuleId capsule) {
   const auto runner = known(capsule);
   check_removable(*runner);

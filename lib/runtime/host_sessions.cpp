@@ -4,6 +4,7 @@
 #include "base/fault.hpp"
 #include "hibernation/save_image.hpp"
 #include "runtime/host.hpp"
+#include "runtime/last_write.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -58,7 +59,9 @@ Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry gue
   auto now = co_await std::move(waiting);
   // Only of one that lives is it true that there is more than was saved.
   if (!is_alive(now)) co_return now;
-  if (session.save_image && now->state != GuestState::running) {
+  // Also one of a guest that is said to run: libvirt may not have asked QEMU yet, or be about to
+  // let go of one whose save it carries through. Whether the image counts is seen at the next save.
+  if (session.save_image) {
     auto keeping = offload(parts_.lanes.files, [&] { set_aside(parts_, session); });
     co_await std::move(keeping);
   }
@@ -66,6 +69,42 @@ Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry gue
   auto noting = note_phase(parts_, session, Phase::running);
   co_await std::move(noting);
   co_return now;
+}
+
+Task<void> Host::look_behind_eject(Session& session) {
+  auto looking =
+      offload(parts_.lanes.files, [&session] { return has_written_since_commit(session); });
+  if (!co_await std::move(looking)) co_return;
+  parts_.log.warning(session.capsule_name +
+                     ": its guest ran on after it was ejected, and has ended since; what it wrote "
+                     "is on this computer");
+  auto noting = note_phase(parts_, session, Phase::running);
+  co_await std::move(noting);
+}
+
+Task<void> Host::look_behind_waking(Session& session) {
+  enum class Left { saved, written, nothing };
+  auto looking = offload(parts_.lanes.files, [this, &session] {
+    const auto image = saved_guest(parts_, session.capsule);
+    if (hibernation::is_finished_save(image) && !has_written_since(session, image))
+      return Left::saved;
+    return has_written(session) ? Left::written : Left::nothing;
+  });
+  const auto left = co_await std::move(looking);
+  switch (left) {
+    case Left::saved: {
+      session.save_image = saved_guest(parts_, session.capsule).string();
+      auto noting = note_phase(parts_, session, Phase::stranded);
+      co_await std::move(noting);
+      break;
+    }
+    case Left::nothing:
+      // What it was woken from is still all that there is of it.
+      session.phase = Phase::launching;
+      break;
+    case Left::written:
+      break;
+  }
 }
 
 Task<void> Host::check_save_image(Session& session) {
@@ -93,6 +132,32 @@ Task<void> Host::undo_pack(const Session& session) {
   }
 }
 
+Task<Host::FoundSession> Host::take_up_session(Session& session) {
+  auto finding = find_guest(parts_, session);
+  auto guest = co_await std::move(finding);
+  // Alive all the same: the daemon was killed within the job that would have written this down.
+  if (is_alive(guest) && (session.save_image || is_within_job(session, *guest))) {
+    auto taking_up = take_up(session, std::move(*guest));
+    guest = co_await std::move(taking_up);
+  }
+  if (session.phase == Phase::ejecting && !is_alive(guest)) {
+    auto looking = look_behind_eject(session);
+    co_await std::move(looking);
+  }
+  if (session.phase == Phase::waking && !is_alive(guest)) {
+    auto looking = look_behind_waking(session);
+    co_await std::move(looking);
+  }
+  if (session.save_image && !is_alive(guest)) {
+    auto checking = check_save_image(session);
+    co_await std::move(checking);
+  }
+  parts_.log.info(session.capsule_name + " has a session here" +
+                  (is_alive(guest) ? ", and its guest runs" : ""));
+  FoundSession found{session, std::move(guest)};
+  co_return found;
+}
+
 Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
   std::vector<FoundSession> found;
   auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
@@ -101,30 +166,25 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
     parts_.log.error(problem.where + ": " + problem.what +
                      "; left as it is, for a person to look at");
   for (auto& session : shelf.sessions) {
-    auto finding = parts_.hypervisor.find(session.domain);
-    auto guest = co_await std::move(finding);
     if (session.phase == Phase::packing) {
       auto undoing = undo_pack(session);
       co_await std::move(undoing);
       continue;
     }
-    // Alive all the same: the daemon was killed within the job that would have written this down.
-    if (is_alive(guest) && (session.save_image || is_within_job(session, *guest))) {
-      auto taking_up = take_up(session, std::move(*guest));
-      guest = co_await std::move(taking_up);
+    std::optional<Fault> failure;
+    try {
+      auto taking_up = take_up_session(session);
+      auto taken = co_await std::move(taking_up);
+      found.push_back(std::move(taken));
+    } catch (const Fault& fault) {
+      // A full disk, say: the others are served, and this one as far as it is known.
+      failure = fault;
     }
-    if (session.phase == Phase::waking && !is_alive(guest)) {
-      auto looking = offload(parts_.lanes.files, [&session] { return has_written(session); });
-      // What it was woken from is still all that there is of it.
-      if (!co_await std::move(looking)) session.phase = Phase::launching;
-    }
-    if (session.save_image && !is_alive(guest)) {
-      auto checking = check_save_image(session);
-      co_await std::move(checking);
-    }
-    parts_.log.info(session.capsule_name + " has a session here" +
-                    (is_alive(guest) ? ", and its guest runs" : ""));
-    found.push_back(FoundSession{std::move(session), guest});
+    if (!failure) continue;
+    parts_.log.error(session.capsule_name + ": " + failure->what() + ". " + failure->next_step());
+    auto finding = find_guest(parts_, session);
+    auto guest = co_await std::move(finding);
+    found.push_back(FoundSession{std::move(session), std::move(guest)});
   }
   co_return found;
 }

@@ -1,4 +1,5 @@
-// Merges and folds beside the host's other work: asked for, ended for an eject, begun after a sync.
+// Merges and folds beside the host's other work: asked for, ended for an eject, begun after a sync;
+// and the way back.
 #include <boost/asio/post.hpp>
 
 #include "base/fault.hpp"
@@ -9,14 +10,21 @@ namespace satchel {
 
 namespace {
 
+core::Although although(Commands::WhenNeeded when_needed) {
+  return when_needed == Commands::WhenNeeded::go_on ? core::Although::go_on
+                                                    : core::Although::refuse;
+}
+
 core::UpkeepAsked upkeep(core::Upkeep what, Commands::WhenNeeded when_needed) {
-  core::UpkeepAsked event;
-  event.what = what;
-  if (when_needed == Commands::WhenNeeded::go_on) event.although = core::Although::go_on;
-  return event;
+  return {what, although(when_needed)};
 }
 
 }  // namespace
+
+JobId Host::rollback(CapsuleId capsule, Sequence generation, WhenNeeded when_needed) {
+  check_unread(capsule, "roll back");
+  return known(capsule)->ask(core::RollbackAsked{generation, although(when_needed)});
+}
 
 JobId Host::merge(CapsuleId capsule, WhenNeeded when_needed) {
   check_unread(capsule, "merge");

@@ -44,7 +44,7 @@ class MemoryTags {
 };
 
 /// New ones, with files in the directory of the capsule's session, which is there. None where they
-/// can't be made, or the disk has no room for those of so much memory. Files lane; throws Fault.
+/// can't be made, or the disk has no room for those of so much memory. Files lane; throws nothing.
 MemoryTags::Tags begin_tags(const Parts& parts, CapsuleId capsule, ByteCount memory);
 
 }  // namespace satchel

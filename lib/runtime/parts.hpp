@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -57,6 +58,8 @@ struct Parts {
   std::shared_ptr<MemoryCache> cache =
       std::make_shared<MemoryCache>(state_directory / "cache", config, log);
   std::shared_ptr<MemoryTags> tags = std::make_shared<MemoryTags>();
+  /// Before the save of a stranded guest that failed is tried again; twice as long each time.
+  std::chrono::milliseconds pause_before_retry = std::chrono::minutes(1);
 };
 
 /// Threads that compress or decompress at once.

@@ -20,26 +20,6 @@ namespace satchel {
 
 namespace {
 
-core::Guest guest_in(const Session& session, const std::optional<DomainEntry>& guest) {
-  const auto when_gone = [&] {
-    if (session.phase == Phase::launching) return core::Guest::unborn;
-    return session.save_image ? core::Guest::saved : core::Guest::off;
-  };
-  if (!guest) return when_gone();
-  switch (guest->state) {
-    case GuestState::running:
-      return core::Guest::runs;
-    case GuestState::paused:
-      return session.phase == Phase::launching ? core::Guest::unborn : core::Guest::paused;
-    case GuestState::paused_by_io_error:
-      return core::Guest::halted;
-    case GuestState::shut_off:
-    case GuestState::crashed:
-      return when_gone();
-  }
-  return when_gone();
-}
-
 Fault kept(const Session& session, std::string why) {
   return Fault(
       Remedy::choose,
@@ -63,6 +43,14 @@ void remove_merged(const std::string& overlay) {
     throw host_fault_from_errno(errno, "remove", overlay);
 }
 
+/// What can't be asked for counts as changed.
+bool has_changed_since(const std::string& file, const std::string& other) {
+  std::error_code one;
+  std::error_code two;
+  const auto changed = std::filesystem::last_write_time(file, one);
+  return changed > std::filesystem::last_write_time(other, two) || one || two;
+}
+
 /// The overlays of a guest that has ended, into the disks that its definition names. Files lane.
 void merge_at_rest(const Session& session) {
   for (const auto& overlay : session.disks) {
@@ -74,30 +62,15 @@ void merge_at_rest(const Session& session) {
                                    [&](const auto& each) { return each.target == overlay.target; });
     if (disk == own->disks.end())
       throw kept(session, "its definition has no disk " + overlay.target);
+    if (overlay.leaving && has_changed_since(disk->path, overlay.path))
+      throw kept(session, "disk " + overlay.target + " was written to after its overlay, " +
+                              overlay.path + ", which may be in it already");
     disk::merge_into({disk->path, disk->format}, overlay.path);
     remove_merged(overlay.path);
   }
 }
 
 }  // namespace
-
-core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest) {
-  core::Session out;
-  out.id = session.session;
-  out.base = session.base;
-  out.committing = session.committing;
-  if (session.committing && session.phase != Phase::ejecting)
-    out.since_commit = core::Since::ran_on;
-  out.domain = session.domain;
-  out.guest = guest_in(session, guest);
-  return out;
-}
-
-Task<core::Session> core_session_now(Parts& parts, Session session) {
-  auto finding = parts.hypervisor.find(session.domain);
-  const auto guest = co_await std::move(finding);
-  co_return core_session(session, guest);
-}
 
 namespace {
 
@@ -107,23 +80,31 @@ bool has_mark_of(const Session& session, const format::Head& newest) {
 
 }  // namespace
 
+bool lacks_files_of(const format::Head& head, const Session& session) {
+  if (head.generation.seq >= session.base_sequence) return false;
+  return std::ranges::any_of(session.disks, [&](const DiskOverlay& overlay) {
+    const auto disk = std::ranges::find(head.disks, overlay.target, &format::Disk::target);
+    // A COW file of a name that is not there was written anew by a merge: what it holds is there.
+    return disk == head.disks.end() || std::ranges::any_of(overlay.chain, [&](const auto& file) {
+             return file.find("/layer-") != std::string::npos &&
+                    std::ranges::find(disk->chain, file) == disk->chain.end();
+           });
+  });
+}
+
 bool is_of_session(const format::Head& newest, const Session& session) {
   const auto& id = newest.generation.id;
-  return has_mark_of(session, newest) || id == session.base || id == session.committing;
+  return (has_mark_of(session, newest) && !lacks_files_of(newest, session)) || id == session.base ||
+         id == session.committing;
 }
 
 void follow(Session& session, const format::Head& newest) {
-  if (!has_mark_of(session, newest)) return;
+  if (!has_mark_of(session, newest) || lacks_files_of(newest, session)) return;
   session.base = newest.generation.id;
   session.base_sequence = newest.generation.seq;
   for (auto& overlay : session.disks)
     for (const auto& disk : newest.disks)
       if (disk.target == overlay.target) overlay.chain = disk.chain;
-}
-
-bool is_alive(const std::optional<DomainEntry>& guest) {
-  return guest && (guest->state == GuestState::running || guest->state == GuestState::paused ||
-                   guest->state == GuestState::paused_by_io_error);
 }
 
 Task<void> note_phase(Parts& parts, Session& session, Phase phase) {
@@ -180,18 +161,10 @@ void set_aside(const Parts& parts, const Session& session) {
   const auto kept = cut_short_save(parts, session.capsule);
   // A later attempt that QEMU refused leaves a header alone: it must not take the place of a whole
   // one.
-  if (hibernation::is_whole_save(kept)) return;
+  if (hibernation::is_whole_save(kept) && !hibernation::is_whole_save(image)) return;
   std::error_code failed;
   if (std::filesystem::exists(image, failed)) std::filesystem::rename(image, kept, failed);
   if (failed) parts.log.warning("could not keep " + image.string() + ": " + failed.message());
-}
-
-Task<void> end_if_alive(Parts& parts, DomainId domain) {
-  auto finding = parts.hypervisor.find(domain);
-  const auto guest = co_await std::move(finding);
-  if (!is_alive(guest)) co_return;
-  auto ending = parts.hypervisor.destroy(domain);
-  co_await std::move(ending);
 }
 
 void remove_session(const Parts& parts, CapsuleId capsule) {
@@ -203,20 +176,28 @@ Task<void> leave_overlays(Parts& parts, Session session) {
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
   if (domain && !domain->live.empty()) {
-    std::vector<DiskOverlay> covering;
-    for (const auto& overlay : session.disks)
-      if (domain->live.find(overlay.path) != std::string::npos)
-        covering.push_back(overlay);
-      else if (holds_data(overlay.path))
-        throw kept(session, "it runs on its own disks, which lack what is in the overlays");
+    auto looking = offload(parts.lanes.files, [&] {
+      for (const auto& overlay : session.disks) {
+        if (domain->live.find(overlay.path) != std::string::npos || !holds_data(overlay.path))
+          continue;
+        // Its merge had come to its end, and only the file was still to be removed.
+        if (!overlay.leaving)
+          throw kept(session, "it runs on its own disks, which lack what is in the overlays");
+        remove_merged(overlay.path);
+      }
+    });
+    co_await std::move(looking);
     // One by one, each file gone with its merge: when a later disk fails, the next attempt sees
     // what is left to do.
-    for (std::size_t i = 0; i < covering.size(); ++i) {
-      std::vector<std::string> target(1, covering[i].target);
+    for (auto& overlay : session.disks) {
+      if (domain->live.find(overlay.path) == std::string::npos) continue;
+      overlay.leaving = true;
+      auto noting = note_phase(parts, session, Phase::packing);
+      co_await std::move(noting);
+      std::vector<std::string> target(1, overlay.target);
       auto merging = parts.hypervisor.merge_overlays(session.domain, std::move(target));
       co_await std::move(merging);
-      auto removing =
-          offload(parts.lanes.files, [path = covering[i].path] { remove_merged(path); });
+      auto removing = offload(parts.lanes.files, [&overlay] { remove_merged(overlay.path); });
       co_await std::move(removing);
     }
   } else {
@@ -237,7 +218,7 @@ Task<void> leave_overlays(Parts& parts, Session session) {
 }
 
 Task<void> drop_session(Parts& parts, Session session) {
-  auto ending = end_if_alive(parts, session.domain);
+  auto ending = end_if_alive(parts, session);
   co_await std::move(ending);
   if (session.defined_by == DefinedBy::us) {
     auto removing = parts.hypervisor.undefine(session.domain);

@@ -9,28 +9,26 @@
 #include <vector>
 
 #include "base/fault.hpp"
-#include "core/words.hpp"
 #include "format/head.hpp"
 #include "machine/writing.hpp"
 #include "runtime/parts.hpp"
+#include "runtime/session_guest.hpp"
 #include "session/session.hpp"
 
 namespace satchel {
 
-/// The session as the state machine sees it; `guest` is none when libvirt does not know the domain.
-core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest);
-/// The same, asking libvirt now.
-Task<core::Session> core_session_now(Parts& parts, Session session);
+/// Whether a generation is older than the one that the session goes on from, and without some of
+/// the files below its overlays: a checkpoint that came after it is lost, or it is a copy that was
+/// made before that. The same mark is in both.
+bool lacks_files_of(const format::Head& head, const Session& session);
 
 /// Whether the device's newest generation is one that this session goes on from: its own mark says
-/// so for sure, else it is the one it began with, or that its own eject has just committed.
+/// so for sure where no file is missing, else it is the one it began with, or that its own eject
+/// has just committed.
 bool is_of_session(const format::Head& newest, const Session& session);
 /// Notes the chains of its check-out as they are by now: a merge makes them shorter, and what is
 /// read through them stays the same. Does nothing when the head has no mark of this session.
 void follow(Session& session, const format::Head& newest);
-
-/// Whether there is something in memory to be saved.
-bool is_alive(const std::optional<DomainEntry>& guest);
 
 /// Writes the journal, with what is under way now.
 Task<void> note_phase(Parts& parts, Session& session, Phase phase);
@@ -71,9 +69,6 @@ std::filesystem::path saved_guest(const Parts& parts, CapsuleId capsule);
 std::filesystem::path cut_short_save(const Parts& parts, CapsuleId capsule);
 /// Puts the session's save image there. Files lane.
 void set_aside(const Parts& parts, const Session& session);
-
-/// Ends the guest if it is there.
-Task<void> end_if_alive(Parts& parts, DomainId domain);
 
 /// Merges a pack's overlays back into the machine's own disks, whether its guest runs or has ended
 /// meanwhile, restores its own definition and removes the session's files: as if it had not been

@@ -28,6 +28,7 @@ std::string write_journal(const Session& session) {
   out["base"] = session.base.value.str();
   out["base_sequence"] = session.base_sequence.value;
   if (session.committing) out["committing"] = session.committing->value.str();
+  if (session.written) out["written"] = session.written->value;
   out["phase"] = word(journal::phases, session.phase);
   out["disks"] = nlohmann::ordered_json::array();
   for (const auto& disk : session.disks) {
@@ -36,6 +37,7 @@ std::string write_journal(const Session& session) {
     entry["path"] = disk.path;
     entry["chain"] = disk.chain;
     if (!disk.frozen.empty()) entry["frozen"] = disk.frozen;
+    if (disk.leaving) entry["leaving"] = true;
     out["disks"].push_back(std::move(entry));
   }
   out["guest_was"] = word(journal::guests, session.guest_was);

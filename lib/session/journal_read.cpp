@@ -49,14 +49,14 @@ class Members {
       note(key, "must be an absolute path");
   }
 
-  void number(const std::string& key, std::uint64_t& out) {
-    const auto* value = required(key);
+  void number(const json* value, const std::string& key, std::uint64_t& out) {
     if (value == nullptr) return;
     if (value->is_number_unsigned())
       out = value->get<std::uint64_t>();
     else
       note(key, "must be a whole number");
   }
+  void number(const std::string& key, std::uint64_t& out) { number(required(key), key, out); }
 
   template <class Tag>
   void id(const json* value, const std::string& key, Tagged<Tag, Uuid>& out) {
@@ -122,6 +122,10 @@ DiskOverlay read_disk(const json& value, const std::string& pointer, Mistakes& m
     if (frozen->is_array())
       for (const auto& file : *frozen) disk.path(&file, "frozen", out.frozen.emplace_back());
   }
+  if (const auto* leaving = disk.optional("leaving")) {
+    if (!leaving->is_boolean()) disk.note("leaving", "must be true or false");
+    out.leaving = leaving->is_boolean() && leaving->get<bool>();
+  }
   disk.refuse_others();
   return out;
 }
@@ -145,6 +149,8 @@ Session read_session(const json& document, Mistakes& mistakes) {
   top.number("base_sequence", out.base_sequence.value);
   if (const auto* value = top.optional("committing"))
     top.id(value, "committing", out.committing.emplace());
+  if (const auto* value = top.optional("written"))
+    top.number(value, "written", out.written.emplace().value);
   top.word("phase", journal::phases, out.phase);
   if (const auto* disks = top.required("disks")) {
     if (!disks->is_array()) top.note("disks", "must be a list");

@@ -37,6 +37,9 @@ struct DiskOverlay {
   /// Earlier overlays between the two, lowest first, absolute: a checkpoint froze them, and the
   /// device does not hold them as far as is known here.
   std::vector<std::string> frozen{};
+  /// A pack is being undone, and this is merged into the disk below beside the guest that runs: it
+  /// may have been done, and the guest have written to that disk since.
+  bool leaving = false;
   bool operator==(const DiskOverlay&) const = default;
 
   /// All that this session wrote, topmost first.
@@ -56,6 +59,9 @@ struct Session {
   Sequence base_sequence;
   /// The generation that an eject is about to commit; written before the commit.
   std::optional<GenerationId> committing;
+  /// When the newest write to the guest's files here was, as it stood still for that commit: one
+  /// that is found gone later has run on in between if there is a newer one.
+  std::optional<UnixMicros> written;
   Phase phase = Phase::launching;
   std::vector<DiskOverlay> disks;
   GuestWas guest_was = GuestWas::running;

@@ -100,7 +100,7 @@ class FakeCommands : public Commands {
   }
   JobId verify(CapsuleId capsule) override { return plain("verify", capsule); }
   std::string verify_report(CapsuleId) const override { return "{}"; }
-  JobId rollback(CapsuleId capsule, Sequence generation) override {
+  JobId rollback(CapsuleId capsule, Sequence generation, WhenNeeded) override {
     return plain("rollback " + std::to_string(generation.value), capsule);
   }
   JobId remove(CapsuleId capsule) override { return plain("remove", capsule); }

@@ -81,10 +81,15 @@ TEST_CASE("a copy that is checked out elsewhere as well needs both words") {
   CHECK(says(why.next, "this-copy and take-over"));
 }
 
-TEST_CASE("nothing on such a copy is merged by itself") {
+TEST_CASE("nothing on such a copy is merged by itself, or before it is said that it may") {
   const State copy = Ready{first_stay, found_lacking(How::older_copy)};
   CHECK_FALSE(step(copy, UpkeepDue{Upkeep::merge}));
-  CHECK(step(copy, UpkeepAsked{Upkeep::merge}));
+  CHECK_FALSE(step(copy, UpkeepAsked{Upkeep::merge}));
+  CHECK(says(refusal(copy, UpkeepAsked{Upkeep::merge}).next, "although-needed"));
+  CHECK(step(copy, UpkeepAsked{Upkeep::merge, Although::go_on}));
+  const auto ejected = step(copy, EjectAsked{Requester::person, MergeToo::yes});
+  REQUIRE(ejected);
+  CHECK(name(ejected->state) == "ejecting");
 }
 
 TEST_CASE("a launch asked for while a device is read is refused when it proves to be an old copy") {

@@ -207,10 +207,34 @@ TEST_CASE("a guest without its device is given it anew, whatever is said of it m
   CHECK(has<Reattach>(on));
 }
 
-TEST_CASE("a host that shuts down saves a guest that is still only in memory") {
+TEST_CASE(
+    "a guest that is still only in memory is saved when the host shuts down or somebody asks") {
   const State halted = Stranded{session(Guest::halted)};
-  CHECK(has<SaveStranded>(must(halted, EjectAsked{Requester::host_shutdown})));
-  CHECK(ignored(halted, EjectAsked{Requester::person}));
+  for (const auto by : {Requester::host_shutdown, Requester::person, Requester::desktop})
+    CHECK(has<SaveStranded>(must(halted, EjectAsked{by})));
+  // One whose device is in its port has that let go of.
+  const State idle = Stranded{session(Guest::halted), {}, {}, first_stay};
+  CHECK(has<SaveStranded>(must(idle, EjectAsked{Requester::host_shutdown})));
+  CHECK(has<ReleaseDevice>(must(idle, EjectAsked{Requester::person})));
+  CHECK(ignored(Stranded{session(Guest::saved)}, EjectAsked{Requester::person}));
+  // Who asks while it is being saved is given the job that does it.
+  const State saving = Stranded{session(Guest::halted), under_way};
+  CHECK(job_of(must(saving, EjectAsked{Requester::person}).state) == under_way);
+}
+
+TEST_CASE("a guest whose save failed is saved when that is due, once at a time") {
+  const State halted = Stranded{session(Guest::halted), {}, {}, {}, reason()};
+  const auto again = must(halted, SaveDue{});
+  CHECK(has<SaveStranded>(again));
+  CHECK(ignored(again.state, SaveDue{}));
+  const auto failed =
+      must(again.state, JobEnded{next_job, JobFailed{reason(), session(Guest::paused)}});
+  REQUIRE(has<Tell>(failed));
+  CHECK(std::get<Tell>(failed.effects.back()).notice == Notice::save_failed);
+  const auto saved = must(must(failed.state, SaveDue{}).state, JobEnded{next_job, Done{}});
+  CHECK(session_of(saved.state)->guest == Guest::saved);
+  CHECK(ignored(saved.state, SaveDue{}));
+  CHECK(ignored(Stranded{session(Guest::off)}, SaveDue{}));
 }
 
 TEST_CASE("a stranded session can be discarded by its user") {

@@ -52,11 +52,20 @@ TEST_CASE("a way back that fails leaves the machine where it was") {
   CHECK(name(lost.state) == "failed");
 }
 
+TEST_CASE("a machine whose files another host's session may need goes back when that is said") {
+  auto needed = found(2);
+  needed.needed_by = "bellows";
+  const State at = Ready{first_stay, needed};
+  CHECK(refusal(at, asked).what.find("bellows") != std::string::npos);
+  CHECK(react(at, RollbackAsked{Sequence(1), Although::go_on}, next_job, resume));
+}
+
 TEST_CASE("only a machine at rest that nobody has checked out goes back") {
   for (const auto& [title, state] : samples::states()) {
     INFO(title);
     const auto* ready = std::get_if<Ready>(&state);
-    const bool may = ready != nullptr && !ready->found.checked_out && !ready->found.lacks;
+    const bool may = ready != nullptr && !ready->found.checked_out && !ready->found.lacks &&
+                     ready->found.needed_by.empty();
     CHECK(react(state, asked, next_job, resume).has_value() == may);
     if (!may) CHECK_FALSE(refusal(state, asked).what.empty());
   }

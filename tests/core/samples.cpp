@@ -169,6 +169,7 @@ std::vector<NamedEvent> events() {
       {"session_found (device there)", SessionFound{runs, first_stay}},
       {"session_found (no device)", SessionFound{runs, {}}},
       {"checkpoint_due", CheckpointDue{}},
+      {"save_due", SaveDue{}},
       {"upkeep_due (merge)", UpkeepDue{Upkeep::merge}},
       {"upkeep_due (fold)", UpkeepDue{Upkeep::fold}},
       {"capsule_removed", CapsuleRemoved{}},

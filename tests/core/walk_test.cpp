@@ -141,7 +141,7 @@ Event any_event(Random& random, const State& state) {
     case 22:
       switch (draw(random, 3)) {
         case 0:
-          return CheckpointDue{};
+          return draw(random, 2) == 0 ? Event(CheckpointDue{}) : Event(SaveDue{});
         case 1:
           return CapsuleRemoved{};
         default:

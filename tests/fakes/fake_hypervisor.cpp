@@ -52,6 +52,7 @@ FakeHypervisor::FakeHypervisor(boost::asio::any_io_executor loop, Lanes& lanes)
 
 void FakeHypervisor::enter(Call call, const std::string& object) {
   const int number = ++counts_[call];
+  if (before) before(call);
   if (!connected_)
     throw Fault(Remedy::retry, Fault::Text{"reach", "the hypervisor", "connection lost", {}});
   if (const auto planned = failures_[call].find(number); planned != failures_[call].end())
@@ -86,11 +87,16 @@ DomainEntry FakeHypervisor::entry(DomainId id, const Machine& machine) const {
 std::string FakeHypervisor::live_xml(const Machine& machine) const {
   auto xml = machine.live;
   for (const auto& [target, stack] : machine.overlays) {
-    const auto disk = xml.find("<target dev='" + target + "'");
-    const auto mark = disk == std::string::npos ? disk : xml.rfind("<source file='", disk);
-    if (stack.empty() || mark == std::string::npos) continue;
-    const auto path = mark + std::string_view("<source file='").size();
-    xml.replace(path, xml.find('\'', path) - path, stack.back());
+    // As tests write it, and as lib/machine does: there the source stands behind.
+    for (const char quote : {'\'', '"'}) {
+      const auto disk = xml.find(std::string("<target dev=") + quote + target + quote);
+      if (stack.empty() || disk == std::string::npos) continue;
+      const auto begin = xml.rfind("<disk", disk);
+      const auto mark = xml.find(std::string("<source file=") + quote, begin);
+      if (mark == std::string::npos) continue;
+      const auto path = mark + std::string_view("<source file='").size();
+      xml.replace(path, xml.find(quote, path) - path, stack.back());
+    }
   }
   return xml;
 }

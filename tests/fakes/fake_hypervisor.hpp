@@ -60,6 +60,8 @@ class FakeHypervisor final : public Hypervisor {
   void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
   /// The next save fails when it may write its header, which is when an eject was committed.
   void fail_save_at_header() { after_stream_ = AfterStream::fail_at_header; }
+  /// Called on the loop thread before each call does anything.
+  std::function<void(Call)> before;
   /// Called on the lane that saves, in the middle of a stream.
   std::function<void()> within_stream;
   /// The same, between the end of a stream and its header.
@@ -92,6 +94,8 @@ class FakeHypervisor final : public Hypervisor {
 
   void tick(DomainId id);  ///< a running guest counts by one; any other stands still
   void guest_shuts_down(DomainId id);
+  /// By its definition, which names these overlays.
+  void somebody_starts(DomainId id, const std::vector<Overlay>& on);
   void guest_crashes(DomainId id);
   void disk_fails(DomainId id, std::string reason);
   void lose_connection();  ///< all calls fail until it is regained; guests go on

@@ -16,6 +16,15 @@ void FakeHypervisor::guest_shuts_down(DomainId id) {
   tell(id, What::stopped_by_guest, "shut down");
 }
 
+void FakeHypervisor::somebody_starts(DomainId id, const std::vector<Overlay>& on) {
+  auto& machine = known(id, "start");
+  machine.live = machine.inactive;
+  machine.state = GuestState::running;
+  machine.counter = 0;
+  for (const auto& overlay : on) machine.overlays[overlay.target].push_back(overlay.path);
+  tell(id, What::started, "booted");
+}
+
 void FakeHypervisor::guest_crashes(DomainId id) {
   active(id, "crash");
   deactivate(id);

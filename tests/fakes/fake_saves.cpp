@@ -26,7 +26,7 @@ Task<bool> FakeHypervisor::give_memory(DomainId id, std::string path, const char
   const auto aborted = std::make_shared<std::atomic<bool>>(false);
   machine.aborted = aborted;
   const bool ran = machine.state == GuestState::running;
-  FakeSaveImage image{machine.live, machine.counter, ran, stream_bytes};
+  FakeSaveImage image{live_xml(machine), machine.counter, ran, stream_bytes};
   if (ran && doing == saving) {
     machine.state = GuestState::paused;
     tell(id, What::paused, "paused for a save");

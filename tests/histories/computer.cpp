@@ -286,8 +286,7 @@ format::CapsuleDirectory Computer::open() const {
 }
 
 core::Found Computer::found() const {
-  auto out = found_from(head_->head, parts_.key.public_key().host_id(), seen_,
-                        session_ ? session_->committing : std::nullopt);
+  auto out = found_from(head_->head, parts_.key.public_key().host_id(), seen_, session_);
   if (mistake_ == Mistake::marks_passed_over) out.checked_out.reset();
   if (mistake_ == Mistake::seen_forgotten) out.lacks.reset();
   if (mistake_ == Mistake::need_forgotten) out.needed_by.clear();

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
@@ -12,27 +12,12 @@ namespace {
 using Call = FakeHypervisor::Call;
 
 /// A machine that was packed while it ran, and has counted to two.
-struct CheckpointWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
-
-  explicit CheckpointWorld(std::function<void(Config&)> adjust = [](Config&) {}) {
-    adjust(anvil.config);
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-    anvil.hypervisor.tick(guest);
-  }
-  ~CheckpointWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
+struct CheckpointWorld : RunningWorld {
+  explicit CheckpointWorld(std::function<void(Config&)> adjust = [](Config&) {})
+      : RunningWorld(2, [&](HostWorld& world) { adjust(world.anvil.config); }) {}
 
   std::string checkpoint() {
     return anvil.result([&] { return anvil.host().checkpoint(capsule); });
-  }
-  std::string eject() {
-    return anvil.result([&] { return anvil.host().eject(capsule); });
   }
   /// The disk's overlays that the guest runs on, lowest first.
   std::vector<std::string> overlays() const { return anvil.hypervisor.overlays(guest, "vda"); }

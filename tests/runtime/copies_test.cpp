@@ -229,6 +229,51 @@ TEST_CASE(
   CHECK(says(anvil.capsule(world.capsule)->next_step, "take-over"));
 }
 
+TEST_CASE(
+    "a session does not go on with a copy that lacks its checkpoint, though it has its mark") {
+  CopiesWorld world;
+  auto& anvil = world.anvil;
+  anvil.plug(original);
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  world.make_copy();
+  anvil.hypervisor.tick(world.guest);
+  REQUIRE(anvil.result([&] { return anvil.host().checkpoint(world.capsule); }) == "done");
+  anvil.pull(original);
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  anvil.plug(copy);
+  REQUIRE(anvil.reaches(world.capsule, "diverged"));
+  CHECK(says(anvil.capsule(world.capsule)->next_step, "Plug in the device that"));
+  CHECK(anvil.has_session(world.capsule));
+  anvil.pull(copy);
+  anvil.plug(original);
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
+  world.eject(anvil);
+}
+
+TEST_CASE("a machine is not ejected to a device that has lost its checkpoint") {
+  CopiesWorld world;
+  auto& anvil = world.anvil;
+  anvil.plug(original);
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.hypervisor.tick(world.guest);
+  REQUIRE(anvil.result([&] { return anvil.host().checkpoint(world.capsule); }) == "done");
+  const auto made = world.head(world.capsule).generation.seq.value;
+  const auto head = world.on_device(world.capsule) / "heads" / (std::to_string(made) + ".json");
+  const auto layer =
+      world.on_device(world.capsule) / "vda" / ("layer-" + std::to_string(made) + ".qcow2");
+  REQUIRE(fs::exists(layer));
+  fs::rename(head, world.scratch.path() / "head");
+  const auto said = anvil.result([&] { return anvil.host().eject(world.capsule); });
+  CHECK(says(said, "goes on from generation " + std::to_string(made)));
+  CHECK(anvil.state(world.capsule) == "running");
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(fs::exists(layer));
+  fs::rename(world.scratch.path() / "head", head);
+  world.eject(anvil);
+}
+
 TEST_CASE("a session whose device comes back beside a copy made before it waits for its own") {
   CopiesWorld world;
   auto& anvil = world.anvil;

@@ -1,7 +1,7 @@
 // Devices that come and go in every order, and what their capsules make of it.
 #include <catch2/catch.hpp>
 
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
@@ -9,19 +9,8 @@ namespace {
 
 using Call = FakeHypervisor::Call;
 
-struct DeviceWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
-
-  DeviceWorld() {
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-  }
-  ~DeviceWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
+struct DeviceWorld : RunningWorld {
+  DeviceWorld() : RunningWorld(1) {}
 };
 
 Fault busy() { return Fault(Remedy::retry, Fault::Text{"unmount", "it", "target is busy", {}}); }

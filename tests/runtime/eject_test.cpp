@@ -6,7 +6,7 @@
 #include <fstream>
 #include <future>
 
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
@@ -15,25 +15,10 @@ namespace {
 using Call = FakeHypervisor::Call;
 
 /// A machine that was packed while it ran, and has counted to two.
-struct EjectWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
+struct EjectWorld : RunningWorld {
+  explicit EjectWorld(std::function<void(Config&)> adjust = [](Config&) {})
+      : RunningWorld(2, [&](HostWorld& world) { adjust(world.anvil.config); }) {}
 
-  explicit EjectWorld(std::function<void(Config&)> adjust = [](Config&) {}) {
-    adjust(anvil.config);
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-    anvil.hypervisor.tick(guest);
-  }
-  ~EjectWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
-
-  std::string eject() {
-    return anvil.result([&] { return anvil.host().eject(capsule); });
-  }
   void check_that_it_goes_on(Sequence generation = Sequence(1)) {
     INFO(anvil.log.all());
     CHECK(anvil.state(capsule) == "running");

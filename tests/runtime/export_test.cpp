@@ -9,7 +9,7 @@
 #include "async/process.hpp"
 #include "fakes/fake_save_image.hpp"
 #include "machine/reading.hpp"
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
@@ -39,23 +39,10 @@ int qemu_img(std::vector<std::string> arguments) {
 }
 
 /// A machine that has counted to two and was ejected: generations 1 and 2 are on the device.
-struct ExportWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
+struct ExportWorld : RunningWorld {
   fs::path to = scratch.path() / "out";
 
-  ExportWorld() {
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-    anvil.hypervisor.tick(guest);
-    fs::create_directory(to);
-  }
-  ~ExportWorld() { CHECK(anvil.breaches == Names{}); }
-
+  ExportWorld() : RunningWorld(2) { fs::create_directory(to); }
   void eject() {
     REQUIRE(anvil.result([&] { return anvil.host().eject(capsule); }) == "done");
   }

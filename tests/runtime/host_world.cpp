@@ -80,6 +80,7 @@ void TestHost::start() {
   parts_ = std::make_unique<Parts>(
       Parts{loop_.io.get_executor(), lanes_, hypervisor, volumes, plugs, authority_, log_, key_,
             shelf_, config, name_, home_, home_ / "run", [] { return UnixMicros(1'000'000); }});
+  parts_->pause_before_retry = pause_before_retry;
   if (!sync_worker.empty())
     parts_->sync_command = [this](const auto&, const auto&) { return sync_worker; };
   host_ = std::make_unique<Host>(*parts_, "0");

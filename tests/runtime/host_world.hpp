@@ -157,6 +157,7 @@ class TestHost {
   fakes::FakePlugs plugs;
   Config config;
   std::vector<std::string> sync_worker;  ///< the command; none: there is no worker
+  std::chrono::milliseconds pause_before_retry = std::chrono::minutes(1);
   KeptLog& log = log_;
 
  private:

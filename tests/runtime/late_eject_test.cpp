@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
@@ -14,24 +14,9 @@ namespace fs = std::filesystem;
 using Call = FakeHypervisor::Call;
 
 /// A machine that was packed while it ran, and has counted to two.
-struct LateWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
+struct LateWorld : RunningWorld {
+  LateWorld() : RunningWorld(2) {}
 
-  LateWorld() {
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-    anvil.hypervisor.tick(guest);
-  }
-  ~LateWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
-
-  std::string eject() {
-    return anvil.result([&] { return anvil.host().eject(capsule); });
-  }
   fs::path kept() const { return scratch.path() / "kept"; }
   /// The session as it is when the device is about to hold it.
   void keep_session() {
@@ -48,7 +33,8 @@ struct LateWorld : HostWorld {
     anvil.stop();
     anvil.hypervisor.at_header = {};
     fs::copy(kept(), anvil.session_directory(capsule), fs::copy_options::recursive);
-    anvil.run_machine(guest);
+    anvil.hypervisor.somebody_starts(
+        guest, {{"vda", (anvil.session_directory(capsule) / "vda.qcow2").string()}});
     anvil.hypervisor.tick(guest);
   }
   /// Checked out by the session that is open, whose eject history tells of.
@@ -132,6 +118,17 @@ TEST_CASE("what became of a guest that libvirt went away with is looked at when 
     CHECK(world.head(world.capsule).hibernation);
     CHECK_FALSE(world.head(world.capsule).checked_out);
   }
+  SECTION("it has written, and ended: that is not dropped") {
+    anvil.hypervisor.guest_shuts_down(world.guest);
+    fs::last_write_time(anvil.session_directory(world.capsule) / "vda.qcow2",
+                        fs::file_time_type::clock::now());
+    anvil.hypervisor.regain_connection();
+    REQUIRE(anvil.until([&] { return world.head(world.capsule).checked_out.has_value(); }));
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    anvil.wait_for_jobs();
+    CHECK(anvil.has_session(world.capsule));
+    world.check_that_the_device_says_so();
+  }
   SECTION("it runs on: the device says so") {
     anvil.hypervisor.regain_connection();
     REQUIRE(anvil.until([&] { return world.head(world.capsule).checked_out.has_value(); }));
@@ -174,6 +171,56 @@ TEST_CASE(
   world.check_that_the_device_says_so();
   CHECK(anvil.guest(world.guest)->state == GuestState::running);
   world.check_that_it_travels();
+}
+
+TEST_CASE(
+    "a guest that ran on after such an eject, and ended before the next daemon, is looked at") {
+  LateWorld world;
+  auto& anvil = world.anvil;
+  world.be_killed_after_commit();
+  anvil.hypervisor.guest_shuts_down(world.guest);
+  const auto overlay = anvil.session_directory(world.capsule) / "vda.qcow2";
+  SECTION("it wrote: what it wrote is not dropped, and travels") {
+    fs::last_write_time(overlay, fs::file_time_type::clock::now());
+    anvil.plug();
+    anvil.start();
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    anvil.wait_for_jobs();
+    CHECK(anvil.log.says("ran on after it was ejected"));
+    CHECK(anvil.has_session(world.capsule));
+    world.check_that_the_device_says_so();
+    CHECK(world.eject() == "done");
+    CHECK(world.head(world.capsule).generation.seq == Sequence(4));
+    CHECK_FALSE(world.head(world.capsule).hibernation);
+  }
+  SECTION("it wrote nothing: the device has it all") {
+    fs::last_write_time(overlay, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    anvil.plug();
+    anvil.start();
+    REQUIRE(anvil.reaches(world.capsule, "ready"));
+    CHECK(anvil.until([&] { return !anvil.has_session(world.capsule); }));
+    CHECK(world.head(world.capsule).hibernation);
+  }
+}
+
+TEST_CASE("a machine that is started while its disks are ejected without it stays") {
+  LateWorld world;
+  auto& anvil = world.anvil;
+  anvil.hypervisor.guest_shuts_down(world.guest);
+  REQUIRE(anvil.until(
+      [&] { return anvil.detail(world.capsule).find("shut down") != std::string::npos; }));
+  int asked = 0;
+  anvil.hypervisor.before = [&](Call call) {
+    if (call != Call::find || ++asked != 2) return;
+    anvil.hypervisor.somebody_starts(
+        world.guest, {{"vda", (anvil.session_directory(world.capsule) / "vda.qcow2").string()}});
+  };
+  CHECK(world.eject().find("it was started while") != std::string::npos);
+  anvil.hypervisor.before = {};
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(anvil.has_session(world.capsule));
+  CHECK(world.head(world.capsule).generation.seq == Sequence(1));
+  CHECK(world.eject() == "done");
 }
 
 TEST_CASE("a session whose device can't be told that it goes on waits until that can be") {

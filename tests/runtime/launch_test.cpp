@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
@@ -11,18 +11,8 @@ namespace {
 using Call = FakeHypervisor::Call;
 
 /// A machine that counted to two, ejected by anvil and plugged in at bellows.
-struct LaunchWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
-
-  LaunchWorld() {
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-    anvil.hypervisor.tick(guest);
+struct LaunchWorld : RunningWorld {
+  LaunchWorld() : RunningWorld(2) {
     REQUIRE(anvil.result([&] { return anvil.host().eject(capsule); }) == "done");
     anvil.pull();
     bellows.start();

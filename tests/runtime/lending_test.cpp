@@ -89,7 +89,9 @@ TEST_CASE("a way back finds what the generation borrowed") {
   world.write(anvil, 12, 8);
   REQUIRE(world.eject(anvil) == "done");
   world.rest(anvil);
-  REQUIRE(anvil.result([&] { return anvil.host().rollback(world.capsule, first); }) == "done");
+  REQUIRE(anvil.result([&] {
+    return anvil.host().rollback(world.capsule, first, Commands::WhenNeeded::refuse);
+  }) == "done");
   world.carry(anvil, world.bellows);
   REQUIRE(world.eject(world.bellows) == "done");
   world.carry(world.bellows, anvil);

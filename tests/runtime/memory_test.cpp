@@ -8,26 +8,20 @@
 
 #include "base/fault.hpp"
 #include "fakes/fake_memory.hpp"
-#include "runtime/host_world.hpp"
 #include "runtime/memory_file.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
 namespace {
 
 /// A machine that came from one computer and runs at another, as it was.
-struct MemoryWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
-
-  explicit MemoryWorld(std::size_t stream_bytes = 256 << 10) {
-    anvil.hypervisor.stream_bytes = bellows.hypervisor.stream_bytes = stream_bytes;
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
+struct MemoryWorld : RunningWorld {
+  explicit MemoryWorld(std::size_t stream_bytes = 256 << 10)
+      : RunningWorld(1, [&](HostWorld& world) {
+          world.anvil.hypervisor.stream_bytes = stream_bytes;
+          world.bellows.hypervisor.stream_bytes = stream_bytes;
+        }) {
     REQUIRE(anvil.result([&] { return anvil.host().eject(capsule); }) == "done");
     anvil.pull();
     bellows.start();

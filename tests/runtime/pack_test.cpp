@@ -17,6 +17,17 @@ struct PackWorld : HostWorld {
   }
   ~PackWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
 
+  /// Cancelled once the machine runs on its overlay, which can't be merged back.
+  void pack_in_vain() {
+    PackRequest request;
+    request.domain = "traveller";
+    request.device = anvil.device();
+    const auto job = anvil.host().pack(request);
+    REQUIRE(anvil.until([&] { return anvil.hypervisor.count(Call::overlay) == 1; }));
+    anvil.hypervisor.fail(Call::merge);
+    anvil.host().cancel(job);
+    CHECK(anvil.end_of(job).result == "cancelled");
+  }
   std::string pack(const std::string& machine) {
     PackRequest request;
     request.domain = machine;
@@ -124,14 +135,7 @@ TEST_CASE(
   auto& anvil = world.anvil;
   const auto id = anvil.machine("traveller");
   anvil.run_machine(id);
-  PackRequest request;
-  request.domain = "traveller";
-  request.device = anvil.device();
-  const auto job = anvil.host().pack(request);
-  REQUIRE(anvil.until([&] { return anvil.hypervisor.count(Call::overlay) == 1; }));
-  anvil.hypervisor.fail(Call::merge);
-  anvil.host().cancel(job);
-  CHECK(anvil.end_of(job).result == "cancelled");
+  world.pack_in_vain();
   const auto overlays = anvil.hypervisor.overlays(id, "vda");
   REQUIRE(overlays.size() == 1);
   CHECK(std::filesystem::exists(overlays[0]));
@@ -143,6 +147,33 @@ TEST_CASE(
   CHECK(anvil.hypervisor.overlays(id, "vda").empty());
   CHECK_FALSE(std::filesystem::exists(overlays[0]));
   CHECK(world.host_is_empty());
+}
+
+TEST_CASE("a pack whose undoing was cut short behind its merge is not merged once more") {
+  PackWorld world;
+  auto& anvil = world.anvil;
+  const auto id = anvil.machine("traveller");
+  anvil.run_machine(id);
+  world.pack_in_vain();
+  const auto overlay = anvil.hypervisor.overlays(id, "vda").at(0);
+  anvil.stop();
+  // As a daemon leaves it that is killed right after the merge.
+  std::filesystem::resize_file(overlay, 1 << 20);
+  anvil.await(anvil.hypervisor.merge_overlays(id, {"vda"}));
+  SECTION("the guest runs") {
+    anvil.start();
+    CHECK_FALSE(std::filesystem::exists(overlay));
+    CHECK(world.host_is_empty());
+    CHECK(anvil.guest(id)->state == GuestState::running);
+  }
+  SECTION("the guest has ended: what it wrote since is not undone") {
+    anvil.hypervisor.guest_shuts_down(id);
+    std::filesystem::last_write_time(
+        overlay, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    anvil.start();
+    CHECK(std::filesystem::exists(overlay));
+    CHECK(anvil.log.says("was written to after its overlay"));
+  }
 }
 
 TEST_CASE(

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "hibernation/save_image.hpp"
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel::test {
@@ -14,19 +14,8 @@ namespace {
 
 using Call = FakeHypervisor::Call;
 
-struct RestartWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
-
-  RestartWorld() {
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-  }
-  ~RestartWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
+struct RestartWorld : RunningWorld {
+  RestartWorld() : RunningWorld(1) {}
 };
 
 }  // namespace
@@ -277,6 +266,18 @@ TEST_CASE("a journal that can't be read is told and left as it is") {
   CHECK(anvil.log.says("left as it is"));
   CHECK(std::filesystem::file_size(journal) == 10);
   CHECK(anvil.guest(world.guest)->state == GuestState::running);
+
+  // Nothing is put in its place either.
+  anvil.hypervisor.guest_shuts_down(world.guest);
+  const auto overlay = anvil.session_directory(world.capsule) / "vda.qcow2";
+  std::filesystem::resize_file(overlay, 1 << 20);
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  request.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  anvil.result([&] { return anvil.host().launch(request); });
+  CHECK(anvil.ends.back().message.find("Move the directory aside") != std::string::npos);
+  CHECK(std::filesystem::file_size(overlay) == 1 << 20);
 }
 
 }  // namespace satchel::test

@@ -42,8 +42,9 @@ struct RollbackWorld : HostWorld {
     request.capsule = capsule;
     REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) == "done");
   }
-  std::string go_back(std::uint64_t to) {
-    return anvil.result([&] { return anvil.host().rollback(capsule, Sequence(to)); });
+  std::string go_back(std::uint64_t to,
+                      Commands::WhenNeeded when_needed = Commands::WhenNeeded::refuse) {
+    return anvil.result([&] { return anvil.host().rollback(capsule, Sequence(to), when_needed); });
   }
   std::vector<std::uint64_t> restorable() const {
     std::vector<std::uint64_t> out;
@@ -160,7 +161,8 @@ TEST_CASE("a device that gets full keeps its newest two generations alone") {
 TEST_CASE("a machine that runs does not go back") {
   RollbackWorld world;
   world.launch();
-  CHECK_THROWS_AS(world.anvil.host().rollback(world.capsule, Sequence(2)), Fault);
+  CHECK_THROWS_AS(
+      world.anvil.host().rollback(world.capsule, Sequence(2), Commands::WhenNeeded::refuse), Fault);
   CHECK(world.anvil.counter(world.guest) == 5);
 }
 

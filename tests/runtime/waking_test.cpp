@@ -1,29 +1,19 @@
 // The daemon killed between a restored guest and its first step: it is let run, or what it was
 // restored from counts; what it did is never dropped.
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 
-#include "runtime/host_world.hpp"
+#include "runtime/running_world.hpp"
 
 namespace satchel::test {
 
 namespace {
 
 /// A machine that counted to one.
-struct WakingWorld : HostWorld {
-  DomainId guest;
-  CapsuleId capsule;
-
-  WakingWorld() {
-    anvil.start();
-    anvil.plug();
-    guest = anvil.machine("traveller");
-    anvil.run_machine(guest);
-    capsule = anvil.pack("traveller");
-    anvil.hypervisor.tick(guest);
-  }
-  ~WakingWorld() { CHECK(anvil.breaches == std::vector<std::string>{}); }
+struct WakingWorld : RunningWorld {
+  WakingWorld() : RunningWorld(1) {}
 
   std::filesystem::path journal() const { return anvil.session_directory(capsule) / "journal"; }
   std::filesystem::path overlay() const { return anvil.session_directory(capsule) / "vda.qcow2"; }
@@ -74,6 +64,38 @@ TEST_CASE("a guest that was about to be let run when the daemon was killed is le
   anvil.hypervisor.tick(world.guest);
   CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
   CHECK(world.head(world.capsule).hibernation);
+}
+
+TEST_CASE("a guest that was about to be let run when the power went is restored once more") {
+  WakingWorld world;
+  auto& anvil = world.anvil;
+  const auto image = anvil.session_directory(world.capsule) / "guest.save";
+  const auto kept = world.scratch.path() / "kept";
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  std::filesystem::copy_file(image, kept);
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  world.stop_as_if_killed();
+  std::filesystem::copy_file(kept, image);
+  anvil.await(anvil.hypervisor.destroy(world.guest));
+  auto state = GuestState::running;
+  SECTION("it had done nothing yet") {}
+  SECTION("it had written: its memory is older than its disks") {
+    std::filesystem::resize_file(world.overlay(), 1 << 20);
+    std::filesystem::last_write_time(
+        image, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    state = GuestState::shut_off;
+  }
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(anvil.has_session(world.capsule));
+  CHECK(anvil.guest(world.guest)->state == state);
+  if (state == GuestState::running) CHECK(anvil.counter(world.guest) == 1);
 }
 
 TEST_CASE("what a guest wrote before the journal knew that it runs is not dropped") {

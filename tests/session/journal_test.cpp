@@ -30,6 +30,7 @@ TEST_CASE("a journal reads back as it was written, with and without what is opti
   CHECK(read_journal(write_journal(full)) == Result<Session>(full));
   auto bare = full;
   bare.committing.reset();
+  bare.written.reset();
   bare.original_definition.reset();
   bare.nvram.reset();
   bare.save_image.reset();

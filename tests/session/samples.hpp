@@ -23,6 +23,7 @@ inline Session session(std::uint8_t capsule = 1) {
   out.base = GenerationId(uuid(4));
   out.base_sequence = Sequence(17);
   out.committing = GenerationId(uuid(5));
+  out.written = UnixMicros(1764382000123456);
   out.phase = Phase::ejecting;
   out.disks = {
       {"vda", "/var/lib/satchel/sessions/a/vda.qcow2", {"vda/layer-17.qcow2", "vda/cow.qcow2"}},

@@ -10,10 +10,12 @@
 #include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/layers.hpp"
 #include "runtime/jobs/machine_now.hpp"
+#include "runtime/jobs/overlay_stamps.hpp"
 #include "runtime/jobs/second_copy.hpp"
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/jobs/suspension.hpp"
 #include "runtime/jobs/written_pages.hpp"
+#include "runtime/last_write.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
 
@@ -41,6 +43,38 @@ Task<SavedMemory> ship_memory(Parts& parts, Suspension& suspension, Shipment& sh
                     std::move(maker.emulator),         before,
                     earlier_segments(shipped.encoded), shipped.encoded.codec()};
   co_return saved;
+}
+
+/// The guest stands still: what is written to its files after this is not in the commit that comes
+/// now. Without this note nobody would know of a guest that runs on after a daemon that is killed
+/// right there, and ends before the next one.
+void note_standstill(Parts& parts, Session& session) {
+  session.written = last_write(session);
+  parts.shelf.save(session);
+}
+
+/// Those of a guest that is off: somebody may start it meanwhile, and what it writes then would be
+/// in no layer.
+Task<ShippedLayers> ship_disks(Parts& parts, Shipment& shipment, const Session& session,
+                               bool stands_still, const JobContext& job) {
+  auto writing = offload(parts.lanes.files, [&] {
+    const OverlayStamps before(session);
+    auto layers = ship_layers(parts, shipment, session, *job.meter, job.stop);
+    const bool unwritten = stands_still || before.are_unwritten();
+    return std::pair(std::move(layers), unwritten);
+  });
+  auto written = co_await std::move(writing);
+  bool is_as_it_was = written.second;
+  if (!stands_still) {
+    auto finding = find_guest(parts, session);
+    const auto guest = co_await std::move(finding);
+    is_as_it_was = is_as_it_was && !is_alive(guest);
+  }
+  if (!is_as_it_was)
+    throw Fault(Remedy::retry, Fault::Text{"eject", session.capsule_name,
+                                           "it was started while its disks were written",
+                                           "It stays as it is. Eject it again."});
+  co_return std::move(written.first);
 }
 
 bool is_lost(const std::exception_ptr& failure) {
@@ -133,10 +167,15 @@ Task<void> finish(Parts& parts, Shipment& shipment, const Rescue* rescue, const 
 Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   const auto began = std::chrono::steady_clock::now();
   auto session = order.session;
-  auto finding = parts.hypervisor.find(session.domain);
+  auto finding = find_guest(parts, session);
   const auto guest = co_await std::move(finding);
   const bool with_memory = is_alive(guest);
 
+  if (!with_memory && session.save_image)
+    throw Fault(Remedy::fix_request,
+                Fault::Text{"eject", session.capsule_name,
+                            "its memory is saved on this computer, and would be left behind",
+                            "Launch it, so that it goes on from there, and eject it then."});
   job.meter->name("checking the device");
   auto preparing = offload(parts.lanes.files, [&] {
     return prepare_shipment(parts, *order.stick, session, what::eject, with_memory, job);
@@ -146,6 +185,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   session.base = shipment.newest.head.generation.id;
   session.base_sequence = shipment.newest.head.generation.seq;
   session.committing = shipment.next.generation.id;
+  session.written.reset();
   session.phase = Phase::ejecting;
   session.guest_was =
       guest && guest->state == GuestState::paused ? GuestWas::paused : GuestWas::running;
@@ -180,10 +220,14 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       auto taking = beside->take();
       layers = co_await std::move(taking);
     }
+    if (!layers) {
+      auto writing = ship_disks(parts, shipment, session, with_memory, job);
+      layers = co_await std::move(writing);
+    }
     auto committing = offload(parts.lanes.files, [&] {
       const auto& memory = shipment.next.hibernation;
       if (memory && memory->codec == hibernation::borrowing_codec) lending.demand_unwritten();
-      if (!layers) layers = ship_layers(parts, shipment, session, *job.meter, job.stop);
+      note_standstill(parts, session);
       return commit_shipment(parts, shipment, session, std::move(*layers), *job.meter);
     });
     committed = co_await std::move(committing);

@@ -91,6 +91,18 @@ void make_files(Parts& parts, const Launch& launch) {
         launch.capsule.read_object(*launch.head.head.find(*launch.head.head.nvram), mebibytes(64)));
 }
 
+/// A session's files that nobody here knows to do anything with may hold all that a guest did.
+/// Files lane; throws Fault also when there is a journal that can't be read.
+void refuse_leftovers(const Parts& parts, const Session& session) {
+  if (!parts.shelf.find(session.capsule)) return;
+  throw Fault(
+      Remedy::choose,
+      Fault::Text{"launch", session.capsule_name,
+                  "an earlier session of it could not be undone, and is kept in " +
+                      parts.shelf.directory(session.capsule).string(),
+                  "Restart satcheld, which tries that again, or move the directory aside."});
+}
+
 /// The name under which the machine runs here, and whose its definition is.
 Task<void> settle_name(Parts& parts, Session& session) {
   auto finding = parts.hypervisor.find(session.domain);
@@ -138,7 +150,7 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
   auto giving = hypervisor.lend(domain, std::move(chains.files));
   co_await std::move(giving);
   undo.note(
-      "end the guest", [&parts, domain] { return end_if_alive(parts, domain); },
+      "end the guest", [&parts, session = launch.session] { return end_if_alive(parts, session); },
       Undo::OnFailure::stop);
   if (from == machine::Start::boot) {
     job.meter->name("starting the machine");
@@ -210,6 +222,8 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
   const auto clearance = co_await std::move(asking);
 
   auto session = plan_session(parts, order, opened.head.head, *machine);
+  auto looking = offload(parts.lanes.files, [&] { refuse_leftovers(parts, session); });
+  co_await std::move(looking);
   auto naming = settle_name(parts, session);
   co_await std::move(naming);
   Launch launch{order.stick, std::move(opened.capsule), std::move(opened.head), std::move(*machine),

@@ -24,6 +24,22 @@ std::string name_of(const PackOrder& order, const Source& source) {
   return order.name.empty() ? source.domain.entry.name : order.name;
 }
 
+/// A disk that its definition has in another file since it was started: were the pack undone when
+/// it has ended, what it wrote would go into that file.
+void refuse_pending(const DomainXml& domain, const machine::Reading& running) {
+  if (domain.live.empty() || domain.inactive.empty()) return;
+  const auto next = machine::read_domain(domain.inactive, machine::Moment::shut_off);
+  if (!next) return;
+  for (const auto& disk : running.disks)
+    for (const auto& later : next->disks)
+      if (later.target == disk.target && later.path != disk.path)
+        throw Fault(Remedy::fix_request,
+                    Fault::Text{"pack", domain.entry.name,
+                                "it runs on " + disk.path + " as its disk " + disk.target +
+                                    ", and is to have " + later.path + " from its next start on",
+                                "Shut it down, and pack it then or when it runs again."});
+}
+
 Task<Source> read_source(Parts& parts, const PackOrder& order) {
   auto describing = parts.hypervisor.describe(order.domain);
   auto domain = co_await std::move(describing);
@@ -187,6 +203,7 @@ Task<Packed> pack(Parts& parts, PackOrder order, JobContext job) {
   auto source = co_await std::move(reading);
   auto refusing = offload(parts.lanes.files, [&] { refuse_capsule(parts, source); });
   co_await std::move(refusing);
+  refuse_pending(source.domain, source.reading);
   Undo undo;
   auto packing = or_undo(undo, parts.log, run(parts, order, source, job, undo));
   co_return co_await std::move(packing);

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_file.hpp"
 #include "core/describe.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/jobs/machine_now.hpp"
@@ -116,13 +115,6 @@ ExportedMemory stream_of(const ImportedMemory& memory, std::string image) {
   return out;
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  if (!in) throw fault_from_errno(errno, "read", path);
-  return bytes;
-}
-
 }  // namespace
 
 SessionSource open_session(format::CapsuleDirectory& capsule, const Session& session,
@@ -157,7 +149,7 @@ SessionSource open_session(format::CapsuleDirectory& capsule, const Session& ses
     content.disks.push_back(open_disk(capsule, newest, session, overlay));
   for (const auto& target : reading.media)
     content.disks.push_back(open_medium(capsule, newest, session, target));
-  if (session.nvram) content.nvram = read_file(*session.nvram);
+  if (session.nvram) content.nvram = read_host_file(*session.nvram);
   content.machine = std::move(reading.machine);
   return out;
 }

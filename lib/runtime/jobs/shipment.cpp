@@ -28,6 +28,17 @@ format::SignedHead newest_of_session(format::CapsuleDirectory& capsule, Session&
                             {}});
   const auto& generation = seen.newest->head.generation;
   const bool ours = is_of_session(seen.newest->head, session);
+  if (lacks_files_of(seen.newest->head, session))
+    throw Fault(
+        Remedy::retry,
+        Fault::Text{"check in", session.capsule_name,
+                    "its device shows generation " + std::to_string(generation.seq.value) +
+                        " as the newest, and the machine goes on from generation " +
+                        std::to_string(session.base_sequence.value) +
+                        (problem ? ": " + *problem : ""),
+                    "The machine goes on running. Eject it again; if that stays so, the device has "
+                    "lost what was written to it, or is a copy: keep the machine with satchelctl "
+                    "resolve once the device was pulled out and plugged in again."});
   if (!ours && problem)
     throw Fault(Remedy::retry, Fault::Text{"check in", session.capsule_name, *problem,
                                            "Eject it again; the machine goes on running."});

@@ -80,7 +80,7 @@ Task<void> save_guest(Parts& parts, Session& session) {
   const auto phase = session.phase;
   // An older one under that name would pass for the save that is about to be made.
   auto removing = offload(parts.lanes.files, [&] {
-    if (session.save_image) set_aside(parts, session);
+    set_aside(parts, session);
     std::filesystem::remove(image);
   });
   co_await std::move(removing);
@@ -95,7 +95,7 @@ Task<void> save_guest(Parts& parts, Session& session) {
     failure = std::current_exception();
   }
   if (failure) {
-    auto finding = parts.hypervisor.find(session.domain);
+    auto finding = find_guest(parts, session);
     const auto left = co_await std::move(finding);
     if (is_alive(left) && is_saved_already(failure)) {
       auto taking = offload(parts.lanes.files, [&] { return take_cut_short(parts, session); });
@@ -151,12 +151,34 @@ std::string description_with(const std::vector<machine::SessionDisk>& disks,
   return machine::with_chains(saved.xml, disks);
 }
 
+/// The journal forgets a save image before the guest may run, and knows it again where it does not.
+Task<void> boot(Parts& parts, Session& session, std::string xml) {
+  const auto image = std::exchange(session.save_image, std::nullopt);
+  const auto phase = session.phase;
+  if (image) {
+    auto noting = note_phase(parts, session, Phase::waking);
+    co_await std::move(noting);
+  }
+  std::exception_ptr failure;
+  try {
+    auto starting = parts.hypervisor.start(session.domain, std::move(xml));
+    co_await std::move(starting);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  session.save_image = image;
+  auto noting = note_phase(parts, session, phase);
+  co_await std::move(noting);
+  std::rethrow_exception(failure);
+}
+
 }  // namespace
 
 Task<Session> strand(Parts& parts, CapsuleId capsule) {
   auto loading = load(parts, capsule);
   auto session = co_await std::move(loading);
-  auto finding = parts.hypervisor.find(session.domain);
+  auto finding = find_guest(parts, session);
   const auto guest = co_await std::move(finding);
   if (is_alive(guest)) {
     auto saving = save_guest(parts, session);
@@ -166,9 +188,11 @@ Task<Session> strand(Parts& parts, CapsuleId capsule) {
 }
 
 Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
-                       JobContext job) {
+                       machine::Start start, JobContext job) {
   auto stranding = strand(parts, capsule);
   auto session = co_await std::move(stranding);
+  auto refusing = refuse_stranger(parts, session, "go on with");
+  co_await std::move(refusing);
   job.meter->name("starting the machine");
   auto opening = offload(parts.lanes.files, [&] { return open_base(stick, session); });
   auto opened = co_await std::move(opening);
@@ -178,7 +202,7 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
                                                   session.capsule_name,
                                                   to_string(machine.error()),
                                                   {}});
-  const auto from = session.save_image ? machine::Start::resume : machine::Start::boot;
+  const auto from = session.save_image ? start : machine::Start::boot;
   auto clearing = preflight(parts, opened.head.head, *machine, from);
   const auto clearance = co_await std::move(clearing);
   auto lending = offload(parts.lanes.files, [&] {
@@ -194,7 +218,8 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   }
   auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
   co_await std::move(giving);
-  if (session.save_image) {
+  const auto image = session.save_image;
+  if (from == machine::Start::resume) {
     auto describing = offload(parts.lanes.files,
                               [&] { return description_with(chains.disks, *session.save_image); });
     auto description = co_await std::move(describing);
@@ -202,26 +227,27 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
         parts.hypervisor.restore(session.domain, *session.save_image, std::move(description));
     co_await std::move(restoring);
   } else {
-    auto starting = parts.hypervisor.start(session.domain, xml);
+    auto starting = boot(parts, session, xml);
     co_await std::move(starting);
   }
-  const auto image = std::exchange(session.save_image, std::nullopt);
+  session.save_image.reset();
   session.disk_sequence = stick->disk_sequence();
   // The journal forgets the image before the guest may run: old memory over newer disks would be
   // the end of both. While it can't be written the guest must not run.
   std::exception_ptr failure;
   try {
-    auto noting = note_phase(parts, session, image ? Phase::waking : Phase::running);
+    auto noting =
+        note_phase(parts, session, from == machine::Start::resume ? Phase::waking : Phase::running);
     co_await std::move(noting);
   } catch (...) {
     failure = std::current_exception();
   }
   if (failure) {
-    auto ending = end_if_alive(parts, session.domain);
+    auto ending = end_if_alive(parts, session);
     co_await std::move(ending);
     std::rethrow_exception(failure);
   }
-  if (image) {
+  if (from == machine::Start::resume) {
     auto resuming = parts.hypervisor.resume(session.domain);
     co_await std::move(resuming);
     set_guest_clock(parts, session.domain, session.capsule_name);
@@ -232,6 +258,8 @@ Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
       // It runs, and the next start would let it run as well.
       parts.log.warning(std::string(fault.what()) + "; the machine runs on");
     }
+  }
+  if (image) {
     auto removing = offload(parts.lanes.files, [&] {
       std::filesystem::remove(*image);
       std::filesystem::remove(cut_short_save(parts, session.capsule));

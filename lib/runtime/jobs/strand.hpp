@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "machine/writing.hpp"
 #include "runtime/parts.hpp"
 #include "runtime/stick.hpp"
 #include "session/session.hpp"
@@ -16,7 +17,8 @@ Task<Session> strand(Parts& parts, CapsuleId capsule);
 
 /// Goes on with the open session on this stick: from its save image, from the guest in memory
 /// (saved first, so that it gets fresh descriptors), or by booting its disks when the guest is off.
+/// `start`: boot also where there is a save image, which is given up once the guest runs.
 Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
-                       JobContext job);
+                       machine::Start start, JobContext job);
 
 }  // namespace satchel

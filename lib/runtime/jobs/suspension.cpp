@@ -262,8 +262,10 @@ Task<Suspension::Left> Suspension::end_guest(std::string name, std::string where
       parts_.log.warning(told + "it runs on");
       co_return Left::a_guest;
     }
-    auto ending = end_if_alive(parts_, domain_);
-    co_await std::move(ending);
+    if (is_alive(guest)) {
+      auto ending = parts_.hypervisor.destroy(domain_);
+      co_await std::move(ending);
+    }
     parts_.log.warning(told + "ended it here");
     co_return Left::nothing;
   } catch (const std::exception& failure) {

@@ -52,7 +52,7 @@ std::string farewell(const std::vector<Sequence>& before, const std::vector<Sequ
 /// Whether a guest reads the files meanwhile.
 Task<disk::ChainMerge::Readers> readers(Parts& parts, Session session) {
   using Readers = disk::ChainMerge::Readers;
-  auto finding = parts.hypervisor.find(session.domain);
+  auto finding = find_guest(parts, session);
   const auto guest = co_await std::move(finding);
   if (!is_alive(guest)) co_return Readers::none;
   if (guest->state == GuestState::paused_by_io_error)

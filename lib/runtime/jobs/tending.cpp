@@ -91,6 +91,9 @@ Tending open(Parts& parts, TendOrder order) {
     if (!at.head().checked_out || at.head().checked_out->session != session->session)
       throw at.fault(Remedy::retry, "an eject of it did not come to its end",
                      "Eject it: after that its disks can be merged again.");
+    if (lacks_files_of(at.head(), *session))
+      throw at.fault(Remedy::retry, "its device shows an older state than the machine goes on from",
+                     "Eject it.");
     follow(*session, at.head());
   }
   check_length(at.head());

@@ -1,0 +1,119 @@
+#include "runtime/session_guest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/fault.hpp"
+#include "runtime/last_write.hpp"
+
+namespace satchel {
+
+namespace {
+
+core::Guest guest_in(const Session& session, const std::optional<DomainEntry>& guest) {
+  const auto when_gone = [&] {
+    if (session.phase == Phase::launching) return core::Guest::unborn;
+    return session.save_image ? core::Guest::saved : core::Guest::off;
+  };
+  if (!guest) return when_gone();
+  switch (guest->state) {
+    case GuestState::running:
+      return core::Guest::runs;
+    case GuestState::paused:
+      return session.phase == Phase::launching ? core::Guest::unborn : core::Guest::paused;
+    case GuestState::paused_by_io_error:
+      return core::Guest::halted;
+    case GuestState::shut_off:
+    case GuestState::crashed:
+      return when_gone();
+  }
+  return when_gone();
+}
+
+/// Of a live description: none of the session's overlays is in it. A guest always writes to one of
+/// them, whatever became of those below it.
+bool is_strange(const Session& session, const std::string& live) {
+  if (session.disks.empty() || live.empty()) return false;
+  return std::ranges::none_of(session.disks, [&](const DiskOverlay& disk) {
+    return std::ranges::any_of(disk.overlays(), [&](const std::string& overlay) {
+      return live.find(overlay) != std::string::npos;
+    });
+  });
+}
+
+struct Seen {
+  std::optional<DomainEntry> guest;
+  bool is_stranger = false;
+};
+
+Task<Seen> look(Parts& parts, Session session) {
+  auto finding = parts.hypervisor.find(session.domain);
+  Seen seen;
+  seen.guest = co_await std::move(finding);
+  if (!is_alive(seen.guest)) co_return seen;
+  auto describing = parts.hypervisor.describe(session.domain.value.str());
+  const auto domain = co_await std::move(describing);
+  seen.is_stranger = domain && is_strange(session, domain->live);
+  co_return seen;
+}
+
+}  // namespace
+
+bool is_alive(const std::optional<DomainEntry>& guest) {
+  return guest && (guest->state == GuestState::running || guest->state == GuestState::paused ||
+                   guest->state == GuestState::paused_by_io_error);
+}
+
+Task<std::optional<DomainEntry>> find_guest(Parts& parts, Session session) {
+  auto looking = look(parts, std::move(session));
+  auto seen = co_await std::move(looking);
+  if (seen.is_stranger) co_return std::nullopt;
+  co_return std::move(seen.guest);
+}
+
+Task<void> refuse_stranger(Parts& parts, Session session, std::string doing) {
+  auto looking = look(parts, session);
+  const auto seen = co_await std::move(looking);
+  if (!seen.is_stranger) co_return;
+  throw Fault(Remedy::fix_request,
+              Fault::Text{std::move(doing), session.capsule_name,
+                          "the machine that it was packed from runs here on its own disks, as "
+                          "libvirt domain " +
+                              seen.guest->name,
+                          "Shut that one down first, then launch this one again."});
+}
+
+Task<void> end_if_alive(Parts& parts, Session session) {
+  const auto domain = session.domain;
+  auto finding = find_guest(parts, std::move(session));
+  const auto guest = co_await std::move(finding);
+  if (!is_alive(guest)) co_return;
+  auto ending = parts.hypervisor.destroy(domain);
+  co_await std::move(ending);
+}
+
+core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest) {
+  core::Session out;
+  out.id = session.session;
+  out.base = session.base;
+  out.committing = session.committing;
+  if (session.committing && session.phase != Phase::ejecting)
+    out.since_commit = core::Since::ran_on;
+  out.domain = session.domain;
+  out.guest = guest_in(session, guest);
+  return out;
+}
+
+Task<core::Session> core_session_now(Parts& parts, Session session) {
+  auto finding = find_guest(parts, session);
+  const auto guest = co_await std::move(finding);
+  auto out = core_session(session, guest);
+  if (!is_alive(guest) && session.phase == Phase::ejecting) {
+    auto looking =
+        offload(parts.lanes.files, [&session] { return has_written_since_commit(session); });
+    if (co_await std::move(looking)) out.since_commit = core::Since::ran_on;
+  }
+  co_return out;
+}
+
+}  // namespace satchel
