@@ -70,10 +70,6 @@ void merge_at_rest(const Session& session) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 bool has_mark_of(const Session& session, const format::Head& newest) {
   return newest.checked_out && newest.checked_out->session == session.session;
 }
@@ -83,6 +79,10 @@ bool has_mark_of(const Session& session, const format::Head& newest) {
 bool lacks_files_of(const format::Head& head, const Session& session) {
   if (head.generation.seq >= session.base_sequence) return false;
   return std::ranges::any_of(session.disks, [&](const DiskOverlay& overlay) {
+    // The first overlay has all that was done since the session began, whatever an eject that
+    // failed late has left on the device; the one after a checkpoint has not.
+    const std::filesystem::path path = overlay.path;
+    if (path.filename() == overlay.target + ".qcow2") return false;
     const auto disk = std::ranges::find(head.disks, overlay.target, &format::Disk::target);
     // A COW file of a name that is not there was written anew by a merge: what it holds is there.
     return disk == head.disks.end() || std::ranges::any_of(overlay.chain, [&](const auto& file) {
