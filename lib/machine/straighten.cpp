@@ -1,4 +1,5 @@
 // The structures that differ between libvirt's XML and the schema, and the disks' sources.
+#include <algorithm>
 #include <cstring>
 
 #include "machine/shapes.hpp"
@@ -17,6 +18,22 @@ bool is_one_of(const char* text, std::initializer_list<const char*> words) {
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// libvirt takes names of any characters, of which not all travel: on other computers the machine
+/// is called by what is left.
+void straighten_name(pugi::xml_node domain, Sorted& sorted) {
+  const std::string name = domain.child("name").child_value();
+  if (name.empty() || shape::name.fits(name)) return;
+  std::string fitted;
+  for (const char& c : name) {
+    const bool goes_on = (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;  // within a character
+    if (!goes_on) fitted += shape::name.fits(std::string_view(&c, 1)) ? c : '-';
+  }
+  fitted.resize(std::min(fitted.size(), shape::name.longest));
+  domain.child("name").text().set(fitted.c_str());
+  sorted.left_behind.push_back(
+      {"domain/name", "libvirt on other computers calls it \"" + fitted + "\""});
+}
 
 void straighten_firmware(pugi::xml_node os, Sorted& sorted) {
   pugi::xml_node loader = os.child("loader");
@@ -143,6 +160,7 @@ std::vector<DiskSource> disk_sources(pugi::xml_node domain, Sorted& sorted) {
 }
 
 void straighten(pugi::xml_node domain, Sorted& sorted) {
+  straighten_name(domain, sorted);
   straighten_firmware(domain.child("os"), sorted);
   straighten_smbios(domain);
   if (pugi::xml_node hyperv = domain.child("features").child("hyperv")) straighten_hyperv(hyperv);
@@ -151,6 +169,10 @@ void straighten(pugi::xml_node domain, Sorted& sorted) {
     straighten_interface(interface, sorted);
   }
   for (pugi::xml_node disk : devices.children("disk")) straighten_disk(disk);
+  if (devices.find_child_by_attribute("graphics", "type", "spice"))
+    sorted.left_behind.push_back({"domain/devices/graphics[@type='spice']",
+                                  "its display is shown by VNC: SPICE, with its clipboard and USB "
+                                  "redirection, stays here"});
   pugi::xml_node on_crash = domain.child("on_crash");
   if (std::strncmp(on_crash.child_value(), "coredump", 8) == 0) {
     on_crash.text().set("destroy");

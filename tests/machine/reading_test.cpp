@@ -91,13 +91,26 @@ TEST_CASE("what stays behind harmlessly is told, each with its place") {
   for (const char* place :
        {"domain/title", "domain/memoryBacking", "domain/cputune", "domain/vcpu/@cpuset",
         "domain/devices/disk[1]/iotune", "domain/devices/interface[2]", "domain/on_crash",
-        "domain/devices/graphics/@passwd"}) {
+        "domain/devices/graphics/@passwd", "domain/devices/graphics[@type='spice']"}) {
     INFO(place);
     CHECK(std::any_of(reading.left_behind.begin(), reading.left_behind.end(),
                       [&](const Mistake& left) { return left.where == place; }));
   }
-  CHECK(reading.left_behind.size() == 8);
+  CHECK(reading.left_behind.size() == 9);
   CHECK(tells(reading_of("q35-efi-everything").left_behind, "the medium /srv/machines/cd.qcow2"));
+}
+
+TEST_CASE("a name of characters that do not travel is fitted, and told") {
+  const auto named = [](const std::string& name) {
+    return read_domain(
+        replaced(domain_text("kvm-desktop"), "<name>desktop</name>", "<name>" + name + "</name>"));
+  };
+  const auto reading = named("Büro &amp; Küche");
+  REQUIRE(reading);
+  CHECK(reading->machine.name == "B-ro - K-che");
+  CHECK(tells(reading->left_behind, "domain/name: libvirt on other computers calls it"));
+  CHECK(named(std::string(300, 'n'))->machine.name == std::string(100, 'n'));
+  CHECK_FALSE(tells(named("desktop 2")->left_behind, "domain/name"));
 }
 
 TEST_CASE("what can't travel is refused by name, all at once") {
