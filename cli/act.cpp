@@ -112,6 +112,40 @@ Task<ExitCode> eject_one(Context& context, const HostView& host, Target target) 
   co_return ExitCode::done;
 }
 
+/// Of a machine whose device was pulled out: the job that saves it on this computer, where it is in
+/// memory alone and would end with the computer's power. None where it is saved.
+Task<std::optional<std::string>> begin_saving(Context& context, CapsuleId capsule) {
+  try {
+    Dictionary options;
+    auto call = context.client.ask(path_of(capsule), capsule_interface, "Eject", options);
+    auto reply = co_await std::move(call);
+    co_return reply.read<ObjectPath>().value;
+  } catch (const Refusal& refusal) {
+    if (refusal.code() != ExitCode::bad_request) throw;
+  }
+  co_return std::nullopt;
+}
+
+Task<void> save_stranded(Context& context, const HostView& host, std::vector<JobEnd>& ends,
+                         std::optional<Refusal>& refused) {
+  for (const auto& capsule : host.capsules) {
+    if (capsule.state != "stranded" || capsule.device) continue;
+    try {
+      auto beginning = begin_saving(context, capsule.id);
+      const auto job = co_await std::move(beginning);
+      if (!job) continue;
+      auto running = run_job(context, *job, "Saving " + quoted(capsule.name) + " here");
+      auto end = co_await std::move(running);
+      ends.push_back(std::move(end));
+    } catch (const Refusal& refusal) {
+      if (refusal.code() == ExitCode::no_daemon || refusal.code() == ExitCode::left_running) throw;
+      if (context.output == Output::people)
+        context.out << quoted(capsule.name) << ": " << refusal.reason() << '\n';
+      refused = refusal;
+    }
+  }
+}
+
 /// One device after another; a failure does not keep the others from being ejected.
 Task<ExitCode> eject_all(Context& context, const HostView& host) {
   std::vector<JobEnd> ends;
@@ -133,8 +167,10 @@ Task<ExitCode> eject_all(Context& context, const HostView& host) {
       refused = refusal;
     }
   }
+  auto saving = save_stranded(context, host, ends, refused);
+  co_await std::move(saving);
   if (refused) throw *refused;
-  if (host.devices.empty() && context.output == Output::people)
+  if (host.devices.empty() && ends.empty() && context.output == Output::people)
     context.out << "No device is plugged in.\n";
   if (context.output == Output::json) close(context, ends, true, {});
   co_return ExitCode::done;
