@@ -23,6 +23,16 @@ void keep_small() {
   ::mallopt(M_ARENA_MAX, 2);
 }
 
+/// Who asks for a check reads it in a terminal; of the service it is an error in the journal.
+void tell(const satchel::Mistakes& mistakes, satchel::Options::Do what) {
+  if (what == satchel::Options::Do::check_config) {
+    for (const auto& mistake : mistakes) std::cerr << mistake.where << ": " << mistake.what << '\n';
+    return;
+  }
+  const auto log = satchel::open_log(satchel::LogLevel::error);
+  for (const auto& mistake : mistakes) log->error(mistake.where + ": " + mistake.what);
+}
+
 int serve(const satchel::Places& places, satchel::Config config) {
   const auto log = satchel::open_log(config.log.level);
   try {
@@ -45,8 +55,7 @@ int main(int argc, char** argv) {
 
   const auto config = satchel::load_config(parsed.options->config);
   if (!config) {
-    for (const auto& mistake : config.error())
-      std::cerr << mistake.where << ": " << mistake.what << '\n';
+    tell(config.error(), parsed.options->what);
     return bad_configuration;
   }
   if (parsed.options->what == satchel::Options::Do::check_config) {
