@@ -72,22 +72,28 @@ HostAbility ask_ability(Link& link, Accelerator accelerator) {
 
 namespace {
 
-/// Ends the probes that an earlier run left behind: one that can end by itself still runs.
-void end_stuck_probes(virConnectPtr connection) {
-  virDomainPtr* list = nullptr;
-  const int count = virConnectListAllDomains(connection, &list, VIR_CONNECT_LIST_DOMAINS_PAUSED);
-  if (count < 0) throw_libvirt_fault("list", "the paused machines");
-  const std::vector<DomainHandle> paused(list, list + count);
-  std::free(list);
-  for (const auto& domain : paused)
-    if (std::string_view(virDomainGetName(domain.get())).starts_with(probe_prefix))
-      static_cast<void>(virDomainDestroy(domain.get()));  // the next probe tries again
+/// No error when it has ended by itself.
+void end_guest(const DomainHandle& probe) {
+  if (virDomainDestroy(probe.get()) == 0) return;
+  if (const int code = libvirt_error_code();
+      code != VIR_ERR_NO_DOMAIN && code != VIR_ERR_OPERATION_INVALID)
+    throw_libvirt_fault("end", "a probe guest");
+}
+
+/// Ends the probe that an earlier run left behind, which has the name: one at a time is ours.
+void end_left_probe(virConnectPtr connection, Accelerator accelerator) {
+  const DomainHandle left(virDomainLookupByName(connection, probe_name(accelerator).c_str()));
+  if (!left) {
+    if (libvirt_error_code() != VIR_ERR_NO_DOMAIN) throw_libvirt_fault("look for", "a probe guest");
+    return;
+  }
+  end_guest(left);
 }
 
 /// Whether libvirt could start the probe. A lost connection is a Fault, a guest that died is not.
 bool start_probe(Link& link, DomainId id, Accelerator accelerator) {
   const auto connection = link.connection();
-  end_stuck_probes(connection.get());
+  end_left_probe(connection.get(), accelerator);
   // No automatic end: the embedded driver has none.
   const DomainHandle domain(
       virDomainCreateXML(connection.get(), probe_xml(id, accelerator).c_str(), 0));
@@ -101,10 +107,7 @@ bool start_probe(Link& link, DomainId id, Accelerator accelerator) {
 void end_probe(Link& link, DomainId id) {
   const auto connection = link.connection();
   const DomainHandle domain(virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
-  if (!domain || virDomainDestroy(domain.get()) == 0) return;
-  if (const int code = libvirt_error_code();
-      code != VIR_ERR_NO_DOMAIN && code != VIR_ERR_OPERATION_INVALID)
-    throw_libvirt_fault("end", "a probe guest");
+  if (domain) end_guest(domain);
 }
 
 }  // namespace

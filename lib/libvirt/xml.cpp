@@ -175,11 +175,15 @@ Result<CommitNames> commit_names(const std::string& domain_xml, const LayerCommi
   return names;
 }
 
+std::string probe_name(Accelerator accelerator) {
+  return "satchel-probe-" + virt_type(accelerator);
+}
+
 std::string probe_xml(DomainId id, Accelerator accelerator) {
   const auto uuid = id.value.str();
   // As real guests use it: there are hosts on which a plain CPU runs and the host's own kills QEMU.
   const std::string cpu = accelerator == Accelerator::kvm ? "<cpu mode='host-passthrough'/>" : "";
-  return "<domain type='" + virt_type(accelerator) + "'><name>" + std::string(probe_prefix) + uuid +
+  return "<domain type='" + virt_type(accelerator) + "'><name>" + probe_name(accelerator) +
          "</name><uuid>" + uuid +
          "</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>"
          "<os><type arch='x86_64' machine='pc'>hvm</type>"

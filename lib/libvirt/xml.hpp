@@ -59,9 +59,10 @@ Result<CommitNames> commit_names(const std::string& domain_xml, const LayerCommi
 std::vector<std::string> files_below(const std::string& domain_xml, const std::string& target,
                                      const std::filesystem::path& directory);
 
+/// Always the same: libvirt keeps a log for each name that a guest ever had.
+std::string probe_name(Accelerator accelerator);
 /// A guest of 32 MiB without any disk whose firmware finds nothing to boot and resets at once,
 /// which ends it: a guest that ended like that has executed code.
-inline constexpr std::string_view probe_prefix = "satchel-probe-";
 std::string probe_xml(DomainId id, Accelerator accelerator);
 
 /// "kvm" or "qemu": libvirt's name for the accelerator, a domain's `type`.

@@ -40,6 +40,15 @@ TEST_CASE("a machine's uuid is found, and only a whole one") {
   CHECK_FALSE(uuid_in("nothing"));
 }
 
+TEST_CASE("probes have one name each, for libvirt keeps a log of every name") {
+  for (const auto accelerator : {Accelerator::kvm, Accelerator::tcg})
+    for (int i = 0; i < 2; ++i)
+      CHECK(probe_xml(DomainId(Uuid::random()), accelerator)
+                .find("<name>" + probe_name(accelerator) + "</name>") != std::string::npos);
+  CHECK(probe_name(Accelerator::kvm) == "satchel-probe-kvm");
+  CHECK(probe_name(Accelerator::tcg) != probe_name(Accelerator::kvm));
+}
+
 TEST_CASE("the processor that guests can have is read without what only this host means") {
   constexpr auto xml = R"(<domainCapabilities><cpu><mode name='host-passthrough' supported='yes'/>
     <mode name='host-model' supported='yes'><model fallback='forbid'>M</model><vendor>V</vendor>
