@@ -146,8 +146,17 @@ Task<void> save_stranded(Context& context, const HostView& host, std::vector<Job
   }
 }
 
-/// One device after another; a failure does not keep the others from being ejected.
-Task<ExitCode> eject_all(Context& context, const HostView& host) {
+/// One device after another; a failure does not keep the others from being ejected. Whoever has
+/// stopped the daemon, or stops the computer with it stopped, does not want it back for that.
+Task<ExitCode> eject_all(Context& context) {
+  auto finding = context.client.daemon_runs();
+  if (!co_await std::move(finding)) {
+    close(context, {}, false,
+          "satcheld is not running: nothing is ejected. Machines that it left are as they were.");
+    co_return ExitCode::done;
+  }
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
   std::vector<JobEnd> ends;
   std::optional<Refusal> refused;
   for (const auto& device : host.devices) {
@@ -220,12 +229,12 @@ Task<ExitCode> launch(Context& context, LaunchOptions options) {
 }
 
 Task<ExitCode> eject(Context& context, EjectOptions options) {
-  auto asking = context.client.overview();
-  const auto host = co_await std::move(asking);
   if (options.all) {
-    auto ejecting = eject_all(context, host);
+    auto ejecting = eject_all(context);
     co_return co_await std::move(ejecting);
   }
+  auto asking = context.client.overview();
+  const auto host = co_await std::move(asking);
   Target target =
       options.target.empty() ? Target(only_device(host)) : find_target(host, options.target);
   auto ejecting = options.merge ? eject_merging(context, host, std::move(target))

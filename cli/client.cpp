@@ -111,6 +111,12 @@ Task<HostView> Client::overview() {
   }
 }
 
+Task<bool> Client::daemon_runs() {
+  auto looking = refresh_owner();
+  co_await std::move(looking);
+  co_return !owner_.empty();
+}
+
 Task<void> Client::wait_for_news(std::uint64_t seen, std::chrono::milliseconds longest) {
   if (news_ != seen) co_return;
   timer_.expires_after(longest);

@@ -27,6 +27,8 @@ class Client {
   Bus& bus() { return bus_; }
 
   Task<HostView> overview();
+  /// Whether the daemon runs, which asking for anything else would start.
+  Task<bool> daemon_runs();
 
   /// Calls a method; the user may be asked for a password meanwhile.
   template <class... Args>

@@ -1,4 +1,5 @@
 // status, list, show
+#include <algorithm>
 #include <ostream>
 
 #include "commands.hpp"
@@ -102,6 +103,12 @@ std::string device_remarks(const HostView& host, const Screen& screen) {
              wrapped(printable(device.node) + ": " + printable(device.detail), screen.width, 0, 2) +
              "\n";
   return out;
+}
+
+/// Of one without capsules, what is to be known is why it can't be used.
+bool has_usable_device(const HostView& host) {
+  return std::any_of(host.devices.begin(), host.devices.end(),
+                     [](const auto& device) { return device.detail.empty(); });
 }
 
 std::string remarks(const HostView& host, const Screen& screen) {
@@ -219,10 +226,9 @@ Task<ExitCode> status(Context& context) {
     context.out << "No device is plugged in.\n";
   else
     context.out << device_table(host).render(context.screen);
-  if (!host.capsules.empty())
-    context.out << "\n"
-                << capsule_table(host).render(context.screen) << remarks(host, context.screen);
-  else if (!host.devices.empty())
+  if (!host.capsules.empty()) context.out << "\n" << capsule_table(host).render(context.screen);
+  context.out << remarks(host, context.screen);
+  if (host.capsules.empty() && has_usable_device(host))
     context.out << "\nNo capsule yet; 'satchelctl pack MACHINE' makes one.\n";
   if (!host.running_jobs.empty()) context.out << "\n" << job_table(host).render(context.screen);
   co_return ExitCode::done;

@@ -21,6 +21,7 @@ constexpr auto config = R"(<!DOCTYPE busconfig PUBLIC
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <listen>unix:path=@/bus</listen>
+  <servicedir>@</servicedir>
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow user="*"/>
@@ -51,7 +52,8 @@ PrivateBus::PrivateBus() {
   directory_ = name;
   std::filesystem::permissions(directory_, std::filesystem::perms(0711));  // for other users
   std::string text = config;
-  text.replace(text.find('@'), 1, directory_);
+  for (auto at = text.find('@'); at != text.npos; at = text.find('@'))
+    text.replace(at, 1, directory_);
   std::ofstream(directory_ + "/bus.conf") << text;
 
   int ends[2];
@@ -75,6 +77,11 @@ PrivateBus::~PrivateBus() {
   kill();
   std::error_code ignored;  // a left-over directory in /tmp is no failure of the test
   std::filesystem::remove_all(directory_, ignored);
+}
+
+void PrivateBus::offer(const std::string& name, const std::string& program) const {
+  std::ofstream(directory_ + "/" + name + ".service")
+      << "[D-BUS Service]\nName=" << name << "\nExec=" << program << "\n";
 }
 
 void PrivateBus::kill() {

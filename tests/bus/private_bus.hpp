@@ -23,6 +23,9 @@ class PrivateBus {
   PrivateBus& operator=(const PrivateBus&) = delete;
 
   const std::string& address() const { return address_; }
+  const std::string& directory() const { return directory_; }
+  /// From the next ReloadConfig on the bus starts this program for whoever calls the name.
+  void offer(const std::string& name, const std::string& program) const;
   /// Ends the bus, as a crash of it would.
   void kill();
 

@@ -1,61 +1,16 @@
 // satchelctl's commands against the real faces on a private bus, over a fake host.
-#include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/error_name.hpp"
-#include "bus/faces_world.hpp"
-#include "commands.hpp"
+#include "cli/desk.hpp"
 
 using namespace satchel;
 using namespace satchel::cli;
-using test::FacesWorld;
-
-namespace {
-
-struct Desk {
-  FacesWorld world;
-  Client client{world.io, world.daemon.address()};
-  std::istringstream in;
-  std::ostringstream out;
-  Context context{client, in, out, Screen(), Output::people, Context::Input::none};
-
-  std::optional<ExitCode> code;  ///< how the command ended
-  std::string reason;            ///< of the Refusal it ended with
-
-  test::FakeCommands& host() { return world.commands; }
-
-  /// Starts the command; it goes on while the loop runs.
-  void start(Task<ExitCode> command) {
-    code.reset();
-    boost::asio::co_spawn(world.io, std::move(command),
-                          [this](std::exception_ptr error, ExitCode ended) {
-                            code = ended;
-                            if (!error) return;
-                            try {
-                              std::rethrow_exception(error);
-                            } catch (const Refusal& refusal) {
-                              code = refusal.code();
-                              reason = refusal.reason();
-                            }
-                          });
-  }
-  bool reaches(const std::function<bool()>& condition) {
-    return test::run_until(world.io, condition);
-  }
-  bool asks(std::size_t commands) {
-    return reaches([&] { return host().asked.size() >= commands; });
-  }
-  bool ends() {
-    return reaches([&] { return code.has_value(); });
-  }
-};
-
-}  // namespace
+using test::Desk;
 
 TEST_CASE("status shows the devices and capsules there are") {
   Desk desk;
