@@ -10,6 +10,7 @@
 
 #include "base/fault.hpp"
 #include "format/capsule_directory.hpp"
+#include "runtime/sentences.hpp"
 
 namespace satchel {
 
@@ -21,6 +22,13 @@ constexpr auto asker_interval = std::chrono::milliseconds(200);
 
 std::uint64_t per_second(ByteCount bytes, std::chrono::milliseconds took) {
   return took.count() <= 0 ? 0 : bytes.value * 1000 / static_cast<std::uint64_t>(took.count());
+}
+
+Fault locked(const std::string& node) {
+  return Fault(Remedy::later_version,
+               Fault::Text{"use", node, "it is encrypted, and this version can't unlock it",
+                           "Use a device without encryption. 'satchelctl format' makes one of this "
+                           "one and destroys what is on it."});
 }
 
 }  // namespace
@@ -46,7 +54,7 @@ void Devices::present(const Plug& plug) {
     absent(plug.node);
   }
   const core::Insertion insertion(++insertions_);
-  Entry entry{plug, {}, std::nullopt, {}, nullptr};
+  Entry entry{plug, {}, std::nullopt, {}, nullptr, {}};
   entry.view.number = DeviceNumber(static_cast<std::uint32_t>(insertion.value));
   entry.view.node = plug.node;
   entry.view.label = plug.label;
@@ -73,8 +81,7 @@ void Devices::absent(const std::string& node) {
 void Devices::removal_requested(const RemovalRequest& request) {
   const auto insertion = at(request.node);
   if (!insertion || !find(*insertion)->stick || !find(*insertion)->stick->is_open()) return;
-  parts_.log.info("asked to let go of " + request.node + " (" + request.operation + ")");
-  hooks_.removal_wanted(find(*insertion)->view.number);
+  hooks_.removal_wanted(request, find(*insertion)->view.number);
 }
 
 Task<void> Devices::arrive(core::Insertion insertion) {
@@ -93,56 +100,71 @@ Task<void> Devices::looked_at(core::Insertion insertion) {
 }
 
 Task<void> Devices::look(core::Insertion insertion) {
-  const auto* told = find(insertion);
   // It may have gone again before this began.
-  if (told == nullptr) co_return;
-  const auto node = told->plug.node;
+  if (find(insertion) == nullptr) co_return;
+  std::optional<Fault> refusal;
   try {
-    auto finding = parts_.volumes.find(node);
-    const auto volume = co_await std::move(finding);
-    auto* entry = find(insertion);
-    if (entry == nullptr) co_return;
-    if (!volume)
-      throw Fault(Remedy::replug, Fault::Text{"use", node, "UDisks2 does not know it", {}});
-    entry->view.size = volume->size;
-    entry->view.model = volume->model;
-    entry->view.removable = volume->removable;
-    entry->view.read_only = volume->read_only;
-    hooks_.changed();
-    if (entry->view.encrypted) {
-      parts_.log.info(node + " is encrypted; this version can't unlock it");
-      co_return;
-    }
-    auto stick = std::make_shared<Stick>(insertion, entry->plug.disk_sequence, *volume);
-    auto opening = stick->open(parts_.volumes, parts_.lanes.files);
-    co_await std::move(opening);
-    entry = find(insertion);
-    if (entry == nullptr) co_return;
-    entry->stick = stick;
-    auto listing = offload(parts_.lanes.files, [stick] {
-      return std::pair(format::CapsuleDirectory::list(stick->root()->get()), stick->free_space());
-    });
-    const auto [capsules, free] = co_await std::move(listing);
-    entry = find(insertion);
-    if (entry == nullptr) co_return;
-    entry->view.mount_point = stick->mount_point();
-    entry->view.free = free;
-    entry->capsules = capsules;
-    parts_.log.info(node + " is mounted on " + stick->mount_point() + " and holds " +
-                    std::to_string(capsules.size()) +
-                    (capsules.size() == 1 ? " capsule" : " capsules"));
-    for (const auto& capsule : capsules) hooks_.capsule_seen(insertion, capsule);
+    auto taking = take_in(insertion);
+    co_await std::move(taking);
   } catch (const Fault& failure) {
-    if (find(insertion) != nullptr)
-      parts_.log.warning(std::string(failure.what()) + "; it is left alone. " +
-                         failure.next_step());
+    refusal = failure;
   }
+  auto* entry = find(insertion);
+  if (entry == nullptr) co_return;
+  entry->refusal = refusal;
+  entry->view.detail = refusal ? refusal_sentence(*refusal) : std::string();
+  if (refusal)
+    parts_.log.warning(std::string(refusal->what()) + "; it is left alone. " +
+                       refusal->next_step());
+}
+
+Task<void> Devices::take_in(core::Insertion insertion) {
+  const auto node = find(insertion)->plug.node;
+  auto finding = parts_.volumes.find(node);
+  const auto volume = co_await std::move(finding);
+  auto* entry = find(insertion);
+  if (entry == nullptr) co_return;
+  if (!volume)
+    throw Fault(Remedy::replug, Fault::Text{"use", node, "UDisks2 does not know it", {}});
+  entry->view.size = volume->size;
+  entry->view.model = volume->model;
+  entry->view.removable = volume->removable;
+  entry->view.read_only = volume->read_only;
+  hooks_.changed();
+  if (entry->view.encrypted) throw locked(node);
+  auto stick = std::make_shared<Stick>(insertion, entry->plug.disk_sequence, *volume);
+  auto opening = stick->open(parts_.volumes, parts_.lanes.files);
+  co_await std::move(opening);
+  entry = find(insertion);
+  if (entry == nullptr) co_return;
+  entry->stick = stick;
+  auto listing = offload(parts_.lanes.files, [stick] {
+    return std::pair(format::CapsuleDirectory::list(stick->root()->get()), stick->free_space());
+  });
+  const auto [capsules, free] = co_await std::move(listing);
+  entry = find(insertion);
+  if (entry == nullptr) co_return;
+  entry->view.mount_point = stick->mount_point();
+  entry->view.free = free;
+  entry->capsules = capsules;
+  parts_.log.info(node + " is mounted on " + stick->mount_point() + " and holds " +
+                  std::to_string(capsules.size()) +
+                  (capsules.size() == 1 ? " capsule" : " capsules"));
+  for (const auto& capsule : capsules) hooks_.capsule_seen(insertion, capsule);
 }
 
 Task<std::shared_ptr<Stick>> Devices::mounted_stick(core::Insertion insertion) {
   auto looking = looked_at(insertion);
   co_await std::move(looking);
+  // What kept it from being used may be over. Of several who ask, one tries.
+  if (auto* entry = find(insertion); entry != nullptr && !entry->stick) {
+    if (entry->arriving->has_ended()) entry->arriving.emplace(parts_.loop, arrive(insertion));
+    auto looking_again = looked_at(insertion);
+    co_await std::move(looking_again);
+  }
   const auto found = stick(insertion);
+  if (const auto* entry = find(insertion); !found && entry != nullptr && entry->refusal)
+    throw *entry->refusal;
   if (!found) throw Fault(Remedy::replug, Fault::Text{"use", "the device", "it is gone", {}});
   if (!found->is_open()) {
     auto opening = found->open(parts_.volumes, parts_.lanes.files);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "async/beside.hpp"
+#include "base/fault.hpp"
 #include "core/event.hpp"
 #include "core/words.hpp"
 #include "runtime/parts.hpp"
@@ -39,7 +40,7 @@ class Devices {
     std::function<bool(core::Insertion, std::optional<CapsuleId> asking)> in_use;
     std::function<void(core::Insertion)> released;
     /// Somebody outside wants the device: "safely remove" and the like.
-    std::function<void(DeviceNumber)> removal_wanted;
+    std::function<void(const RemovalRequest&, DeviceNumber)> removal_wanted;
     std::function<void()> changed;
   };
   Devices(Parts& parts, Hooks hooks);
@@ -51,7 +52,8 @@ class Devices {
   std::shared_ptr<Stick> stick(core::Insertion insertion) const;
   /// Returns when a device that was just plugged in has been looked at, or could not be.
   Task<void> looked_at(core::Insertion insertion);
-  /// The stick, mounted (again): for a launch after an eject. Throws Fault when it is gone.
+  /// The stick, mounted (again): for a launch after an eject; one that could not be used when it
+  /// came is tried once more. Throws Fault when it is gone, or why it can't be used.
   Task<std::shared_ptr<Stick>> mounted_stick(core::Insertion insertion);
   /// The insertion that a session of an earlier run of the daemon has open, if it is still in.
   std::optional<core::Insertion> same_insertion(const std::string& fs_uuid,
@@ -83,13 +85,15 @@ class Devices {
     DeviceView view;
     std::optional<Beside> arriving;
     std::vector<CapsuleId> capsules{};  ///< found on it when it came
-    std::shared_ptr<Stick> stick;  ///< null while it is being looked at, or when it could not be
+    std::shared_ptr<Stick> stick;    ///< null while it is being looked at, or when it could not be
+    std::optional<Fault> refusal{};  ///< why it could not be
   };
   void present(const Plug& plug);
   void absent(const std::string& node);
   void removal_requested(const RemovalRequest& request);
   Task<void> arrive(core::Insertion insertion);
   Task<void> look(core::Insertion insertion);
+  Task<void> take_in(core::Insertion insertion);
   Task<void> measure_space(core::Insertion insertion);
   Task<void> unmount(std::string node, LettingGo::Unmount how);
   Entry* find(core::Insertion insertion);

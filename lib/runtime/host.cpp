@@ -17,30 +17,27 @@ namespace asio = boost::asio;
 
 Host::Host(Parts& parts, std::string version)
     : parts_(parts),
-      devices_(parts, Devices::Hooks{
-                          [this](core::Insertion insertion, CapsuleId capsule) {
-                            capsule_seen(insertion, capsule);
-                          },
-                          [this](core::Insertion insertion) {
-                            parts_.readers->stop_on(insertion);
-                            for (const auto& each : capsules_on(insertion))
-                              each->deliver(core::DeviceGone{insertion});
-                            look_at_copies();
-                          },
-                          [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
-                            return in_use(insertion, asking);
-                          },
-                          [this](core::Insertion insertion) {
-                            for (const auto& each : capsules_on(insertion))
-                              each->deliver(core::DeviceReleased{insertion});
-                          },
-                          [this](DeviceNumber device) {
-                            begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
-                              return eject_device_job(std::move(job), device,
-                                                      core::Requester::desktop);
-                            });
-                          },
-                          [this] { changed(); }}),
+      devices_(parts,
+               Devices::Hooks{[this](core::Insertion insertion, CapsuleId capsule) {
+                                capsule_seen(insertion, capsule);
+                              },
+                              [this](core::Insertion insertion) {
+                                parts_.readers->stop_on(insertion);
+                                for (const auto& each : capsules_on(insertion))
+                                  each->deliver(core::DeviceGone{insertion});
+                                look_at_copies();
+                              },
+                              [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
+                                return in_use(insertion, asking);
+                              },
+                              [this](core::Insertion insertion) {
+                                for (const auto& each : capsules_on(insertion))
+                                  each->deliver(core::DeviceReleased{insertion});
+                              },
+                              [this](const RemovalRequest& request, DeviceNumber device) {
+                                removal_wanted(request, device);
+                              },
+                              [this] { changed(); }}),
       board_(parts.loop, JobBoard::Hooks{[this] { changed(); },
                                          [this](const JobEnd& end) {
                                            refresh();
@@ -202,7 +199,8 @@ void Host::refresh() {
   }
   if (view_.sessions != sessions_before) room_.look();
   for (auto& device : view_.devices) {
-    device.detail = said_of(core::Insertion(device.number.value));
+    if (const auto said = said_of(core::Insertion(device.number.value)); !said.empty())
+      device.detail += (device.detail.empty() ? "" : " ") + said;
     for (const auto& job : view_.running_jobs)
       if (job.device == device.number) device.can_unplug = false;
     for (const auto& capsule : view_.capsules)

@@ -129,6 +129,8 @@ class Host : public Commands {
   Task<void> refuse_counterfeit(JobContext job, std::string node);
   Task<void> probe_job(JobContext job, core::Insertion insertion, std::string node,
                        std::shared_ptr<Readers::Ticket> ticket);
+  /// A file manager's "safely remove"; nothing while one is under way.
+  void removal_wanted(const RemovalRequest& request, DeviceNumber device);
   Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
   Task<void> remove_job(JobContext job, CapsuleId capsule);
   Task<void> export_job(JobContext job, ExportOrder order, core::Insertion insertion);

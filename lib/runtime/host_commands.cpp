@@ -163,44 +163,6 @@ JobId Host::launch(LaunchRequest request) {
   return known(request.capsule)->ask(event);
 }
 
-JobId Host::eject(CapsuleId capsule, Layers layers) {
-  if (const auto insertion = core::device_of(known(capsule)->state()))
-    parts_.readers->stop_on(*insertion);
-  core::EjectAsked event;
-  if (layers == Layers::merge) event.merge = core::MergeToo::yes;
-  return known(capsule)->ask(event);
-}
-
-JobId Host::eject_device(DeviceNumber device) {
-  parts_.readers->stop_on(insertion_of(device));
-  return begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
-    return eject_device_job(std::move(job), device, core::Requester::person);
-  });
-}
-
-Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Requester by) {
-  const auto insertion = insertion_of(device);
-  // One that was just plugged in is being mounted: it is let go of after that, not before.
-  auto looking = devices_.looked_at(insertion);
-  co_await std::move(looking);
-  std::vector<JobId> ejects;
-  for (const auto& capsule : capsules_on(insertion))
-    if (!core::can_unplug(capsule->state())) ejects.push_back(capsule->ask(core::EjectAsked{by}));
-  for (const auto& eject : ejects) {
-    board_.follow(job.id, eject);
-    auto waiting = board_.wait(eject);
-    const auto end = co_await std::move(waiting);
-    if (end.result != "done")
-      throw Fault(Remedy::retry, Fault::Text{"let go of", "the device", end.message,
-                                             "Do not unplug it yet; see satchelctl status."});
-  }
-  if (!devices_.stick(insertion)) co_return;
-  job.meter->name("unmounting");
-  auto releasing = devices_.release(insertion, std::nullopt, letting_go(parts_.config, by));
-  if (co_await std::move(releasing) == core::DeviceUse::kept)
-    throw Fault(Remedy::retry, Fault::Text{"let go of", "the device", "it is in use again", {}});
-}
-
 Task<void> Host::settle() {
   // Nothing is begun by policy any more; what one job's end begins is asked to end in its turn.
   parts_.config.on_insert = OnInsert::ask;

@@ -1,5 +1,7 @@
 #include "runtime/sentences.hpp"
 
+#include "base/error_name.hpp"
+
 namespace satchel {
 
 std::string status_sentence(const HostView& view) {
@@ -13,6 +15,12 @@ std::string status_sentence(const HostView& view) {
       if (job.id == capsule.job && !job.step.empty()) out += " (" + job.step + ")";
     out += ".";
   }
+  return out;
+}
+
+std::string refusal_sentence(const Fault& refusal) {
+  auto out = bus_error_message(refusal);
+  if (out.starts_with("could")) out.front() = 'C';
   return out;
 }
 

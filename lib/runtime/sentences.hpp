@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/fault.hpp"
 #include "runtime/view.hpp"
 
 namespace satchel {
@@ -12,6 +13,8 @@ std::string status_sentence(const HostView& view);
 /// "Saving traveller to its device.", while somebody waits to take a machine along; else empty.
 std::string saving_sentence(const HostView& view);
 
+/// Why a device can't be used, and what to do.
+std::string refusal_sentence(const Fault& refusal);
 /// Of a device with a copy of a capsule whose runner has another device.
 std::string second_copy_sentence(const std::string& capsule, const std::string& used_node);
 

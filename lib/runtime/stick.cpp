@@ -4,17 +4,31 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
-
-#include "base/fault.hpp"
+#include <utility>
 
 namespace satchel {
+
+std::optional<Fault> walled_off(const Volume& volume, const std::string& mount_point,
+                                unsigned long flags) {
+  if ((flags & ST_RDONLY) == 0 || volume.read_only) return std::nullopt;
+  const auto path = mount_point + "/";
+  for (const auto* open : {"/media/", "/run/media/", "/mnt/"})
+    if (path.starts_with(open)) return std::nullopt;
+  return Fault(Remedy::ask_admin,
+               Fault::Text{"use", volume.node,
+                           "it is mounted on " + mount_point + ", where satcheld may not write",
+                           "Unmount it, and take it out of /etc/fstab: Satchel mounts its devices "
+                           "itself. Then plug it in again."});
+}
 
 Task<void> Stick::open(Volumes& volumes, Lane& files) {
   if (is_open()) co_return;
   mount_point_ = co_await volumes.mount(volume_.node);
-  auto opened = offload(files, [path = mount_point_] {
+  auto opened = offload(files, [&volume = volume_, path = mount_point_] {
     UniqueFd root(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!root) throw fault_from_errno(errno, "open", path);
+    struct statvfs about {};
+    if (!root || ::fstatvfs(root.get(), &about) != 0) throw fault_from_errno(errno, "open", path);
+    if (auto refused = walled_off(volume, path, about.f_flag)) throw *std::move(refused);
     return root;
   });
   auto opened_root = co_await std::move(opened);

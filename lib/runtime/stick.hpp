@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "async/lanes.hpp"
+#include "base/fault.hpp"
 #include "base/handle.hpp"
 #include "core/words.hpp"
 #include "crypto/digest.hpp"
@@ -18,6 +20,11 @@
 #include "runtime/view.hpp"
 
 namespace satchel {
+
+/// Where this service can't write though the device can: mounted before it started, outside of the
+/// places that its unit lets it write to (systemd/sandboxing.md). `flags`: of statvfs(3).
+std::optional<Fault> walled_off(const Volume& volume, const std::string& mount_point,
+                                unsigned long flags);
 
 class Stick {
  public:

@@ -1,6 +1,9 @@
 // Devices that come and go in every order, and what their capsules make of it.
+#include <sys/statvfs.h>
+
 #include <catch2/catch.hpp>
 
+#include "base/error_name.hpp"
 #include "runtime/running_world.hpp"
 
 namespace satchel::test {
@@ -26,6 +29,85 @@ TEST_CASE("a removal asked for on the desktop checks in and lets go") {
   CHECK(world.head(world.capsule).hibernation);
   CHECK(anvil.host().view().devices.at(0).can_unplug);
   CHECK(anvil.host().view().devices.at(0).mount_point.empty());
+}
+
+TEST_CASE("asking again for a removal that is under way begins nothing") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  const auto ends = anvil.ends.size();
+  for (int i = 0; i < 5; ++i) anvil.volumes.ask_removal("/dev/fake1");
+  REQUIRE(anvil.reaches(world.capsule, "safe"));
+  anvil.wait_for_jobs();
+  // The device's own and the capsule's.
+  CHECK(anvil.ends.size() - ends == 2);
+  CHECK(anvil.log.times("asked to let go of /dev/fake1") == 5);
+  CHECK(anvil.log.times("that is under way") == 4);
+}
+
+TEST_CASE("why a device can't be mounted is said of it, and by a pack, which tries again") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.start();
+  anvil.machine("traveller");
+  const auto refuse = [&] {
+    anvil.volumes.fail_next(
+        "mount", Fault(Remedy::other_device,
+                       Fault::Text{"mount", "/dev/fake1", "wrong fs type", "Format it."}));
+  };
+  refuse();
+  anvil.plug_only();
+  const auto detail = [&] {
+    const auto& devices = anvil.host().view().devices;
+    return devices.empty() ? std::string() : devices.at(0).detail;
+  };
+  const std::string why = "ould not mount /dev/fake1: wrong fs type. Format it.";
+  REQUIRE(anvil.until([&] { return detail() == "C" + why; }));
+  CHECK(anvil.until([&] { return anvil.host().view().devices.at(0).can_unplug; }));
+
+  PackRequest request;
+  request.domain = "traveller";
+  request.device = anvil.device();
+  refuse();
+  const auto end = anvil.end_of(anvil.host().pack(request));
+  CHECK(end.result == bus_error_name(Remedy::other_device));
+  CHECK(end.message == "c" + why);
+  CHECK(anvil.result([&] { return anvil.host().pack(request); }) == "done");
+  CHECK(detail().empty());
+  CHECK_FALSE(anvil.host().view().devices.at(0).mount_point.empty());
+}
+
+TEST_CASE("an encrypted device says that it can't be used, and so does a pack") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.start();
+  anvil.machine("traveller");
+  anvil.fs_type = "crypto_LUKS";
+  anvil.plug_only();
+  REQUIRE(anvil.until([&] {
+    const auto& devices = anvil.host().view().devices;
+    return !devices.empty() && devices.at(0).detail.find("it is encrypted") != std::string::npos;
+  }));
+  PackRequest request;
+  request.domain = "traveller";
+  request.device = anvil.device();
+  CHECK(anvil.result([&] { return anvil.host().pack(request); }) ==
+        bus_error_name(Remedy::later_version));
+}
+
+TEST_CASE("a device that this service may not write to, but somebody else mounted, is refused") {
+  Volume volume;
+  volume.node = "/dev/fake1";
+  const auto refused = walled_off(volume, "/srv/stick", ST_RDONLY);
+  REQUIRE(refused);
+  CHECK(std::string(refused->what()).find("mounted on /srv/stick") != std::string::npos);
+  CHECK(refused->next_step().find("/etc/fstab") != std::string::npos);
+  CHECK_FALSE(walled_off(volume, "/srv/stick", 0));
+  // Mounted where it may write, it is the filesystem that has become read-only.
+  CHECK_FALSE(walled_off(volume, "/media/SATCHEL", ST_RDONLY));
+  CHECK_FALSE(walled_off(volume, "/mnt", ST_RDONLY));
+  CHECK(walled_off(volume, "/mntx", ST_RDONLY));
+  volume.read_only = true;
+  CHECK_FALSE(walled_off(volume, "/srv/stick", ST_RDONLY));
 }
 
 TEST_CASE("a device that is ejected while it arrives is let go of after that") {
