@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "runtime/messages.hpp"
 #include "service_manager.hpp"
 #include "sync_command.hpp"
 
@@ -59,7 +60,10 @@ Service::Service(Places places, Config config, Log& log)
                                              asio::co_spawn(io_, give_up(), asio::detached);
                                            },
                                            [this](std::string what) { log_.warning(what); }}),
-      authority_(bus_),
+      authority_(bus_,
+                 [this](std::uint32_t user, const Undertaking& wanted) {
+                   log_.write(request_line(user, wanted));
+                 }),
       volumes_(bus_),
       plugs_(io_.get_executor(), mebibytes(16), take_udev_socket()),
       hypervisor_(libvirt_uri(config, places_), io_.get_executor(), lanes_),
@@ -115,8 +119,10 @@ Task<void> Service::start() {
   auto naming = bus_.request_name(bus_name);
   co_await std::move(naming);
   feed_watchdog(io_.get_executor());
+  const auto& uri = host_.view().hypervisor;
   log_.info("satcheld " SATCHEL_VERSION " serves as " + parts_.host_name + " (" +
-            host_.view().fingerprint + ")");
+            host_.view().fingerprint + "); " +
+            (uri.empty() ? "libvirt is not there yet" : "machines run at " + uri));
   notify_ready();
   host_.tell_saving([this](const std::string& reason) { sleep_.hold_off(reason); });
   host_.tell_status([](const std::string& status) { notify_status(status); });

@@ -15,7 +15,9 @@ Task<ObjectPath> launch(Requests& requests, Caller caller, CapsuleId capsule, Di
   if (options.take("this_copy", false)) request.when_lacking = LaunchRequest::Lacking::this_copy;
   if (options.take("start_fresh", false)) request.memory = LaunchRequest::Memory::start_fresh;
   options.finish();
-  co_await requests.authorise(caller, Action::launch, "launch the machine",
+  const bool takes_over = request.when_checked_out == LaunchRequest::CheckedOut::take_over;
+  co_await requests.authorise(caller, Action::launch,
+                              takes_over ? "take the machine over" : "launch the machine",
                               requests.about(capsule));
   co_return requests.started(requests.commands().launch(request));
 }

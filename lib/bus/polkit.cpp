@@ -66,14 +66,19 @@ std::map<std::string, std::string> polkit_details(const Undertaking& wanted) {
 
 Task<bool> PolkitAuthority::allows(std::string client, Undertaking wanted,
                                    Interaction interaction) {
-  if (co_await is_root(client)) co_return true;
-  try {
-    auto asking = polkit_allows(client, std::move(wanted), interaction);
-    co_return co_await std::move(asking);
-  } catch (const BusError& error) {
-    if (!error.is_absent()) throw;
+  auto finding = user_of(client);
+  const auto user = co_await std::move(finding);
+  bool allowed = user == 0;
+  if (!allowed) {
+    try {
+      auto asking = polkit_allows(client, wanted, interaction);
+      allowed = co_await std::move(asking);
+    } catch (const BusError& error) {
+      if (!error.is_absent()) throw;
+    }
   }
-  co_return false;
+  if (allowed && allowed_) allowed_(user, wanted);
+  co_return allowed;
 }
 
 Task<bool> PolkitAuthority::is_there() {
@@ -89,10 +94,10 @@ Task<bool> PolkitAuthority::is_there() {
   co_return true;
 }
 
-Task<bool> PolkitAuthority::is_root(std::string client) {
+Task<std::uint32_t> PolkitAuthority::user_of(std::string client) {
   auto reply =
       co_await bus_.call(bus_service, bus_path, bus_service, "GetConnectionUnixUser", client);
-  co_return reply.read<std::uint32_t>() == 0;
+  co_return reply.read<std::uint32_t>();
 }
 
 Task<bool> PolkitAuthority::polkit_allows(std::string client, Undertaking wanted,

@@ -16,6 +16,7 @@
 #include "runtime/capsule_runner.hpp"
 #include "runtime/host_room.hpp"
 #include "runtime/jobs/checkpoint.hpp"
+#include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -77,6 +78,7 @@ Task<core::Event> CapsuleRunner::checkpoint(JobContext job, core::Requester by) 
   head_ = std::move(done.head);
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
+  tell_outcome({"checkpoint", "checkpoint written to", {}, {}, done.written, done.took});
   using Of = hibernation::PageBaseCheck::Of;
   check_memory_beside(has_read_memory(*held, before.head) ? Of::own : Of::all_segments);
   core::Done result;

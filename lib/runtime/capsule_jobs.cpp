@@ -12,6 +12,7 @@
 #include "runtime/jobs/launch.hpp"
 #include "runtime/jobs/strand.hpp"
 #include "runtime/known_hosts.hpp"
+#include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
@@ -115,6 +116,13 @@ Task<void> CapsuleRunner::note_seen(Noting how) {
   }
 }
 
+void CapsuleRunner::tell_outcome(Outcome outcome) const {
+  outcome.generation = head_->head.generation.seq;
+  if (const auto insertion = core::device_of(state_))
+    outcome.node = around_.devices.node_of(*insertion);
+  around_.parts.log.write(outcome_line(id_, name_, outcome));
+}
+
 Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   if (from == core::LaunchFrom::session || from == core::LaunchFrom::afresh ||
       from == core::LaunchFrom::reattached) {
@@ -138,6 +146,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
   session_ = std::move(launched.session);
+  tell_outcome({"launch", "launched from", {}, {}, launched.read, launched.took});
   checkpointed_ = std::chrono::steady_clock::now();
   if (machine_resumed) check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
   auto asking = core_session_now(around_.parts, *session_);
@@ -180,6 +189,7 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
   head_ = std::move(done.head);
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
+  tell_outcome({"eject", "ejected to", {}, {}, done.written, done.took});
   if (how.merge == core::MergeToo::yes) {
     auto merging = merge_ejected(job);
     co_await std::move(merging);

@@ -26,6 +26,8 @@
 
 namespace satchel {
 
+struct Outcome;
+
 struct ExportOrder;
 
 class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
@@ -131,6 +133,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
                           hibernation::PageBaseCheck::Of of);
 
   core::Found found_in(const format::SignedHead& head) const;
+  /// Generation and node are filled in.
+  void tell_outcome(Outcome outcome) const;
   /// That this host has seen the newest head, and what it leaves to go back to; a failure is a
   /// warning.
   Task<void> note_seen(Noting how);

@@ -21,6 +21,8 @@ constexpr std::string_view save_failed_id = "9badaa22b0ba408b8d4c8b5bb84b8e46";
 constexpr std::string_view diverged_id = "77f064443bc34eee9fb7c6c1ae0e2c64";
 
 constexpr std::string_view synced_id = "0cb75703ee4141479cef5d20ad9f60b8";
+constexpr std::string_view outcome_id = "78a9b1d616164b719ae920954cc266c1";
+constexpr std::string_view request_id = "cbf71a3d157041e493b75288318bc145";
 
 std::string_view id_of(core::Notice notice) {
   switch (notice) {
@@ -94,10 +96,43 @@ LogLine notice_line(CapsuleId id, const std::string& name, core::Notice notice,
   LogLine line;
   line.level = level_of(notice);
   line.text = name + ": " + core::detail(state);
-  if (const auto next = core::next_step(state); !next.empty()) line.text += " " + next;
+  // That a device may be pulled out says what to do.
+  if (const auto next = core::next_step(state); !next.empty() && notice != core::Notice::safe)
+    line.text += " " + next;
   line.message_id = id_of(notice);
   line.fields = fields_of(id, name);
   line.fields.emplace_back("SATCHEL_NOTICE", std::string(core::name(notice)));
+  return line;
+}
+
+LogLine outcome_line(CapsuleId id, const std::string& name, const Outcome& outcome) {
+  const auto hundredths = outcome.took.count() / 10;
+  const auto cents = std::to_string(hundredths % 100);
+  const auto seconds =
+      std::to_string(hundredths / 100) + "." + (cents.size() < 2 ? "0" : "") + cents;
+  LogLine line;
+  line.level = LogLevel::info;
+  line.text = name + ": " + std::string(outcome.done) + " " + outcome.node + ", generation " +
+              std::to_string(outcome.generation.value) + ": " + to_string(outcome.moved) + " in " +
+              seconds + " s";
+  line.message_id = outcome_id;
+  line.fields = fields_of(id, name);
+  line.fields.emplace_back("SATCHEL_OPERATION", std::string(outcome.operation));
+  line.fields.emplace_back("SATCHEL_GENERATION", std::to_string(outcome.generation.value));
+  line.fields.emplace_back("SATCHEL_DEVICE", outcome.node);
+  line.fields.emplace_back("SATCHEL_BYTES", std::to_string(outcome.moved.value));
+  line.fields.emplace_back("SATCHEL_SECONDS", seconds);
+  return line;
+}
+
+LogLine request_line(std::uint32_t user, const Undertaking& wanted) {
+  LogLine line;
+  line.level = LogLevel::info;
+  line.text = "user " + std::to_string(user) + " asks to " + wanted.doing;
+  for (const auto* each : {&wanted.machine, &wanted.device})
+    if (!each->empty()) line.text += (each == &wanted.machine ? ": " : ", on ") + *each;
+  line.message_id = request_id;
+  line.fields = {{"SATCHEL_USER", std::to_string(user)}, {"SATCHEL_REQUEST", wanted.doing}};
   return line;
 }
 

@@ -2,6 +2,8 @@
 // notices, each notable kind with its MESSAGE_ID (docs/JOURNAL.md). Pure.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include "core/effect.hpp"
 #include "core/event.hpp"
 #include "core/state.hpp"
+#include "ports/authority.hpp"
 #include "sync/report.hpp"
 
 namespace satchel {
@@ -21,6 +24,20 @@ LogLine transition_line(CapsuleId id, const std::string& name, std::string_view 
 LogLine failure_line(CapsuleId id, const std::string& name, const Fault& fault);
 LogLine notice_line(CapsuleId id, const std::string& name, core::Notice notice,
                     const core::State& state);
+
+/// What a job has done, for whoever reads a week's journal.
+struct Outcome {
+  std::string_view operation;  ///< "eject"
+  std::string_view done;       ///< "ejected to"
+  Sequence generation;
+  std::string node;  ///< of the device
+  ByteCount moved;   ///< bytes that crossed to the device or from it
+  std::chrono::milliseconds took;
+};
+LogLine outcome_line(CapsuleId id, const std::string& name, const Outcome& outcome);
+
+/// That a user was allowed to do something.
+LogLine request_line(std::uint32_t user, const Undertaking& wanted);
 
 /// With counts: the line that sums one folder's sync up.
 LogLine sync_line(CapsuleId id, const std::string& name, LogLevel level, const std::string& text,

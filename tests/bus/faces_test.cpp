@@ -166,6 +166,9 @@ TEST_CASE("each acting method asks for its own right, and nothing is done withou
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Launch", Dictionary()), BusError);
   CHECK(world.authority.asked.back() == Action::launch);
   CHECK(world.authority.last.doing == "launch the machine");
+  CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Launch", Dictionary{{"take_over", true}}),
+                  BusError);
+  CHECK(world.authority.last.doing == "take the machine over");
   CHECK(world.authority.last.machine == "debian");
   CHECK(world.authority.last.device == "/dev/sdb1 (SATCHEL)");
   CHECK_THROWS_AS(world.ask(capsule_path, "Capsule", "Eject", Dictionary()), BusError);

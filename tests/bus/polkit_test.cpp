@@ -113,7 +113,10 @@ struct World {
   OtherUser other{daemon};
   boost::asio::io_context io;
   Bus bus{io.get_executor(), daemon.address(), {}};
-  PolkitAuthority authority{bus};
+  std::vector<std::pair<std::uint32_t, std::string>> told;  ///< who was allowed what
+  PolkitAuthority authority{bus, [this](std::uint32_t user, const Undertaking& wanted) {
+                              told.emplace_back(user, wanted.doing);
+                            }};
 
   bool allows(Action action, Interaction interaction) {
     return ask("org.example.OtherUser", action, interaction);
@@ -137,6 +140,8 @@ TEST_CASE("polkit decides for a user, and hears the action and whether it may as
   FakePolkit polkit(world.io, world.daemon, true);
   CHECK(world.allows(Action::eject, Interaction::allowed));
   CHECK(world.allows(Action::manage, Interaction::refused));
+  CHECK(world.told == std::vector<std::pair<std::uint32_t, std::string>>{
+                          {65534, "eject the machine"}, {65534, "eject the machine"}});
   REQUIRE(polkit.asked.size() == 2);
   CHECK(polkit.asked[0].kind == "system-bus-name");
   CHECK(polkit.asked[0].name == "org.example.OtherUser");
@@ -170,6 +175,7 @@ TEST_CASE("what polkit denies is denied") {
   World world;
   FakePolkit polkit(world.io, world.daemon, false);
   CHECK_FALSE(world.allows(Action::trust, Interaction::allowed));
+  CHECK(world.told.empty());
 }
 
 TEST_CASE("without polkit on the bus a user may do nothing") {
