@@ -91,12 +91,21 @@ std::string connection(const Interface& nic, const std::string& network, Start s
   return needs_tap ? "ethernet" : "user";
 }
 
+/// The network here that a card is for; empty: there is none now.
+const std::string& network_for(const Interface& nic, const HostPolicy& policy) {
+  const auto mapped = policy.networks.find(nic.network);
+  return mapped == policy.networks.end() ? policy.default_network : mapped->second;
+}
+
+bool is_unplugged(const std::string& type, const HostPolicy& policy) {
+  return type == "ethernet" ||  // a tap that nothing is plugged into
+         (type == "user" && policy.otherwise == NetworkFallback::link_down);
+}
+
 void write_interface(pugi::xml_node xml, const Interface& nic, const HostPolicy& policy,
                      Start start) {
   xml.remove_child("source");
-  const auto mapped = policy.networks.find(nic.network);
-  const std::string& network =
-      mapped == policy.networks.end() ? policy.default_network : mapped->second;
+  const std::string& network = network_for(nic, policy);
   const std::string type = connection(nic, network, start);
   set(xml, "type", type);
   if (type == "network") set(child(xml, "source"), "network", network);
@@ -104,9 +113,7 @@ void write_interface(pugi::xml_node xml, const Interface& nic, const HostPolicy&
     xml.remove_child("mtu");
     xml.child("driver").remove_attribute("queues");
   }
-  const bool nowhere = type == "ethernet" ||  // a tap that nothing is plugged into
-                       (type == "user" && policy.otherwise == NetworkFallback::link_down);
-  if (nowhere) set(child(xml, "link"), "state", "down");
+  if (is_unplugged(type, policy)) set(child(xml, "link"), "state", "down");
 }
 
 void write_ports(pugi::xml_node devices, const Description& machine, const SessionPlan& plan,
@@ -194,6 +201,10 @@ void write_os(pugi::xml_node domain, const Description& machine, const HostPolic
 }
 
 }  // namespace
+
+bool comes_unplugged(const Interface& nic, const HostPolicy& policy, Start start) {
+  return is_unplugged(connection(nic, network_for(nic, policy), start), policy);
+}
 
 std::string write_domain(const Description& machine, const HostPolicy& policy,
                          const SessionPlan& plan) {

@@ -61,6 +61,9 @@ struct SessionPlan {
   Console console = Console::log;
 };
 
+/// Whether a card has its cable unplugged here, because the network that it is for is not up.
+bool comes_unplugged(const Interface& nic, const HostPolicy& policy, Start start);
+
 /// Domain XML for libvirt 9 and later. Call it only when obstacles() has nothing against it: a disk
 /// without a chain or firmware that is not here is a Fault{report_bug}.
 std::string write_domain(const Description& machine, const HostPolicy& policy,

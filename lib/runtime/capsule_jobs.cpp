@@ -140,6 +140,10 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   auto launching = satchel::launch(around_.parts, std::move(order), job);
   auto launched = co_await std::move(launching);
   around_.devices.note_read(insertion, launched.read, launched.took);
+  for (const auto& remark : launched.remarks) {
+    around_.parts.log.warning(name_ + ": " + remark);
+    around_.board.remark(job.id, remark);
+  }
   auto meeting = exchange_cards(around_.parts, held);
   co_await std::move(meeting);
   head_ = std::move(launched.head);

@@ -86,6 +86,9 @@ Task<std::vector<Finding>> Host::look_around(Measure measure) {
   auto asking_accelerator = kvm_works(parts_.hypervisor, parts_.lanes.files);
   auto accelerator = co_await std::move(asking_accelerator);
   findings.push_back(std::move(accelerator));
+  auto asking_network = network_is_active(parts_.hypervisor, parts_.config);
+  auto network = co_await std::move(asking_network);
+  findings.push_back(std::move(network));
   auto asking_volumes = udisks_answers(parts_.volumes);
   auto volumes = co_await std::move(asking_volumes);
   findings.push_back(std::move(volumes));

@@ -13,6 +13,7 @@
 #include "async/process.hpp"
 #include "base/fault.hpp"
 #include "runtime/host_room.hpp"
+#include "runtime/jobs/preflight.hpp"
 
 namespace satchel {
 
@@ -135,6 +136,31 @@ Task<Finding> polkit_is_there(Authority& authority) {
   Finding absent{"polkit", Verdict::warning, "polkit is not on the system bus.",
                  "Only root can launch and eject. Install polkitd to let users do so."};
   co_return absent;
+}
+
+Task<Finding> network_is_active(Hypervisor& hypervisor, const Config& config) {
+  const auto& network = config.networks.fallback;
+  HostAbility host;
+  std::string failed;
+  try {
+    auto asking = hypervisor.ability(Accelerator::tcg);
+    host = co_await std::move(asking);
+  } catch (const Fault& failure) {
+    failed = failure.what();
+  }
+  Finding found{"network", Verdict::good, "libvirt's network " + network + " is active.", {}};
+  if (!failed.empty())
+    found = {"network", Verdict::unknown, failed, "See what is said of libvirt."};
+  else if (host.uri.starts_with("qemu:///embed"))
+    found.found =
+        "libvirt's embedded driver has no networks: cards get what networks.otherwise says.";
+  else if (std::ranges::find(host.networks, network) == host.networks.end())
+    found = {"network", Verdict::warning,
+             "libvirt's network " + network +
+                 " (networks.default) is not active: a machine that resumes may find its network "
+                 "card unplugged.",
+             start_network(network)};
+  co_return found;
 }
 
 /// The worker links libguestfs, which a computer may lack.

@@ -12,6 +12,8 @@
 namespace satchel {
 
 Task<Finding> libvirt_answers(Hypervisor& hypervisor);
+/// Whether the network is up that machines' cards are for. Where libvirt does not answer: unknown.
+Task<Finding> network_is_active(Hypervisor& hypervisor, const Config& config);
 Task<Finding> udisks_answers(Volumes& volumes);
 Task<Finding> polkit_is_there(Authority& authority);
 /// Starts a guest with KVM. `files`: where a question to systemd may block.

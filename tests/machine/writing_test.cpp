@@ -144,6 +144,13 @@ TEST_CASE("the memory image decides what kind of connection a resumed interface 
   const std::string tap = squeezed(written(taps, Start::resume));
   CHECK(has(tap, "<interface type=\"ethernet\"><mac address=\"52:54:00:6b:3c:58\" />"));
   CHECK(has(tap, "<interface type=\"user\"><mac address=\"52:54:00:6b:3c:59\" />"));
+  const auto& cards = taps.machine.devices.interfaces;
+  HostPolicy here = policy_for(taps.machine);
+  CHECK(comes_unplugged(cards.at(0), here, Start::resume));
+  CHECK_FALSE(comes_unplugged(cards.at(0), here, Start::boot));
+  CHECK_FALSE(comes_unplugged(cards.at(1), here, Start::resume));
+  here.default_network = "default";
+  CHECK_FALSE(comes_unplugged(cards.at(0), here, Start::resume));
 
   const Reading users = reading_of("q35-efi-everything");
   HostPolicy policy = policy_for(users.machine);

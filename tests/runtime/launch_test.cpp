@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "runtime/findings.hpp"
 #include "runtime/running_world.hpp"
 
 namespace satchel::test {
@@ -161,6 +162,54 @@ TEST_CASE("a card is put on a network only where that network is up") {
     CHECK(networks({"bridged", "default"}) ==
           Networks{"network=\"bridged\"", "network=\"default\""});
   }
+}
+
+TEST_CASE(
+    "a resumed machine whose network is not up is told to be unplugged, and is not for good") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.hypervisor.abilities.networks = {"default"};
+  anvil.start();
+  anvil.plug();
+  const auto id = anvil.machine("traveller");
+  auto xml = anvil.await(anvil.hypervisor.describe("traveller"))->inactive;
+  xml.insert(xml.find("</devices>"),
+             "<interface type='network'><mac address='52:54:00:00:00:01'/><source "
+             "network='default'/><model type='virtio'/><address type='pci' domain='0x0000' "
+             "bus='0x00' slot='0x06' function='0x0'/></interface>");
+  anvil.await(anvil.hypervisor.define(xml));
+  anvil.run_machine(id);
+  LaunchRequest request;
+  request.capsule = anvil.pack("traveller");
+  const auto goes_on = [&](std::vector<std::string> up) {
+    CHECK(anvil.result([&] { return anvil.host().eject(request.capsule); }) == "done");
+    anvil.hypervisor.abilities.networks = std::move(up);
+    const auto end = anvil.end_of(anvil.host().launch(request));
+    CHECK(end.result == "done");
+    const auto live = anvil.await(anvil.hypervisor.describe(id.value.str()))->live;
+    const bool down = live.find("<link state=\"down\"") != std::string::npos;
+    CHECK(down == (end.message.find("52:54:00:00:00:01 is unplugged") != std::string::npos));
+    return down;
+  };
+  CHECK_FALSE(goes_on({"default"}));
+  CHECK(goes_on({}));
+  CHECK(anvil.log.says("virsh net-start default"));
+  CHECK_FALSE(goes_on({"default"}));
+}
+
+TEST_CASE("doctor says that the network is not active which machines' cards are for") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  auto& abilities = anvil.hypervisor.abilities;
+  abilities.networks = {"other"};
+  const auto found = [&] { return anvil.await(network_is_active(anvil.hypervisor, anvil.config)); };
+  CHECK(found().verdict == Finding::Verdict::warning);
+  CHECK(found().remedy.find("virsh net-start default") != std::string::npos);
+  abilities.networks = {"other", "default"};
+  CHECK(found().verdict == Finding::Verdict::good);
+  abilities.networks.clear();
+  abilities.uri = "qemu:///embed?root=/x";
+  CHECK(found().verdict == Finding::Verdict::good);
 }
 
 TEST_CASE("machines that are launched at the same time are not promised the same memory") {

@@ -239,7 +239,8 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
   co_await std::move(running);
   Launched result{std::move(launch.session), std::move(launch.head), read,
                   std::chrono::duration_cast<std::chrono::milliseconds>(
-                      std::chrono::steady_clock::now() - began)};
+                      std::chrono::steady_clock::now() - began),
+                  unplugged_cards(parts.config, clearance.policy, launch.machine, from)};
   co_return result;
 }
 

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/words.hpp"
 #include "format/capsule_directory.hpp"
@@ -27,6 +29,7 @@ struct Launched {
   format::SignedHead head;  ///< the check-out
   ByteCount read;           ///< bytes that came from the device before the guest ran
   std::chrono::milliseconds took;
+  std::vector<std::string> remarks;  ///< sentences: what is not as it was
 };
 
 Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job);

@@ -20,6 +20,13 @@ void leave_media(format::Head& next, const std::vector<std::string>& in_drives) 
   });
 }
 
+/// What of a card is not the machine's own but came of this computer's networks.
+void take_from_before(machine::Interface& card, const machine::Interface& old) {
+  // On no network it was unplugged by the launch: the next computer may have one for it.
+  if (card.network.empty() && card.link == machine::Switch::off) card.link = old.link;
+  card.network = old.network;
+}
+
 }  // namespace
 
 machine::Reading read_machine_now(const std::string& xml, machine::Moment moment,
@@ -34,7 +41,7 @@ machine::Reading read_machine_now(const std::string& xml, machine::Moment moment
     now->machine.name = before->name;
     for (auto& card : now->machine.devices.interfaces)
       for (const auto& old : before->devices.interfaces)
-        if (old.mac == card.mac) card.network = old.network;
+        if (old.mac == card.mac) take_from_before(card, old);
   }
   return std::move(*now);
 }

@@ -73,6 +73,26 @@ machine::HostPolicy host_policy(const Config& config, const HostAbility& host,
   return policy;
 }
 
+std::vector<std::string> unplugged_cards(const Config& config, const machine::HostPolicy& policy,
+                                         const machine::Description& machine, machine::Start from) {
+  std::vector<std::string> out;
+  for (const auto& card : machine.devices.interfaces) {
+    if (!machine::comes_unplugged(card, policy, from)) continue;
+    const auto mapped = config.networks.map.find(card.network);
+    const auto& network =
+        mapped == config.networks.map.end() ? config.networks.fallback : mapped->second;
+    out.push_back("Its network card " + card.mac + " is unplugged: libvirt's network " + network +
+                  " is not active on this computer. " + start_network(network) +
+                  " Then eject the machine and launch it again.");
+  }
+  return out;
+}
+
+std::string start_network(const std::string& network) {
+  return "Start it with: virsh net-start " + network + " (virsh net-autostart " + network +
+         " does so at each boot).";
+}
+
 std::string emulator_name(const HostAbility& host) {
   const auto v = host.emulator_version;
   return "QEMU " + std::to_string(v / 1000000) + "." + std::to_string(v / 1000 % 1000) + "." +

@@ -25,6 +25,13 @@ Task<Clearance> preflight(Parts& parts, const format::Head& head,
 machine::HostPolicy host_policy(const Config& config, const HostAbility& host,
                                 Accelerator accelerator);
 
+/// Of each card that comes up with its cable unplugged: why, and how it is plugged in.
+std::vector<std::string> unplugged_cards(const Config& config, const machine::HostPolicy& policy,
+                                         const machine::Description& machine, machine::Start from);
+
+/// How a network that is not active is started, a sentence.
+std::string start_network(const std::string& network);
+
 /// "QEMU 7.2.22".
 std::string emulator_name(const HostAbility& host);
 
