@@ -29,7 +29,7 @@ TEST_CASE("eject --all starts no daemon, and where there is none says so and suc
   boost::asio::io_context io;
   const test::PrivateBus bus;
   const auto started = bus.directory() + "/started";
-  bus.offer(service_name, "/usr/bin/touch " + started);
+  bus.offer(service_name, "/bin/sh -c \"touch " + started + "; exit 1\"");
   Client client(io, bus.address());
   std::istringstream in;
   std::ostringstream out;

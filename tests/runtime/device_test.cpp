@@ -90,8 +90,7 @@ TEST_CASE("an encrypted device says that it can't be used, and so does a pack") 
   PackRequest request;
   request.domain = "traveller";
   request.device = anvil.device();
-  CHECK(anvil.result([&] { return anvil.host().pack(request); }) ==
-        bus_error_name(Remedy::later_version));
+  CHECK(anvil.end_of(anvil.host().pack(request)).result == bus_error_name(Remedy::later_version));
 }
 
 TEST_CASE("a device that this service may not write to, but somebody else mounted, is refused") {

@@ -169,6 +169,7 @@ TEST_CASE(
   HostWorld world;
   auto& anvil = world.anvil;
   anvil.hypervisor.abilities.networks = {"default"};
+  anvil.config.on_insert = OnInsert::ask;
   anvil.start();
   anvil.plug();
   const auto id = anvil.machine("traveller");
@@ -183,7 +184,10 @@ TEST_CASE(
   request.capsule = anvil.pack("traveller");
   const auto goes_on = [&](std::vector<std::string> up) {
     CHECK(anvil.result([&] { return anvil.host().eject(request.capsule); }) == "done");
+    anvil.pull();
     anvil.hypervisor.abilities.networks = std::move(up);
+    anvil.plug();
+    REQUIRE(anvil.reaches(request.capsule, "ready"));
     const auto end = anvil.end_of(anvil.host().launch(request));
     CHECK(end.result == "done");
     const auto live = anvil.await(anvil.hypervisor.describe(id.value.str()))->live;
