@@ -13,7 +13,15 @@ JobId Host::eject(CapsuleId capsule, Layers layers) {
     parts_.readers->stop_on(*insertion);
   core::EjectAsked event;
   if (layers == Layers::merge) event.merge = core::MergeToo::yes;
-  return known(capsule)->ask(event);
+  const auto* ready = std::get_if<core::Ready>(&known(capsule)->state());
+  const bool is_to_stay = ready != nullptr && ready->found.lacks.has_value();
+  const auto job = known(capsule)->ask(event);
+  if (layers == Layers::merge && is_to_stay)
+    board_.remark(job,
+                  "Its layers are not merged: generations that this computer has seen are missing "
+                  "or damaged on this device, so what is on it is left as it is. To merge it all "
+                  "the same, plug it in again and use: satchelctl merge --although-needed.");
+  return job;
 }
 
 JobId Host::eject_device(DeviceNumber device) {

@@ -76,6 +76,19 @@ bool says(const std::string& text, const std::string& words) {
 
 }  // namespace
 
+TEST_CASE("an older copy that is ejected is not merged, and the eject says so") {
+  CopiesWorld world;
+  auto& anvil = world.anvil;
+  world.make_copy();
+  world.run_and_eject(anvil, original);
+  anvil.plug(copy);
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  const auto end = anvil.end_of(anvil.host().eject(world.capsule, Commands::Layers::merge));
+  CHECK(end.result == "done");
+  CHECK(says(end.message, "layers are not merged"));
+  CHECK(anvil.reaches(world.capsule, "safe"));
+}
+
 TEST_CASE("an older copy is recognised, waits to be told, and is the one that goes on then") {
   CopiesWorld world;
   auto& anvil = world.anvil;
