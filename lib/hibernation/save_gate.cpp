@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <string>
 #include <system_error>
 
 #include "async/wake.hpp"
@@ -22,6 +23,12 @@ constexpr int stream_pipe = 1 << 20;
 
 Fault misused(std::string why) {
   return Fault(Remedy::report_bug, {"use", "the save gate", std::move(why), {}});
+}
+
+UniqueFd open_directory(const std::filesystem::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw fault_from_errno(errno, "open the directory", path.string());
+  return fd;
 }
 
 /// Waits for something to read; 0 at the end of file.
@@ -55,7 +62,11 @@ void make_unopenable(const std::filesystem::path& path) {
 }  // namespace
 
 SaveGate::SaveGate(const std::filesystem::path& directory)
-    : path_(directory / "save"), first_(path_) {}
+    : path_(directory / "save"),
+      directory_(open_directory(directory)),
+      door_("/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(directory_.get()) +
+            "/save"),
+      first_(path_) {}
 
 SaveGate::~SaveGate() {
   const bool decided = step_ == Step::opened || step_ == Step::refused;

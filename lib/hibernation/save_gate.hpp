@@ -31,8 +31,9 @@ class SaveGate {
   /// there (it would answer nothing about the domain until then). No error when there is none.
   static void turn_away_leftover(const std::filesystem::path& directory) noexcept;
 
-  /// What to give to virDomainSave.
-  const std::filesystem::path& path() const { return path_; }
+  /// What to give to virDomainSave: DIRECTORY/save by a name that ends with this process. A libvirt
+  /// that comes to its second open after that finds nothing there, and the guest runs on.
+  const std::filesystem::path& path() const { return door_; }
 
   /// Waits for libvirt to open the path, then reads the stream. 0 means that the stream is whole by
   /// libvirt's own judgement: it has come back for its final header. A save that fails midway ends
@@ -51,6 +52,8 @@ class SaveGate {
  private:
   enum class Step { waiting, streaming, ended, opened, refused };
   std::filesystem::path path_;
+  UniqueFd directory_;
+  std::filesystem::path door_;
   FullFifo first_;
   std::optional<FullFifo> second_;
   UniqueFd stream_;

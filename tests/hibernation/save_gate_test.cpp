@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -145,12 +146,8 @@ TEST_CASE("a save refused before it begins fails and makes no file") {
 
 TEST_CASE("a gate that nobody decided about refuses, also those who come later") {
   Directory directory;
-  std::filesystem::path path;
-  {
-    const SaveGate gate(directory.path());
-    path = gate.path();
-  }
-  CHECK(play_libvirt(path, "stream") == Save::no_first_open);
+  { const SaveGate gate(directory.path()); }
+  CHECK(play_libvirt(directory.path() / "save", "stream") == Save::no_first_open);
   SaveGate next(directory.path());
   auto save = libvirt_saving(next, "stream");
   CHECK(read_to_end(next) == "stream");
@@ -237,6 +234,67 @@ TEST_CASE("a libvirt that goes away at the gate does not count as a save") {
   read_to_end(gate);
   save.get();
   CHECK_THROWS_WITH(gate.open({}), Catch::Contains("libvirt went away"));
+}
+
+/// A process that has the gate up and reads what comes, to be killed.
+class Daemon {
+ public:
+  explicit Daemon(const std::filesystem::path& directory) {
+    std::array<int, 2> told{};
+    REQUIRE(pipe2(told.data(), O_CLOEXEC) == 0);
+    const UniqueFd reader(told[0]);
+    UniqueFd writer(told[1]);
+    pid_ = fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) serve(directory, writer.get());
+    writer.reset();
+    std::array<char, 256> buffer{};
+    const auto n = read(reader.get(), buffer.data(), buffer.size());
+    REQUIRE(n > 0);
+    path_.assign(buffer.data(), static_cast<std::size_t>(n));
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon() { end(); }
+  void end() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  [[noreturn]] static void serve(const std::filesystem::path& directory, int tell) {
+    SaveGate gate(directory);
+    write_all(tell, gate.path().string());
+    try {
+      read_to_end(gate);
+    } catch (const Fault&) {
+    }
+    while (true) pause();
+  }
+
+  pid_t pid_ = 0;
+  std::string path_;
+};
+
+TEST_CASE("whoever comes back to the gate of a killed daemon is turned away, and its guest lives") {
+  const Directory directory;
+  Daemon daemon(directory.path());
+  auto stream = open_like_libvirt(daemon.path(), O_WRONLY | O_TRUNC | O_CREAT);
+  REQUIRE(stream);
+  // All of it is out before the daemon dies: QEMU has no complaint.
+  REQUIRE(write_all(stream.get(), "stream"));
+  daemon.end();
+  stream.reset();
+  auto second = std::async(std::launch::async, [&] {
+    return static_cast<bool>(open_like_libvirt(daemon.path(), O_WRONLY));
+  });
+  const bool answered = second.wait_for(10s) == std::future_status::ready;
+  SaveGate::turn_away_leftover(directory.path());
+  CHECK(answered);
+  CHECK_FALSE(second.get());
 }
 
 TEST_CASE("leftovers of a killed daemon do not matter") {

@@ -16,7 +16,7 @@ def mistaken_configuration(stage):
     equal("times that it was started", starts(b, since), 1)
     equal("its socket", b.run("systemctl", "is-active", "satcheld-udev.socket", check=False).out.strip(), "inactive")
     said = b.run("journalctl", "-q", "--no-pager", "-o", "cat", "-p", "err", "-u", "satcheld", "--since", f"@{since:.3f}").out
-    expect(f"no error names the mistake: {said}", f"{FILE}:1" in said)
+    expect(f"no error names the mistake: {said}", f"{FILE}, line 1" in said)
     b.put(FILE, b"on_insert: resume\n")
     b.run("systemctl", "restart", "satcheld")
     equal("what is back", b.run("systemctl", "is-active", "satcheld.service", "satcheld-udev.socket").out.split(), ["active"] * 2)
