@@ -75,6 +75,23 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return out;
 }
 
+/// The program as one that ends when the thread does that waits for it, however that ends: what
+/// outlived a killed daemon would keep the device busy, and write beside the next daemon.
+std::vector<std::string> tied(const std::vector<std::string>& program) {
+  std::vector<std::string> out{"setpriv", "--pdeathsig", "KILL", "--"};
+  out.insert(out.end(), program.begin(), program.end());
+  return out;
+}
+
+Fault not_started(const std::string& program, const std::string& why) {
+  return Fault(Remedy::ask_admin,
+               {"start", program, why, "Install it, or put it where the service's PATH finds it."});
+}
+
+/// What setpriv says, with this status, of a program that it could not become.
+constexpr int not_found = 127;
+constexpr std::string_view could_not_become = "setpriv: failed to execute ";
+
 /// A child that is certainly ended and reaped when this goes out of scope.
 class Child {
  public:
@@ -115,13 +132,11 @@ class Child {
     SpawnPlan::check(
         posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
 
-    auto arguments = run.arguments;
+    auto arguments = tied(run.arguments);
     auto environment = child_environment();
     const int error = posix_spawnp(&pid_, arguments.at(0).c_str(), files, &plan.attributes,
                                    pointers_to(arguments).data(), pointers_to(environment).data());
-    if (error != 0)
-      throw Fault(Remedy::ask_admin, {"start", run.arguments[0], std::strerror(error),
-                                      "Install it, or put it where the service's PATH finds it."});
+    if (error != 0) throw not_started(arguments[0], std::strerror(error));
     // By its number: the C library's header declares the function with C++ linkage.
     watch_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     if (!watch_) {
@@ -243,6 +258,8 @@ ProcessEnd run_process(const ProcessRun& run) {
     }
   }
   result.exit_status = child.reap();
+  if (result.exit_status == not_found && result.errors.starts_with(could_not_become))
+    throw not_started(run.arguments[0], std::strerror(ENOENT));
   return result;
 }
 

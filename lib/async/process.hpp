@@ -1,4 +1,5 @@
-// Runs another program (qemu-img) and waits for it. Blocking: call it on a lane.
+// Runs another program (qemu-img) and waits for it. Blocking: call it on a lane. The program ends
+// with the thread that called, so a killed daemon leaves none behind (docs/decisions/0033).
 #pragma once
 
 #include <chrono>

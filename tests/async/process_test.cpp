@@ -1,9 +1,13 @@
 #include "async/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <stdexcept>
@@ -42,6 +46,30 @@ TEST_CASE("a program that is not there is a fault that says so") {
   run.arguments = {"satchel-no-such-program"};
   REQUIRE_THROWS_WITH(run_process(run), Catch::Contains("satchel-no-such-program") &&
                                             Catch::Contains("No such file"));
+}
+
+TEST_CASE("a child ends with a daemon that is killed") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+  const UniqueFd told(ends[0]);
+  UniqueFd teller(ends[1]);
+  const pid_t daemon = fork();
+  REQUIRE(daemon >= 0);
+  if (daemon == 0) {
+    auto run = shell("echo up >&3; exec sleep 600");
+    run.descriptors = {teller.get()};
+    run_process(run);
+    _exit(0);
+  }
+  teller.reset();
+  std::array<char, 8> word{};
+  REQUIRE(read(told.get(), word.data(), word.size()) == 3);
+  REQUIRE(kill(daemon, SIGKILL) == 0);
+  REQUIRE(waitpid(daemon, nullptr, 0) == daemon);
+  // Closed when the last one that has it is gone.
+  pollfd watched{told.get(), POLLIN, 0};
+  REQUIRE(poll(&watched, 1, 60'000) == 1);
+  CHECK(read(told.get(), word.data(), word.size()) == 0);
 }
 
 TEST_CASE("a child reads what it is given as standard input, and nothing otherwise") {
