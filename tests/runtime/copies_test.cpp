@@ -53,6 +53,13 @@ struct CopiesWorld : HostWorld {
     eject(host);
     host.pull(node);
   }
+  /// A copy of the device as it was before anvil ran the machine once more.
+  void plug_older_copy() {
+    make_copy();
+    run_and_eject(anvil, original);
+    anvil.plug(copy);
+    REQUIRE(anvil.reaches(capsule, "ready"));
+  }
   LaunchRequest launch_this_copy() const {
     LaunchRequest request;
     request.capsule = capsule;
@@ -79,10 +86,7 @@ bool says(const std::string& text, const std::string& words) {
 TEST_CASE("an older copy that is ejected is not merged, and the eject says so") {
   CopiesWorld world;
   auto& anvil = world.anvil;
-  world.make_copy();
-  world.run_and_eject(anvil, original);
-  anvil.plug(copy);
-  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  world.plug_older_copy();
   const auto end = anvil.end_of(anvil.host().eject(world.capsule, Commands::Layers::merge));
   CHECK(end.result == "done");
   CHECK(says(end.message, "layers are not merged"));
@@ -92,10 +96,7 @@ TEST_CASE("an older copy that is ejected is not merged, and the eject says so") 
 TEST_CASE("an older copy is recognised, waits to be told, and is the one that goes on then") {
   CopiesWorld world;
   auto& anvil = world.anvil;
-  world.make_copy();
-  world.run_and_eject(anvil, original);
-  anvil.plug(copy);
-  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  world.plug_older_copy();
   CHECK(says(anvil.detail(world.capsule), "an older copy"));
   CHECK(says(anvil.detail(world.capsule), "generation 4, left by anvil"));
   LaunchRequest plain;
