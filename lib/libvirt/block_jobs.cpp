@@ -33,6 +33,24 @@ struct Watched {
   bool stop_asked = false;
 };
 
+/// For how long nothing has come of a commit.
+class Stall {
+ public:
+  void look(ByteCount done) {
+    if (done == done_) return;
+    done_ = done;
+    since_ = std::chrono::steady_clock::now();
+  }
+  void begin_anew() { since_ = std::chrono::steady_clock::now(); }
+  bool is_longer_than(std::chrono::milliseconds limit) const {
+    return std::chrono::steady_clock::now() - since_ > limit;
+  }
+
+ private:
+  ByteCount done_;
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
+
 /// Listens for the job's end as long as it lives. Loop thread.
 class Listening {
  public:
@@ -136,6 +154,8 @@ Task<void> LibvirtHypervisor::commit_layers(DomainId id, LayerCommit commit, Pro
   });
   co_await std::move(beginning);
   bool stop_passed_on = false;
+  bool stalled = false;
+  Stall stall;
   int times_gone = 0;
   while (!watched->end) {
     if (!watched->stop_asked || stop_passed_on) {
@@ -152,6 +172,7 @@ Task<void> LibvirtHypervisor::commit_layers(DomainId id, LayerCommit commit, Pro
       });
       co_await std::move(ending);
       stop_passed_on = true;
+      stall.begin_anew();
       continue;
     }
     auto looking = offload(lanes_.quick, [link, id, target = commit.target] {
@@ -160,6 +181,13 @@ Task<void> LibvirtHypervisor::commit_layers(DomainId id, LayerCommit commit, Pro
     });
     const auto now = co_await std::move(looking);
     if (now && progress) progress(*now);
+    if (now) stall.look(now->done);
+    if (now && stall.is_longer_than(longest_stall)) {
+      // What libvirt does not end for so long is not waited for any more.
+      if (stop_passed_on) throw failed(Remedy::retry, commit, id, "libvirt does not end it");
+      stalled = watched->stop_asked = true;
+      continue;
+    }
     // Its event is on its way, or will never come.
     if (now || ++times_gone < 3) continue;
     auto judging = offload(lanes_.quick, [link, id, commit] {
@@ -170,6 +198,7 @@ Task<void> LibvirtHypervisor::commit_layers(DomainId id, LayerCommit commit, Pro
     if (!watched->end) watched->end = end;
   }
   if (*watched->end == BlockJobEnd::completed) co_return;
+  if (stalled) throw failed(Remedy::retry, commit, id, "it came no further, and was stopped");
   if (watched->stop_asked || *watched->end == BlockJobEnd::cancelled)
     throw failed(Remedy::retry, commit, id, "it was stopped");
   throw failed(Remedy::retry, commit, id,

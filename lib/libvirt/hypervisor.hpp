@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
 
@@ -57,6 +58,9 @@ class LibvirtHypervisor final : public Hypervisor {
   Task<void> overlay_disks(DomainId id, std::vector<Overlay> overlays) override;
   Task<void> snapshot(DomainId id, std::string path, std::vector<Overlay> overlays) override;
   Task<void> merge_overlays(DomainId id, std::vector<std::string> targets) override;
+  /// A commit of which nothing has come for so long is stopped; so long again, and libvirt's word
+  /// that it has ended is not waited for.
+  std::chrono::milliseconds longest_stall = std::chrono::minutes(1);
   /// When the connection is lost meanwhile, QEMU goes on by itself: abort_block_jobs() before
   /// anything else is asked of the guest. libvirt does not say why a job failed.
   Task<void> commit_layers(DomainId id, LayerCommit commit, ProgressSink progress,

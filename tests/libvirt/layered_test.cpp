@@ -77,3 +77,21 @@ TEST_CASE("a real guest's second merge is refused with what to do, and works aft
   world.run(hypervisor.destroy(id));
   is_sound(layered);
 }
+
+TEST_CASE("a merge of which nothing comes is stopped, and its chain stays") {
+  auto& world = EmbeddedWorld::instance();
+  auto& hypervisor = world.hypervisor;
+  LayeredGuest layered(subject());
+  const auto id = layered.guest().id;
+  layered.start();
+  auto slow = layered.commit("cow", "layer-3");
+  slow.bytes_per_second = 64 << 10;  // a chunk of it takes seconds
+  const auto usual = hypervisor.longest_stall;
+  hypervisor.longest_stall = std::chrono::milliseconds(500);
+  CHECK_THROWS_WITH(world.run(layered.merging(slow)), Catch::Contains("came no further"));
+  hypervisor.longest_stall = usual;
+  CHECK(layered.chain() == "overlay layer-3 layer-2 cow image");
+  CHECK(world.run(hypervisor.find(id))->state == GuestState::running);
+  world.run(hypervisor.destroy(id));
+  is_sound(layered);
+}
