@@ -88,7 +88,8 @@ class Journey:
             now = self.now()
             if now is None and not without:
                 raise Failure("the host shows no such machine")
-            if now and now["State"] in NEVER_WELL and now["Job"] == "/":
+            # Of a stick that is out it may be told before its going is.
+            if now and now["State"] in NEVER_WELL and now["Job"] == "/" and self.stick.node:
                 raise Lost(f"it is {now['State']}: {now['Detail']}")
             if now and (now["Job"] != "/" or now["State"] not in states):
                 raise Failure(f"it is {now['State']}: {now['Detail']}")

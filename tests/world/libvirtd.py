@@ -2,8 +2,9 @@
 import contextlib
 import os
 import subprocess
+import threading
 
-from checks import run, wait_for
+from checks import run, say, wait_for
 from host import QEMU_CONF, Host, qemus
 
 SOCKET = "/run/libvirt/libvirt-sock"
@@ -14,10 +15,12 @@ ENTER = 'for place in %s; do mkdir -p "$0$place" "$place" && mount --bind "$0$pl
 
 class Libvirtd:
     """The system's libvirtd with directories of its own, in a mount namespace that sees what is mounted outside of it. Of
-    several, one at a time is the one that programs reach."""
+    several, one at a time is the one that programs reach. One that ends by itself is started anew, as systemd does it."""
+
+    MOST_ENDS = 3
 
     def __init__(self, directory):
-        self.directory, self.process = directory, None
+        self.directory, self.process, self.ends = directory, None, 0
 
     def serve(self):
         """Is there, and the one that programs reach."""
@@ -40,19 +43,29 @@ class Libvirtd:
             self.process = subprocess.Popen(
                 ["unshare", "-m", "--propagation", "slave", "sh", "-c", ENTER % " ".join(PLACES), self.directory],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
+
+    def _watch(self, process):
+        process.wait()
+        if self.process is not process:
+            return  # it was ended
+        self.ends += 1
+        say(f"libvirtd ended by itself with status {process.returncode}")
+        if self.ends <= self.MOST_ENDS:
+            self._start()
 
     def _answers(self):
-        if self.process.poll() is not None:
+        if self.ends > self.MOST_ENDS:
             with open(os.path.join(self.directory, "libvirtd.log"), errors="replace") as file:
-                raise RuntimeError(f"libvirtd ended with status {self.process.returncode}:\n{file.read()[-3000:]}")
+                raise RuntimeError(f"libvirtd ends again and again:\n{file.read()[-3000:]}")
         return run("virsh", "-q", "-c", SystemHost.URI, "version", check=False).returncode == 0
 
     def end(self):
         """As a power cut would; what it had started runs on."""
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+        process, self.process = self.process, None
+        if process:
+            process.kill()
+            process.wait()
 
     def guests(self):
         """Process ids by name: those that see its directories."""
