@@ -77,7 +77,9 @@ bool has_mark_of(const Session& session, const format::Head& newest) {
 }  // namespace
 
 bool lacks_files_of(const format::Head& head, const Session& session) {
+  if (session.checkpointed && head.generation.seq < *session.checkpointed) return true;
   if (head.generation.seq >= session.base_sequence) return false;
+  // A journal of an earlier version has no such number.
   return std::ranges::any_of(session.disks, [&](const DiskOverlay& overlay) {
     // The first overlay has all that was done since the session began, whatever an eject that
     // failed late has left on the device; the one after a checkpoint has not.

@@ -27,6 +27,7 @@ std::string write_journal(const Session& session) {
   out["disk_sequence"] = session.disk_sequence;
   out["base"] = session.base.value.str();
   out["base_sequence"] = session.base_sequence.value;
+  if (session.checkpointed) out["checkpointed"] = session.checkpointed->value;
   if (session.committing) out["committing"] = session.committing->value.str();
   if (session.written) out["written"] = session.written->value;
   out["phase"] = word(journal::phases, session.phase);
@@ -45,6 +46,7 @@ std::string write_journal(const Session& session) {
   if (session.original_definition) out["original_definition"] = *session.original_definition;
   if (session.nvram) out["nvram"] = *session.nvram;
   if (session.save_image) out["save_image"] = *session.save_image;
+  if (session.on_copies) out["on_copies"] = true;
   out["started"] = session.started.value;
   try {
     return out.dump(2) + "\n";

@@ -49,6 +49,16 @@ class Members {
       note(key, "must be an absolute path");
   }
 
+  /// Absent: false.
+  void flag(const std::string& key, bool& out) {
+    const auto* value = optional(key);
+    if (value == nullptr) return;
+    if (value->is_boolean())
+      out = value->get<bool>();
+    else
+      note(key, "must be true or false");
+  }
+
   void number(const json* value, const std::string& key, std::uint64_t& out) {
     if (value == nullptr) return;
     if (value->is_number_unsigned())
@@ -122,10 +132,7 @@ DiskOverlay read_disk(const json& value, const std::string& pointer, Mistakes& m
     if (frozen->is_array())
       for (const auto& file : *frozen) disk.path(&file, "frozen", out.frozen.emplace_back());
   }
-  if (const auto* leaving = disk.optional("leaving")) {
-    if (!leaving->is_boolean()) disk.note("leaving", "must be true or false");
-    out.leaving = leaving->is_boolean() && leaving->get<bool>();
-  }
+  disk.flag("leaving", out.leaving);
   disk.refuse_others();
   return out;
 }
@@ -147,6 +154,8 @@ Session read_session(const json& document, Mistakes& mistakes) {
   top.number("disk_sequence", out.disk_sequence);
   top.id("base", out.base);
   top.number("base_sequence", out.base_sequence.value);
+  if (const auto* value = top.optional("checkpointed"))
+    top.number(value, "checkpointed", out.checkpointed.emplace().value);
   if (const auto* value = top.optional("committing"))
     top.id(value, "committing", out.committing.emplace());
   if (const auto* value = top.optional("written"))
@@ -164,6 +173,7 @@ Session read_session(const json& document, Mistakes& mistakes) {
     top.text(value, "original_definition", out.original_definition.emplace());
   read_optional_path(top, "nvram", out.nvram);
   read_optional_path(top, "save_image", out.save_image);
+  top.flag("on_copies", out.on_copies);
   top.number("started", out.started.value);
   top.refuse_others();
   return out;

@@ -57,6 +57,10 @@ struct Session {
   std::uint64_t disk_sequence = 0;
   GenerationId base;  ///< the generation on the device that the session goes on from
   Sequence base_sequence;
+  /// The last generation that holds what checkpoints took out of the overlays: a device whose
+  /// newest one came before it lacks files of the session, or what they held then. None: all that
+  /// the guest wrote is in its overlays, as far as is known here.
+  std::optional<Sequence> checkpointed;
   /// The generation that an eject is about to commit; written before the commit.
   std::optional<GenerationId> committing;
   /// When the newest write to the guest's files here was, as it stood still for that commit: one
@@ -70,6 +74,9 @@ struct Session {
   std::optional<std::string> original_definition;
   std::optional<std::string> nvram;       ///< path of the firmware's variables, absolute
   std::optional<std::string> save_image;  ///< path of a stranded guest's save image, absolute
+  /// A guest that lives has copies of its disks that this host keeps below its overlays, and no
+  /// file of the device.
+  bool on_copies = false;
   UnixMicros started;
   bool operator==(const Session&) const = default;
 };

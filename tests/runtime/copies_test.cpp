@@ -288,6 +288,28 @@ TEST_CASE("a machine is not ejected to a device that has lost its checkpoint") {
   world.eject(anvil);
 }
 
+TEST_CASE("a copy made before a checkpoint whose layers were merged is not the session's own") {
+  CopiesWorld world;
+  auto& anvil = world.anvil;
+  anvil.plug(original);
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  world.make_copy();
+  anvil.hypervisor.tick(world.guest);
+  REQUIRE(anvil.result([&] { return anvil.host().checkpoint(world.capsule); }) == "done");
+  const auto merging = Commands::WhenNeeded::refuse;
+  REQUIRE(anvil.result([&] { return anvil.host().merge(world.capsule, merging); }) == "done");
+  CHECK(world.head(world.capsule).disks.at(0).chain.size() == 2);
+  anvil.pull(original);
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  anvil.plug(copy);
+  REQUIRE(anvil.reaches(world.capsule, "diverged"));
+  anvil.pull(copy);
+  anvil.plug(original);
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
+}
+
 TEST_CASE("a session whose device comes back beside a copy made before it waits for its own") {
   CopiesWorld world;
   auto& anvil = world.anvil;

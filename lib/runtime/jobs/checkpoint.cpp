@@ -168,6 +168,7 @@ void ship_memory(Checkpoint& at, hibernation::EncodedPages encoded, const Progre
 /// that runs.
 void note_shipped(Checkpoint& at, const format::Head& committed) {
   for (auto& disk : at.session.disks) disk.frozen.clear();
+  at.session.checkpointed = committed.generation.seq;
   follow(at.session, committed);
   at.parts.shelf.save(at.session);
   if (at.nvram) fs::remove(*at.nvram);
