@@ -1,6 +1,7 @@
 #include "runtime/session_guest.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -84,12 +85,21 @@ Task<void> refuse_stranger(Parts& parts, Session session, std::string doing) {
 }
 
 Task<void> end_if_alive(Parts& parts, Session session) {
-  const auto domain = session.domain;
-  auto finding = find_guest(parts, std::move(session));
+  auto finding = find_guest(parts, session);
   const auto guest = co_await std::move(finding);
   if (!is_alive(guest)) co_return;
-  auto ending = parts.hypervisor.destroy(domain);
-  co_await std::move(ending);
+  std::exception_ptr failure;
+  try {
+    auto ending = parts.hypervisor.destroy(session.domain);
+    co_await std::move(ending);
+  } catch (const Fault&) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  // It may have ended by itself just then, as one does whose restore has lost its reader.
+  auto looking = find_guest(parts, std::move(session));
+  const auto left = co_await std::move(looking);
+  if (is_alive(left)) std::rethrow_exception(failure);
 }
 
 core::Session core_session(const Session& session, const std::optional<DomainEntry>& guest) {
@@ -100,6 +110,7 @@ core::Session core_session(const Session& session, const std::optional<DomainEnt
   if (session.committing && session.phase != Phase::ejecting)
     out.since_commit = core::Since::ran_on;
   out.domain = session.domain;
+  out.on_copies = session.on_copies;
   out.guest = guest_in(session, guest);
   return out;
 }

@@ -127,6 +127,7 @@ void FakeHypervisor::deactivate(DomainId id) {
   if (machine.block_job) std::exchange(machine.block_job, nullptr)->abort();
   machine.live.clear();
   machine.state = GuestState::shut_off;
+  machine.is_stuck = false;
   machine.overlays.clear();
   if (machine.inactive.empty()) machines_.erase(id);
 }

@@ -58,6 +58,9 @@ class FakeHypervisor final : public Hypervisor {
   void fail(Call call, int nth = 1, Remedy remedy = Remedy::retry);
   /// The next save fails between the end of its stream and its header.
   void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
+  /// From now on a guest whose save is refused at its end has let go of its disks, and does not get
+  /// them back: it stands still, and does not give its memory a second time.
+  void lose_disks() { disks_lost_ = true; }
   /// The next save fails when it may write its header, which is when an eject was committed.
   void fail_save_at_header() { after_stream_ = AfterStream::fail_at_header; }
   /// Called on the loop thread before each call does anything.
@@ -167,6 +170,7 @@ class FakeHypervisor final : public Hypervisor {
     std::shared_ptr<BlockJob> block_job;
     bool left_in_save = false;
     bool seems_to_run = false;
+    bool is_stuck = false;
   };
 
   void enter(Call call, const std::string& object);
@@ -190,6 +194,7 @@ class FakeHypervisor final : public Hypervisor {
   std::map<DomainId, Machine> machines_;
   std::map<Call, int> counts_;
   std::map<Call, std::map<int, Remedy>> failures_;  ///< by the number of the call
+  bool disks_lost_ = false;
   AfterStream after_stream_ = AfterStream::finish;  ///< of the next save
   bool commits_held_ = false;
   std::optional<Remedy> fail_midway_;  ///< of the next commit

@@ -24,6 +24,8 @@ constexpr std::string_view unfinished = "LibvirtQemudPart";
 constexpr std::string_view finished = "LibvirtQemudSave";
 constexpr std::string_view stream_start("QEVM\0\0\0\3", 8);
 constexpr std::size_t stream_head = 24;  ///< its start, the counter, its size
+/// QEMU's own: no more sections, and a description of them.
+constexpr std::string_view stream_end("\0\6\0\0\0\2{}", 8);
 
 Fault save_fault(const std::string& path, const std::string& why) {
   return Fault(Remedy::retry, Fault::Text{"save to", path, why, {}});
@@ -63,9 +65,11 @@ std::string stream(const FakeSaveImage& image) {
   // Bytes that compress a little and depend on the counter.
   const auto memory =
       image.stream_bytes == stream_with_memory ? memory_section(image.counter) : std::string();
-  for (std::uint64_t i = out.size(); i + memory.size() < image.stream_bytes; ++i)
+  const auto rest = memory.size() + stream_end.size();
+  for (std::uint64_t i = out.size(); i + rest < image.stream_bytes; ++i)
     out.push_back(static_cast<char>((i >> 6) * (image.counter + 1)));
-  return out + memory;
+  out += memory;
+  return out.size() + stream_end.size() == size ? out.append(stream_end) : out;
 }
 
 /// How long the whole image is, as far as its first bytes tell.

@@ -50,7 +50,9 @@ Task<bool> FakeHypervisor::give_memory(DomainId id, std::string path, const char
   if (there != machines_.end() && there->second.aborted == aborted) there->second.aborted.reset();
   if (!same) throw refusal(doing, "machine " + id.value.str(), "domain is not running");
   if (!failed) co_return ran;
-  if (ran && doing == saving) {
+  if (disks_lost_ && doing == saving) {
+    there->second.is_stuck = true;
+  } else if (ran && doing == saving) {
     there->second.state = GuestState::running;
     tell(id, What::resumed);
   }
@@ -65,6 +67,8 @@ Task<void> FakeHypervisor::save(DomainId id, std::string path) {
     if (planned.remedy() == Remedy::choose) throw SavedAlready(planned);
     throw;
   }
+  if (active(id, saving).is_stuck)
+    throw SavedAlready(refusal(saving, id.value.str(), "it was paused due to previous migration"));
   auto giving = give_memory(id, std::move(path), saving);
   co_await std::move(giving);
   deactivate(id);

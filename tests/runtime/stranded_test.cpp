@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include "runtime/running_world.hpp"
 
@@ -51,6 +52,45 @@ TEST_CASE("a stranded guest whose save failed is saved when somebody ejects it")
   CHECK(world.eject() == "done");
   CHECK(world.says(saved));
   world.check_that_it_goes_on();
+}
+
+TEST_CASE("a guest that ends by itself just when it is ended leaves nothing behind") {
+  StrandedWorld world(std::chrono::hours(1));
+  auto& anvil = world.anvil;
+  bool ended = false;
+  anvil.hypervisor.before = [&](Call call) {
+    if (call == Call::destroy && !std::exchange(ended, true))
+      anvil.hypervisor.guest_crashes(world.guest);
+  };
+  CHECK(anvil.result([&] { return anvil.host().resolve(world.capsule, "discard-ours"); }) ==
+        "done");
+  CHECK(anvil.until([&] { return !anvil.has_session(world.capsule); }));
+  INFO(anvil.log.all());
+  CHECK(ended);
+  CHECK_FALSE(std::filesystem::exists(anvil.session_directory(world.capsule)));
+}
+
+TEST_CASE("a guest that an eject has left without its disks goes on from that eject's copy") {
+  RunningWorld world(1);
+  auto& anvil = world.anvil;
+  namespace fs = std::filesystem;
+  // The device fails behind the memory, before it is known to be gone.
+  const auto next = world.head(world.capsule).generation.seq.value + 1;
+  const auto map = world.on_device(world.capsule) / "memory" / (std::to_string(next) + ".map");
+  anvil.hypervisor.at_streams_end = [&] { fs::create_directories(map); };
+  anvil.hypervisor.lose_disks();
+  CHECK(world.eject() != "done");
+  CHECK(anvil.guest(world.guest)->state == GuestState::paused);
+  CHECK(anvil.log.says("stands still after an eject that failed"));
+  fs::remove(map);
+  anvil.pull();
+  REQUIRE(anvil.until([&] { return anvil.log.says("; it counts"); }));
+  anvil.wait_for_jobs();
+  CHECK(anvil.guest(world.guest)->state == GuestState::shut_off);
+  anvil.plug();
+  INFO(anvil.log.all());
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
 }
 
 namespace {

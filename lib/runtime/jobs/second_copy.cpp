@@ -1,11 +1,15 @@
 #include "runtime/jobs/second_copy.hpp"
 
+#include <exception>
+#include <filesystem>
 #include <map>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "hibernation/segment_file.hpp"
 #include "runtime/host_room.hpp"
+#include "runtime/session_guest.hpp"
+#include "runtime/sessions.hpp"
 
 namespace satchel {
 
@@ -60,6 +64,26 @@ void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescu
   if (parts.cache->keep(committed.capsule, shipment.segments, {rescue.own(), rescue.borrowed()}) &&
       has_earlier)
     parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
+}
+
+Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& rescue) {
+  if (!rescue.is_whole()) co_return;
+  try {
+    const auto copy = cut_short_save(parts, session.capsule);
+    // It gave its memory once more: whatever was kept before is older.
+    auto clearing = offload(parts.lanes.files, [&] { std::filesystem::remove(copy); });
+    co_await std::move(clearing);
+    auto finding = find_guest(parts, session);
+    const auto guest = co_await std::move(finding);
+    if (!is_alive(guest) || guest->state != GuestState::paused) co_return;
+    auto keeping = offload(parts.lanes.files,
+                           [&] { rescue.make_save_image(copy, worker_threads(parts.config)); });
+    co_await std::move(keeping);
+    parts.log.warning(session.capsule_name +
+                      " stands still after an eject that failed: its memory is kept here");
+  } catch (const std::exception& failure) {
+    parts.log.warning(std::string(failure.what()) + "; the guest is held in memory alone");
+  }
 }
 
 }  // namespace satchel

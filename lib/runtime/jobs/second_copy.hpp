@@ -1,5 +1,5 @@
 // The second copy of what a check-in or checkpoint writes of the memory: begun on this computer's
-// disk, and kept in its cache after the commit. Files lane.
+// disk, and kept in its cache after the commit. Files lane, but for what is a task.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "runtime/jobs/shipment.hpp"
 #include "runtime/parts.hpp"
 #include "runtime/stick.hpp"
+#include "session/session.hpp"
 
 namespace satchel {
 
@@ -19,5 +20,11 @@ std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<S
 /// The memory that was written stays here too, for the next time.
 void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,
                const format::Head& committed);
+
+/// After an eject that failed with all of the memory written, and whose guest was to run on. One
+/// that stands still all the same is stuck: QEMU let go of its disks, does not get them back from a
+/// device that is gone, and gives its memory no second time. Its copy is kept for the next save to
+/// this computer, which finds out whether that is so (strand()). Failures are warnings.
+Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& rescue);
 
 }  // namespace satchel
