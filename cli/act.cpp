@@ -129,7 +129,8 @@ Task<std::optional<std::string>> begin_saving(Context& context, CapsuleId capsul
 Task<void> save_stranded(Context& context, const HostView& host, std::vector<JobEnd>& ends,
                          std::optional<Refusal>& refused) {
   for (const auto& capsule : host.capsules) {
-    if (capsule.state != "stranded" || capsule.device) continue;
+    const bool waits = capsule.state == "stranded" && !capsule.device;
+    if (!waits && capsule.state != "detached") continue;
     try {
       auto beginning = begin_saving(context, capsule.id);
       const auto job = co_await std::move(beginning);
@@ -216,15 +217,22 @@ Task<ExitCode> launch(Context& context, LaunchOptions options) {
   Dictionary given;
   if (options.take_over) given["take_over"] = true;
   if (options.this_copy) given["this_copy"] = true;
+  if (options.without_device) given["without_device"] = true;
   if (options.start_fresh) given["start_fresh"] = true;
   auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Launch", given);
   auto carrying = carry_out(context, std::move(call), "Launching " + quoted(capsule.name));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(carrying));
-  close(context, ends, false,
+  auto looking = context.client.overview();
+  const auto now = co_await std::move(looking);
+  const bool is_detached = std::ranges::any_of(now.capsules, [&](const auto& each) {
+    return each.id == capsule.id && each.state == "detached";
+  });
+  close(context, ends, is_detached,
         quoted(capsule.name) +
-            " runs here now. Eject it before you unplug "
-            "the device.");
+            (is_detached ? " runs here now, without its device: what it does stays on this "
+                           "computer until it is plugged in and ejected."
+                         : " runs here now. Eject it before you unplug the device."));
   co_return ExitCode::done;
 }
 

@@ -175,6 +175,8 @@ void add_moving(CLI::App& app, Invocation& invocation) {
                            "Although another host has it checked out");
   launch_command->add_flag("--this-copy", launching->this_copy,
                            "Although the device is an older copy, or one that went on apart");
+  launch_command->add_flag("--without-device", launching->without_device,
+                           "Of what this computer keeps of its disks; the device is away");
   launch_command->add_flag("--start-fresh", launching->start_fresh,
                            "Boot from its disks, not from its saved memory");
   bind(launch_command, invocation, launching, launch);

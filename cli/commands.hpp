@@ -61,6 +61,7 @@ struct LaunchOptions {
   bool take_over = false;
   bool start_fresh = false;
   bool this_copy = false;
+  bool without_device = false;
 };
 Task<ExitCode> launch(Context& context, LaunchOptions options);
 struct EjectOptions {

@@ -60,7 +60,7 @@ _satchelctl_options() {
     create)
       options+=(--disk --format --size --cdrom --memory --cpus --firmware --network --os --device --launch)
       ;;
-    launch) options+=(--take-over --this-copy --start-fresh) ;;
+    launch) options+=(--take-over --this-copy --without-device --start-fresh) ;;
     eject) options+=(--all --merge) ;;
     sync) options+=(--dry-run --emptied) ;;
     merge | fold) options+=(--although-needed) ;;

@@ -13,6 +13,7 @@ Task<ObjectPath> launch(Requests& requests, Caller caller, CapsuleId capsule, Di
   if (options.take("take_over", false))
     request.when_checked_out = LaunchRequest::CheckedOut::take_over;
   if (options.take("this_copy", false)) request.when_lacking = LaunchRequest::Lacking::this_copy;
+  if (options.take("without_device", false)) request.device = LaunchRequest::Device::without;
   if (options.take("start_fresh", false)) request.memory = LaunchRequest::Memory::start_fresh;
   options.finish();
   const bool takes_over = request.when_checked_out == LaunchRequest::CheckedOut::take_over;

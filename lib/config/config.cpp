@@ -155,6 +155,10 @@ void read(Section& top, Config& out) {
 
   auto cache = top.in("cache");
   cache.scalar("memory", out.cache.memory, size, parse_size);
+  cache.scalar("disks", out.cache.disks, size, parse_size);
+  cache.scalar(
+      "disks_of", out.cache.disks_of, "home or everywhere",
+      words<DisksKept>({{"home", DisksKept::at_home}, {"everywhere", DisksKept::everywhere}}));
   cache.refuse_others();
 
   auto compression = top.in("compression");

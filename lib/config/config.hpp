@@ -46,6 +46,8 @@ struct SyncRule {
   bool operator==(const SyncRule&) const = default;
 };
 enum class OnReturn { nothing, sync };
+/// Of which machines this host keeps the disks.
+enum class DisksKept { at_home, everywhere };
 /// Whether nothing of a machine stays on this host once it is on its device.
 enum class Privacy { none, kept };
 
@@ -131,7 +133,9 @@ struct Config {
 
   /// What this host keeps of machines that were here, to be faster when they come back.
   struct Cache {
-    ByteCount memory = mebibytes(4096);  ///< of the memory of all together; 0: nothing
+    ByteCount memory = mebibytes(4096);      ///< of the memory of all together; 0: nothing
+    ByteCount disks = mebibytes(16 * 1024);  ///< the same of their disks
+    DisksKept disks_of = DisksKept::at_home;
     bool operator==(const Cache&) const = default;
   } cache;
 

@@ -52,6 +52,7 @@ std::string kept(const Session& session) {
     case Guest::halted:
       break;
   }
+  if (session.on_copies) return guest_sentence(session);
   return "The machine is held in this computer's memory, paused.";
 }
 
@@ -154,6 +155,13 @@ std::string detail(const State& state) {
                             : "The device was pulled out. ") +
                    kept(at.session);
           },
+          [](const Detached& at) {
+            if (at.starting)
+              return std::string(
+                  "Going on without the device, on what this computer keeps of its disks.");
+            return guest_sentence(at.session) +
+                   " Its device is not used: what it does stays on this computer until then.";
+          },
           [](const Diverged& at) {
             auto out = at.trouble ? at.trouble->what + " " : std::string();
             if (at.resolving)
@@ -221,6 +229,12 @@ std::string next_step(const State& state) {
             return of(at.trouble, at.idle ? "Launch it to try the device again."
                                           : "Plug the same device in again to go on.");
           },
+          [](const Detached& at) {
+            if (at.starting) return std::string();
+            return std::string(
+                "Plug its device in and eject to take it along, or eject now to have it saved on "
+                "this computer.");
+          },
           [](const Diverged& at) {
             if (at.resolving) return std::string();
             if (at.theirs.lacks_our_files)
@@ -251,6 +265,7 @@ bool can_unplug(const State& state) {
                         [](const Ready&) { return true; },
                         [](const Safe&) { return true; },
                         [](const Stranded&) { return true; },
+                        [](const Detached&) { return true; },
                         // Nothing of ours was opened for writing in these; only a guest that
                         // outlived a restart of the daemon may still use the device.
                         [](const Locked& at) { return !is_live(at.ours); },

@@ -58,6 +58,12 @@ struct SaveStranded {
 struct Reattach {
   JobId job;
 };
+/// Let the session's guest go on without its device, on copies of its disks that this host keeps:
+/// from its memory, or with `disk` by booting.
+struct GoOnDetached {
+  JobId job;
+  LaunchFrom from;
+};
 /// Carry a choice out that takes time: keep_both or export_ours. A guest still in memory is saved
 /// first.
 struct Resolve {
@@ -103,6 +109,7 @@ enum class Notice {
   upkeep_failed,
   stranded,
   save_failed,
+  detached,
   diverged,
 };
 /// Let the person know; the text is that of the new state.
@@ -111,7 +118,7 @@ struct Tell {
 };
 
 using Effect = std::variant<StartExamine, StartLaunch, StartEject, ReleaseDevice, StartCheckpoint,
-                            StartUpkeep, StartRollback, SaveStranded, Reattach, Resolve, Cancel,
-                            PauseGuest, ResumeGuest, DropSession, Tell>;
+                            StartUpkeep, StartRollback, SaveStranded, Reattach, GoOnDetached,
+                            Resolve, Cancel, PauseGuest, ResumeGuest, DropSession, Tell>;
 
 }  // namespace satchel::core

@@ -43,11 +43,14 @@ struct TrustGiven {};   ///< an administrator approved the signer
 enum class TakeOver { no, yes };
 enum class Memory { use, ignore };
 enum class ThisCopy { no, yes };
+enum class WithoutDevice { no, yes };
 struct LaunchAsked {
   Requester by = Requester::person;
   TakeOver take_over = TakeOver::no;  ///< although another session has it checked out
   Memory memory = Memory::use;        ///< ignore: boot from disk, keep the hibernation file
   ThisCopy this_copy = ThisCopy::no;  ///< although this host has seen what the device lacks
+  /// Of what this host keeps of the disks, although the device is gone or of no use.
+  WithoutDevice without_device = WithoutDevice::no;
   bool operator==(const LaunchAsked&) const = default;
 };
 enum class MergeToo { no, yes };

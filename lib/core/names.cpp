@@ -7,10 +7,10 @@
 namespace satchel::core {
 
 std::string_view name(const State& state) {
-  static constexpr std::array<std::string_view, 15> names = {
-      "absent",    "examining", "locked",        "untrusted", "ready",
-      "launching", "running",   "checkpointing", "merging",   "folding",
-      "ejecting",  "safe",      "stranded",      "diverged",  "failed"};
+  static constexpr std::array<std::string_view, 16> names = {
+      "absent",   "examining",     "locked",   "untrusted", "ready",    "launching",
+      "running",  "checkpointing", "merging",  "folding",   "ejecting", "safe",
+      "stranded", "detached",      "diverged", "failed"};
   static_assert(std::variant_size_v<State> == names.size());
   return names.at(state.index());
 }
@@ -27,10 +27,11 @@ std::string_view name(const Event& event) {
 }
 
 std::string_view name(const Effect& effect) {
-  static constexpr std::array<std::string_view, 15> names = {
-      "start_examine", "start_launch",   "start_eject",   "release_device", "start_checkpoint",
-      "start_upkeep",  "start_rollback", "save_stranded", "reattach",       "resolve",
-      "cancel",        "pause_guest",    "resume_guest",  "drop_session",   "tell"};
+  static constexpr std::array<std::string_view, 16> names = {
+      "start_examine",    "start_launch",   "start_eject",    "release_device",
+      "start_checkpoint", "start_upkeep",   "start_rollback", "save_stranded",
+      "reattach",         "go_on_detached", "resolve",        "cancel",
+      "pause_guest",      "resume_guest",   "drop_session",   "tell"};
   static_assert(std::variant_size_v<Effect> == names.size());
   return names.at(effect.index());
 }
@@ -75,6 +76,8 @@ std::string_view name(Notice notice) {
       return "stranded";
     case Notice::save_failed:
       return "save_failed";
+    case Notice::detached:
+      return "detached";
     case Notice::diverged:
       return "diverged";
   }
@@ -177,6 +180,7 @@ const Found* found_of(const State& state) {
 
 std::optional<JobId> job_of(const State& state) {
   if (const auto* at = std::get_if<Stranded>(&state)) return at->saving;
+  if (const auto* at = std::get_if<Detached>(&state)) return at->starting;
   if (const auto* at = std::get_if<Diverged>(&state))
     return at->resolving ? std::optional(at->resolving->job) : std::nullopt;
   return std::visit(
@@ -191,6 +195,7 @@ std::optional<JobId> job_of(const State& state) {
 
 std::optional<Insertion> device_of(const State& state) {
   if (const auto* at = std::get_if<Stranded>(&state)) return at->arrived ? at->arrived : at->idle;
+  if (const auto* at = std::get_if<Detached>(&state)) return at->arrived ? at->arrived : at->idle;
   if (const auto* at = std::get_if<Diverged>(&state))
     return at->resolving ? at->resolving->now : at->device;
   return std::visit(

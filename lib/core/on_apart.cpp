@@ -43,7 +43,10 @@ Step on(const Stranded& at, const JobEnded& event, const Given& given) {
 }
 
 Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
-  if (!at.idle || at.saving) return std::nullopt;
+  if (at.saving) return std::nullopt;
+  if (event.without_device == WithoutDevice::yes)
+    return go_on_detached(at.session, at.idle, event, given);
+  if (!at.idle) return std::nullopt;
   return examine(*at.idle, at.session, event, given);
 }
 

@@ -137,6 +137,8 @@ Step on(const Failed& at, const CapsuleRemoved&, const Given&) {
 }
 
 Step on(const Failed& at, const LaunchAsked& event, const Given& given) {
+  if (at.ours && !is_live(at.ours) && event.without_device == WithoutDevice::yes)
+    return go_on_detached(*at.ours, at.device, event, given);
   return examine(at.device, at.ours, event, given);
 }
 

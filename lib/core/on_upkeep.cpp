@@ -39,8 +39,8 @@ Step device_gone(const S& at, const DeviceGone& event) {
   auto state = at;
   std::vector<Effect> effects;
   if (state.session) {
-    if (state.session->guest == Guest::runs) effects.emplace_back(PauseGuest{});
-    if (is_alive(state.session->guest)) state.session->guest = Guest::halted;
+    if (needs_device(*state.session)) effects.emplace_back(PauseGuest{});
+    state.session = without_files(*state.session);
   }
   effects.emplace_back(Cancel{at.work.job});
   return with_work(state, gone(at.work, event.device), std::move(effects));

@@ -62,9 +62,10 @@ Step on(const Running& at, const LaunchAsked&, const Given& given) {
     case Guest::paused:
     case Guest::halted:
       return Transition{at, {ResumeGuest{}}};
+    case Guest::saved:
+      return launch(at.device, at.found, at.session, LaunchFrom::reattached, given);
     case Guest::unborn:
     case Guest::runs:
-    case Guest::saved:
       break;
   }
   return std::nullopt;
@@ -148,8 +149,8 @@ Step on(const Checkpointing& at, const DeviceAppeared& event, const Given&) {
 Step on(const Checkpointing& at, const DeviceGone& event, const Given&) {
   auto state = at;
   std::vector<Effect> effects;
-  if (at.session.guest == Guest::runs) effects.emplace_back(PauseGuest{});
-  if (is_alive(at.session.guest)) state.session.guest = Guest::halted;
+  if (needs_device(at.session)) effects.emplace_back(PauseGuest{});
+  state.session = without_files(at.session);
   effects.emplace_back(Cancel{at.work.job});
   return with_work(state, gone(at.work, event.device), std::move(effects));
 }

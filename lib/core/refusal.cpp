@@ -27,7 +27,11 @@ Reason launch(const State& state) {
   if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state) ||
       (session_of(state) != nullptr && is_upkeep(state)))
     return {"The machine runs on this computer already.", {}};
-  if (std::holds_alternative<Launching>(state))
+  if (const auto* at = std::get_if<Stranded>(&state); at != nullptr && at->saving)
+    return {"The machine is being saved on this computer.", wait_for_it};
+  if (const auto* at = std::get_if<Detached>(&state); at != nullptr && !at->starting)
+    return {"The machine runs on this computer already, without its device.", {}};
+  if (std::holds_alternative<Launching>(state) || std::holds_alternative<Detached>(state))
     return {"The machine is being launched already.", {}};
   if (std::holds_alternative<Ejecting>(state))
     return {"The machine is being ejected.",
@@ -46,6 +50,9 @@ Reason eject(const State& state) {
 Reason checkpoint(const State& state) {
   if (std::holds_alternative<Checkpointing>(state))
     return {"A checkpoint is being written already.", {}};
+  if (std::holds_alternative<Detached>(state))
+    return {"A checkpoint is written to the device, which the machine does not use.",
+            next_step(state)};
   return {"Only a machine that runs on this computer can have a checkpoint.", next_step(state)};
 }
 
@@ -97,6 +104,8 @@ Reason choice(const State& state) {
   }
   if (std::holds_alternative<Stranded>(state))
     return {detail(state), "Plug the same device in again to go on, or discard what is kept here."};
+  if (std::holds_alternative<Detached>(state))
+    return {detail(state), "Eject it first: it is saved on this computer then."};
   return {"There is nothing to choose: the machine has one history.", next_step(state)};
 }
 

@@ -42,6 +42,12 @@ Transition settle_session(Insertion device, Found found, Session ours,
     case Fate::continues:
       break;
   }
+  if (ours.on_copies && is_alive(ours.guest)) {
+    auto running = Running{device, std::move(found), std::move(ours)};
+    if (wanted)
+      if (auto step = on(running, *wanted, given)) return *step;
+    return {std::move(running), {Tell{Notice::running}}};
+  }
   switch (ours.guest) {
     case Guest::saved:
       // What is saved can't be restored, or is not wanted.
@@ -86,12 +92,17 @@ Session seen_running(Session session) {
 }
 
 Session without_files(Session session) {
-  if (is_alive(session.guest)) session.guest = Guest::halted;
+  if (is_alive(session.guest) && !session.on_copies) session.guest = Guest::halted;
   return session;
 }
 
 bool is_live(const std::optional<Session>& session) {
-  return session && (session->guest == Guest::runs || session->guest == Guest::paused);
+  return session && !session->on_copies &&
+         (session->guest == Guest::runs || session->guest == Guest::paused);
+}
+
+bool needs_device(const Session& session) {
+  return session.guest == Guest::runs && !session.on_copies;
 }
 
 Session as_told(const Session& before, const std::optional<Session>& told) {
@@ -226,6 +237,13 @@ Transition strand(Session session, std::optional<Insertion> idle, std::optional<
     auto state = Stranded{std::move(session), {}, {}, idle, std::move(trouble)};
     return {std::move(state), {Tell{Notice::stranded}}};
   }
+  if (session.on_copies)
+    return {Detached{std::move(session), {}, {}, idle}, {Tell{Notice::detached}}};
+  return save_here(std::move(session), idle, std::move(trouble), given);
+}
+
+Transition save_here(Session session, std::optional<Insertion> idle, std::optional<Reason> trouble,
+                     const Given& given) {
   std::vector<Effect> effects;
   if (session.guest == Guest::runs) effects.emplace_back(PauseGuest{});
   session.guest = Guest::halted;
@@ -258,9 +276,9 @@ Transition go_on(const Work& work, Found found, Session session, std::optional<R
   if (work.now && work.now != work.on) {
     // Back before the guest had to be saved: it waits, paused, for its device to be recognised.
     std::vector<Effect> effects;
-    if (session.guest == Guest::runs) effects.emplace_back(PauseGuest{});
-    if (is_alive(session.guest)) session.guest = Guest::halted;
-    return after(std::move(effects), examine(*work.now, std::move(session), {}, given));
+    if (needs_device(session)) effects.emplace_back(PauseGuest{});
+    return after(std::move(effects),
+                 examine(*work.now, without_files(std::move(session)), {}, given));
   }
   return strand(std::move(session), work.now, std::move(trouble), given);
 }

@@ -42,9 +42,16 @@ bool is_needed_elsewhere(const Found& found, const std::optional<Session>& sessi
 /// so that the guest can be checked in.
 Transition release(Insertion device, std::optional<Found> found, std::optional<Session> apart,
                    Requester by, const Given& given);
-/// The session has lost its device. `idle`: it is in a port all the same.
+/// Begin to go on without the device.
+Transition go_on_detached(Session session, std::optional<Insertion> idle, const LaunchAsked& asked,
+                          const Given& given);
+/// The session has lost its device. `idle`: it is in a port all the same. A guest on copies does
+/// not mind.
 Transition strand(Session session, std::optional<Insertion> idle, std::optional<Reason> trouble,
                   const Given& given);
+/// Begin to save a guest that lives on this host; it is paused first.
+Transition save_here(Session session, std::optional<Insertion> idle, std::optional<Reason> trouble,
+                     const Given& given);
 /// A device at rest was pulled or released: absent, safe or, with a session, stranded.
 Transition part(std::optional<Session> ours, std::optional<Found> found,
                 std::optional<Insertion> released, const Given& given);
@@ -65,6 +72,8 @@ Session without_files(Session session);
 bool is_alive(Guest guest);
 /// There is a session whose guest uses the device at this moment.
 bool is_live(const std::optional<Session>& session);
+/// The guest runs, and has to be paused when its device goes.
+bool needs_device(const Session& session);
 /// The session as it is after a job that may have told of it.
 Session as_told(const Session& before, const std::optional<Session>& told);
 /// Puts effects before those of the transition.

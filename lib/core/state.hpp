@@ -129,6 +129,16 @@ struct Stranded {
   bool operator==(const Stranded&) const = default;
 };
 
+/// A session whose guest runs on copies of its disks that this host keeps, without its device.
+struct Detached {
+  Session session;
+  std::optional<JobId> starting{};     ///< the copies are read, the guest is brought back
+  std::optional<Insertion> arrived{};  ///< came back meanwhile; examined when that has ended
+  std::optional<Insertion> idle{};     ///< in a port, but of no use
+  bool leaving = false;                ///< to be saved as soon as it is started
+  bool operator==(const Detached&) const = default;
+};
+
 /// This host's session and the device's newest generation are two histories.
 struct Diverged {
   Insertion device;
@@ -150,6 +160,6 @@ struct Failed {
 
 using State =
     std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running, Checkpointing,
-                 Merging, Folding, Ejecting, Safe, Stranded, Diverged, Failed>;
+                 Merging, Folding, Ejecting, Safe, Stranded, Detached, Diverged, Failed>;
 
 }  // namespace satchel::core

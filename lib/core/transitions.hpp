@@ -121,4 +121,15 @@ Step on(const Diverged&, const JobEnded&, const Given&);
 Step on(const Diverged&, const EjectAsked&, const Given&);
 Step on(const Diverged&, const CancelAsked&, const Given&);
 
+// on_detached.cpp: it goes on without its device.
+Step on(const Detached&, const DeviceAppeared&, const Given&);
+Step on(const Detached&, const DeviceGone&, const Given&);
+Step on(const Detached&, const JobEnded&, const Given&);
+Step on(const Detached&, const LaunchAsked&, const Given&);
+Step on(const Detached&, const EjectAsked&, const Given&);
+Step on(const Detached&, const CancelAsked&, const Given&);
+Step on(const Detached&, const GuestStopped&, const Given&);
+Step on(const Detached&, const GuestPaused&, const Given&);
+Step on(const Detached&, const GuestResumed&, const Given&);
+
 }  // namespace satchel::core

@@ -98,6 +98,8 @@ struct Session {
   Guest guest = Guest::unborn;
   /// Since that attempt to commit the guest has run on: whatever became of it, there is more here.
   Since since_commit = Since::nothing;
+  /// A guest that lives reads copies of its disks on this host, and none of its device's files.
+  bool on_copies = false;
   bool operator==(const Session&) const = default;
 };
 

@@ -100,6 +100,19 @@ Room CapsuleDirectory::room() const {
               ByteCount(largest)};
 }
 
+std::string CapsuleDirectory::newest_head() {
+  const auto seen = examine();
+  if (!seen.newest)
+    throw Fault(Remedy::other_device,
+                {"read", state_->shown(), "no generation on it is complete", {}});
+  const auto path = head_path(seen.newest->head.generation.seq);
+  auto bytes =
+      or_fault(read_whole(state_->dir.get(), path, largest_head), "read", state_->shown(path));
+  if (digest_of(bytes) != seen.newest->digest)
+    throw Fault(Remedy::replug, {"read", state_->shown(path), "it changed meanwhile", {}});
+  return bytes;
+}
+
 UniqueFd CapsuleDirectory::open_object(std::string_view path, Access access) const {
   check_path("open", path);
   return or_fault(

@@ -90,6 +90,9 @@ class CapsuleDirectory {
   Room room() const;
 
   Examination examine();
+  /// The bytes of the newest generation's head, as read_head() takes them. Throws Fault when there
+  /// is none.
+  std::string newest_head();
   /// Reads everything that the kept generations need from the medium, past the page cache, each
   /// file once, and writes nothing. Commits may come meanwhile, merges and folds must not. Throws
   /// Fault when stopped (retry), when the device is gone, and for what a later version wrote.

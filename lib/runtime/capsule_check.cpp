@@ -3,16 +3,12 @@
 // when it is right.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <chrono>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "base/fault.hpp"
+#include "runtime/beside_reading.hpp"
 #include "runtime/capsule_runner.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
@@ -20,18 +16,6 @@
 namespace satchel {
 
 namespace asio = boost::asio;
-
-namespace {
-
-constexpr auto read_at_once = mebibytes(4);
-
-/// For how long so much keeps a device busy at this rate; 0: any.
-std::chrono::nanoseconds time_of(ByteCount amount, ByteCount rate) {
-  if (rate.value == 0) return {};
-  return std::chrono::nanoseconds(amount.value * 1'000'000'000 / rate.value);
-}
-
-}  // namespace
 
 void CapsuleRunner::check_memory_beside(hibernation::PageBaseCheck::Of of) {
   const auto held = stick();
@@ -44,47 +28,33 @@ Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head
                                        hibernation::PageBaseCheck::Of of) {
   const auto self = shared_from_this();
   auto& parts = around_.parts;
-  const auto pause = std::make_shared<asio::steady_timer>(parts.loop);
-  std::stop_source stopping;
-  const Readers::Ticket ticket(
-      *parts.readers, parts.loop,
-      {"check",
-       id_,
-       held->insertion(),
-       [stopping, pause]() mutable {
-         stopping.request_stop();
-         pause->cancel();
-       },
-       {},
-       borrows(head) ? Readers::Reads::memory_and_disks : Readers::Reads::memory});
-  std::optional<hibernation::PageBaseCheck> check;
   std::string trouble;
-  try {
-    auto opening = offload(parts.lanes.files, [&] {
-      check.emplace(memory_check(format::CapsuleDirectory::open(held->root()->get(), head.capsule),
-                                 head, fifo_directory(parts, head.capsule), of,
-                                 stopping.get_token()));
-    });
-    co_await std::move(opening);
-    bool more = true;
-    while (more && !stopping.stop_requested()) {
-      const auto began = std::chrono::steady_clock::now();
-      auto reading = offload(parts.lanes.files, [&] { return check->go_on(read_at_once); });
-      more = co_await std::move(reading);
-      if (stopping.stop_requested()) break;
-      boost::system::error_code woken;
-      pause->expires_at(began + time_of(read_at_once, parts.config.merge.rate));
-      co_await pause->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  {
+    BesideReading reading(
+        parts, "check", id_, held->insertion(),
+        borrows(head) ? Readers::Reads::memory_and_disks : Readers::Reads::memory);
+    std::optional<hibernation::PageBaseCheck> check;
+    try {
+      auto opening = offload(parts.lanes.files, [&] {
+        check.emplace(
+            memory_check(format::CapsuleDirectory::open(held->root()->get(), head.capsule), head,
+                         fifo_directory(parts, head.capsule), of, reading.stop()));
+      });
+      co_await std::move(opening);
+      auto going = reading.run([&](ByteCount amount) { return check->go_on(amount); });
+      const bool whole = co_await std::move(going);
+      if (whole) held->note_memory_seen(head.find(head.hibernation->map)->digest);
+    } catch (const Fault& failure) {
+      trouble = failure.what();
     }
-    if (!more) held->note_memory_seen(head.find(head.hibernation->map)->digest);
-  } catch (const Fault& failure) {
-    trouble = failure.what();
+    // Whoever reads the disks is waited for, which is not for this thread.
+    auto closing = offload(parts.lanes.files, [&] { check.reset(); });
+    co_await std::move(closing);
+    if (reading.is_stopped()) co_return;
   }
-  // Whoever reads the disks is waited for, which is not for this thread.
-  auto closing = offload(parts.lanes.files, [&] { check.reset(); });
-  co_await std::move(closing);
+  keep_disks_beside();
   // A device that was pulled says so by itself.
-  if (trouble.empty() || stopping.stop_requested() || !held->is_open()) co_return;
+  if (trouble.empty() || !held->is_open()) co_return;
   held->distrust_memory(id_);
   parts.log.warning(trouble +
                     ". The machine runs on from what this computer "

@@ -10,6 +10,7 @@
 #include "runtime/jobs/check_in.hpp"
 #include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/launch.hpp"
+#include "runtime/jobs/reattach.hpp"
 #include "runtime/jobs/strand.hpp"
 #include "runtime/known_hosts.hpp"
 #include "runtime/messages.hpp"

@@ -83,7 +83,10 @@ void CapsuleRunner::assign(core::Transition transition, const core::Event& cause
   if (std::holds_alternative<core::Running>(state_)) watch_for_checkpoints();
   watch_memory();
   if (std::holds_alternative<core::Ready>(state_) || std::holds_alternative<core::Running>(state_))
-    asio::post(around_.parts.loop, [self = shared_from_this()] { self->look_at_upkeep(); });
+    asio::post(around_.parts.loop, [self = shared_from_this()] {
+      self->look_at_upkeep();
+      self->keep_disks_beside();
+    });
   around_.changed();
 }
 
@@ -134,6 +137,11 @@ void CapsuleRunner::perform(const core::Effect& effect) {
     void operator()(const core::Reattach& e) {
       self.begin(e.job, "launch", [&me = self](JobContext job) {
         return me.reattach(std::move(job), core::LaunchFrom::reattached);
+      });
+    }
+    void operator()(const core::GoOnDetached& e) {
+      self.begin(e.job, "launch", [&me = self, from = e.from](JobContext job) {
+        return me.go_on_detached(std::move(job), from);
       });
     }
     void operator()(const core::Cancel& e) { self.around_.board.cancel(e.job); }
@@ -201,8 +209,10 @@ void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& gue
   name_ = session.capsule_name;
   auto known = core_session(session, guest);
   // Its files belong to an insertion that is over.
-  if (!device && known.guest == core::Guest::runs) known.guest = core::Guest::halted;
+  if (!device && known.guest == core::Guest::runs && !known.on_copies)
+    known.guest = core::Guest::halted;
   session_ = std::move(session);
+  asio::co_spawn(around_.parts.loop, look_at_kept(), asio::detached);
   deliver(core::SessionFound{known, device});
 }
 

@@ -69,6 +69,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// What upkeep_due() says, as far as the device allows it.
   std::vector<core::Upkeep> due() const;
 
+  /// What was kept here of its disks is gone.
+  void copies_dropped();
+
   /// Returns when what dropped sessions left to do has been done.
   Task<void> chores_done();
 
@@ -132,6 +135,15 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head,
                           hibernation::PageBaseCheck::Of of);
 
+  /// Has the disks copied to this host where that is due: they are at home here, and the copies
+  /// are of another generation.
+  void keep_disks_beside();
+  Task<void> keep_disks(std::shared_ptr<Stick> held, GenerationId generation);
+  /// Looks which generation's disks are kept here.
+  Task<void> look_at_kept();
+  bool can_go_on_detached() const;
+  Task<core::Event> go_on_detached(JobContext job, core::LaunchFrom from);
+
   core::Found found_in(const format::SignedHead& head) const;
   /// Generation and node are filled in.
   void tell_outcome(Outcome outcome) const;
@@ -151,6 +163,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::optional<SeenGeneration> seen_;      ///< read at the first examination
   std::optional<Session> session_;
   Home home_ = Home::no;
+  std::optional<GenerationId> keeps_;          ///< whose disks are kept here
+  std::optional<GenerationId> keeps_in_vain_;  ///< whose disks could not be
   std::shared_ptr<ExportOrder> export_to_;   ///< what export_ours is to write, while that is asked
   std::map<core::Upkeep, Sequence> tended_;  ///< the generation that it was tried on
   std::shared_ptr<Pace> pace_;               ///< of the checkpoint that is under way, or was last

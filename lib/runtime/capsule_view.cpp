@@ -53,6 +53,10 @@ CapsuleView CapsuleRunner::view() const {
   view.state = core::name(state_);
   view.detail = core::detail(state_);
   view.next_step = core::next_step(state_);
+  if (can_go_on_detached())
+    view.next_step +=
+        " Without it: satchelctl launch --without-device goes on with what this computer keeps of "
+        "its disks.";
   view.can_unplug = core::can_unplug(state_);
   if (const auto insertion = core::device_of(state_))
     view.device = around_.devices.number_of(*insertion);

@@ -66,7 +66,18 @@ std::optional<std::string> named_below(const format::Disk& disk, std::size_t ind
 
 }  // namespace
 
+OpenObject opener(const format::CapsuleDirectory& capsule) {
+  return [&capsule](const format::Object& object) {
+    return capsule.open_checked(object, format::CapsuleDirectory::Access::read);
+  };
+}
+
 std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
+                                 const format::Disk& disk) {
+  return open_chain(opener(capsule), head, disk);
+}
+
+std::vector<UniqueFd> open_chain(const OpenObject& open, const format::Head& head,
                                  const format::Disk& disk) {
   std::vector<UniqueFd> files;
   for (std::size_t i = 0; i < disk.chain.size(); ++i) {
@@ -74,7 +85,7 @@ std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const 
     const auto* object = head.find(path);
     if (object == nullptr)
       throw Fault(Remedy::report_bug, Fault::Text{"open", path, "the head does not list it", {}});
-    files.push_back(capsule.open_checked(*object, format::CapsuleDirectory::Access::read));
+    files.push_back(open(*object));
     const auto wrong = disk::check_qcow2(
         files.back().get(),
         disk::Expected{named_below(disk, i, files.back().get()), disk.virtual_size});
@@ -106,10 +117,10 @@ std::string shown_path(CapsuleId capsule, const std::string& object_path) {
 }
 
 /// Only read, so it has no overlay.
-void lend_medium(const format::CapsuleDirectory& capsule, const format::Head& head,
-                 const format::Disk& disk, LentChains& out) {
+void lend_medium(const OpenObject& open, const format::Head& head, const format::Disk& disk,
+                 LentChains& out) {
   const auto group = "satchel-" + disk.target;
-  LentFiles lent{group, open_chain(capsule, head, disk)};
+  LentFiles lent{group, open_chain(open, head, disk)};
   out.files.push_back(std::move(lent));
   out.disks.push_back(
       {disk.target, {{group, shown_path(head.capsule, disk.chain.front()), "qcow2"}}});
@@ -117,18 +128,18 @@ void lend_medium(const format::CapsuleDirectory& capsule, const format::Head& he
 
 }  // namespace
 
-LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::Head& head,
+LentChains lend_chains(const OpenObject& open, const format::Head& head,
                        const std::vector<DiskOverlay>& overlays) {
   LentChains out;
   for (const auto& disk : head.disks) {
     if (disk.is_medium()) {
-      lend_medium(capsule, head, disk, out);
+      lend_medium(open, head, disk, out);
       continue;
     }
     const auto& overlay = overlay_of(overlays, disk.target);
     // What the overlay was begun over: a layer committed since is in the overlay already.
     const format::Disk below{disk.target, disk.virtual_size, overlay.chain};
-    auto files = open_chain(capsule, head, below);
+    auto files = open_chain(open, head, below);
     std::vector<std::string> paths;
     for (const auto& object : below.chain) paths.push_back(shown_path(head.capsule, object));
     const auto ours = overlay.overlays();

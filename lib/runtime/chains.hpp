@@ -2,6 +2,7 @@
 // hypervisor then gets, so that what was checked is what is used.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,16 @@
 
 namespace satchel {
 
+/// Opens a file of a generation for reading, as large as its head says. Throws Fault.
+using OpenObject = std::function<UniqueFd(const format::Object&)>;
+/// That of the device; good while the directory lives.
+OpenObject opener(const format::CapsuleDirectory& capsule);
+
 /// A disk's files, opened for reading and checked against the head and by structure: backing names
 /// are those of the chain, formats qcow2, sizes sane. Bottom first. Throws Fault naming the file.
 std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const format::Head& head,
+                                 const format::Disk& disk);
+std::vector<UniqueFd> open_chain(const OpenObject& open, const format::Head& head,
                                  const format::Disk& disk);
 
 /// Throws Fault when the chains are too long to be opened all at once.
@@ -25,12 +33,12 @@ void check_length(const format::Head& head);
 std::string file_name(const std::string& object_path);
 
 /// The session's disks as the domain XML shows them, and the descriptors that stand for them: for
-/// reading only on the device. The paths are for people to read: nothing is there.
+/// reading only below the overlays. The paths are for people to read: nothing is there.
 struct LentChains {
   std::vector<machine::SessionDisk> disks;
   std::vector<LentFiles> files;
 };
-LentChains lend_chains(const format::CapsuleDirectory& capsule, const format::Head& head,
+LentChains lend_chains(const OpenObject& open, const format::Head& head,
                        const std::vector<DiskOverlay>& overlays);
 
 }  // namespace satchel

@@ -38,6 +38,8 @@ struct LaunchRequest {
   enum class CheckedOut { refuse, take_over } when_checked_out = CheckedOut::refuse;
   enum class Memory { resume, start_fresh } memory = Memory::resume;
   enum class Lacking { refuse, this_copy } when_lacking = Lacking::refuse;
+  /// without: an open session goes on, on what this host keeps of its disks.
+  enum class Device { needed, without } device = Device::needed;
 };
 
 struct FormatRequest {

@@ -55,6 +55,7 @@ Task<void> Host::start() {
   parts_.hypervisor.listen_connection([this](bool up) { connection_changed(up); });
   auto loading = offload(parts_.lanes.files, [this] {
     parts_.cache->tidy();
+    parts_.disks->tidy();
     return SyncBook::load(parts_.state_directory);
   });
   auto synced = co_await std::move(loading);

@@ -9,6 +9,12 @@ namespace satchel {
 Task<ByteCount> Host::drop_cache(std::optional<CapsuleId> capsule) {
   for (const auto& [id, runner] : capsules_) {
     if (capsule && *capsule != id) continue;
+    if (std::holds_alternative<core::Detached>(runner->state()))
+      throw Fault(Remedy::retry,
+                  Fault::Text{"drop what is kept of", runner->view().name,
+                              "it runs on what this computer keeps of its disks",
+                              "Plug its device in and eject it, or eject it as it is: it is saved "
+                              "here, and the copies can be dropped then."});
     // An eject or checkpoint that has begun counts on what is here.
     if (runner->view().job)
       throw Fault(Remedy::retry, Fault::Text{"drop what is kept of", runner->view().name,
@@ -16,11 +22,14 @@ Task<ByteCount> Host::drop_cache(std::optional<CapsuleId> capsule) {
                                              "Wait until that has ended."});
   }
   parts_.cache->distrust();
-  auto dropping =
-      offload(parts_.lanes.files, [this, capsule] { return parts_.cache->drop(capsule); });
+  auto dropping = offload(parts_.lanes.files, [this, capsule] {
+    return parts_.cache->drop(capsule) + parts_.disks->drop(capsule);
+  });
   const auto freed = co_await std::move(dropping);
+  for (const auto& [id, runner] : capsules_)
+    if (!capsule || *capsule == id) runner->copies_dropped();
   parts_.log.info("What was kept of " + std::string(capsule ? "a machine" : "all machines") +
-                  "'s memory is dropped: " + to_string(freed));
+                  " is dropped: " + to_string(freed));
   co_return freed;
 }
 

@@ -159,6 +159,8 @@ JobId Host::launch(LaunchRequest request) {
     event.take_over = core::TakeOver::yes;
   if (request.when_lacking == LaunchRequest::Lacking::this_copy)
     event.this_copy = core::ThisCopy::yes;
+  if (request.device == LaunchRequest::Device::without)
+    event.without_device = core::WithoutDevice::yes;
   if (request.memory == LaunchRequest::Memory::start_fresh) event.memory = core::Memory::ignore;
   return known(request.capsule)->ask(event);
 }
@@ -235,6 +237,7 @@ Task<void> Host::remove_job(JobContext job, CapsuleId capsule) {
   auto removing = offload(parts_.lanes.files, [this, stick, capsule] {
     // First: should it fail, the machine is still there to be removed again.
     parts_.cache->drop(capsule);
+    parts_.disks->drop(capsule);
     format::CapsuleDirectory::remove(stick->root()->get(), capsule);
   });
   co_await std::move(removing);

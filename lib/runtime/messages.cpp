@@ -18,6 +18,7 @@ constexpr std::string_view running_id = "f660ee2b17a042f5ae742f5d5653cb93";
 constexpr std::string_view safe_id = "839991fd36ee4d91ae9fe5fdd27f8f65";
 constexpr std::string_view stranded_id = "81dc0fdcdb7b45a4a4c4f7f865f145c6";
 constexpr std::string_view save_failed_id = "9badaa22b0ba408b8d4c8b5bb84b8e46";
+constexpr std::string_view detached_id = "d7ebd0a7232d493b9711a9ae5411ad3b";
 constexpr std::string_view diverged_id = "77f064443bc34eee9fb7c6c1ae0e2c64";
 
 constexpr std::string_view synced_id = "0cb75703ee4141479cef5d20ad9f60b8";
@@ -34,6 +35,8 @@ std::string_view id_of(core::Notice notice) {
       return stranded_id;
     case core::Notice::save_failed:
       return save_failed_id;
+    case core::Notice::detached:
+      return detached_id;
     case core::Notice::diverged:
       return diverged_id;
     default:

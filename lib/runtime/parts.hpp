@@ -22,6 +22,7 @@
 #include "ports/hypervisor.hpp"
 #include "ports/plugs.hpp"
 #include "ports/volumes.hpp"
+#include "runtime/disk_cache.hpp"
 #include "runtime/memory_cache.hpp"
 #include "runtime/memory_ledger.hpp"
 #include "runtime/memory_tags.hpp"
@@ -57,6 +58,8 @@ struct Parts {
   std::shared_ptr<Readers> readers = std::make_shared<Readers>();
   std::shared_ptr<MemoryCache> cache =
       std::make_shared<MemoryCache>(state_directory / "cache", config, log);
+  std::shared_ptr<DiskCache> disks =
+      std::make_shared<DiskCache>(state_directory / "disks", config, shelf, log);
   std::shared_ptr<MemoryTags> tags = std::make_shared<MemoryTags>();
   /// Before the save of a stranded guest that failed is tried again; twice as long each time.
   std::chrono::milliseconds pause_before_retry = std::chrono::minutes(1);

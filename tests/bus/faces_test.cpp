@@ -109,11 +109,12 @@ TEST_CASE("what comes and goes is added and removed") {
 TEST_CASE("a job is there when its path is answered, and its end is told before it goes") {
   FacesWorld world;
   Signals signals(world);
-  auto reply = world.ask(capsule_path, "Capsule", "Launch",
-                         Dictionary{{"take_over", true}, {"this_copy", true}});
+  auto reply =
+      world.ask(capsule_path, "Capsule", "Launch",
+                Dictionary{{"take_over", true}, {"this_copy", true}, {"without_device", true}});
   const auto path = reply.read<ObjectPath>();
   CHECK(path.value == std::string(root) + "/job/1");
-  CHECK(world.commands.asked == Lines{"launch take-over this-copy"});
+  CHECK(world.commands.asked == Lines{"launch take-over this-copy without-device"});
   const auto job = world.properties(path.value, "Job");
   CHECK(find<std::string>(job, "Operation") == "launch");
   CHECK(find<ObjectPath>(job, "Capsule") == ObjectPath(capsule_path));

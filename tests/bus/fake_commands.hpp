@@ -64,6 +64,7 @@ class FakeCommands : public Commands {
     note(std::string("launch") +
          (request.when_checked_out == LaunchRequest::CheckedOut::take_over ? " take-over" : "") +
          (request.when_lacking == LaunchRequest::Lacking::this_copy ? " this-copy" : "") +
+         (request.device == LaunchRequest::Device::without ? " without-device" : "") +
          (request.memory == LaunchRequest::Memory::start_fresh ? " fresh" : ""));
     return begin("launch", request.capsule);
   }

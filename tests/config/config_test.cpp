@@ -52,7 +52,7 @@ networks:
 display: {listen: "::1"}
 eject: {power_off: false, deadline: 90s}
 space: {keep_free_host: 2GiB, keep_free_device: 0B}
-cache: {memory: 3MiB}
+cache: {memory: 3MiB, disks: 5MiB, disks_of: everywhere}
 compression: {level: 19, threads: 3}
 log: {level: debug}
 checkpoint: {every: 5min, size: 64MiB, rate: 0B}
@@ -82,6 +82,8 @@ capsules:
   CHECK(parsed->space.keep_free_host == mebibytes(2048));
   CHECK(parsed->space.keep_free_device == ByteCount(0));
   CHECK(parsed->cache.memory == mebibytes(3));
+  CHECK(parsed->cache.disks == mebibytes(5));
+  CHECK(parsed->cache.disks_of == DisksKept::everywhere);
   CHECK(parsed->compression.level == 19);
   CHECK(parsed->compression.threads == 3);
   CHECK(parsed->log.level == LogLevel::debug);

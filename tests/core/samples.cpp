@@ -54,6 +54,12 @@ Session session(Guest guest, std::uint8_t generation) {
   return out;
 }
 
+Session on_copies(Guest guest) {
+  auto out = session(guest);
+  out.on_copies = true;
+  return out;
+}
+
 Work work() { return Work{under_way, first_stay, first_stay}; }
 
 Reason reason() { return {"No space left on the device.", "Free some space and retry."}; }
@@ -106,6 +112,10 @@ std::vector<NamedState> states() {
       {"stranded, saved", Stranded{saved}},
       {"stranded, guest off", Stranded{off}},
       {"stranded, device there but unused", Stranded{halted, {}, {}, first_stay}},
+      {"detached, starting", Detached{saved, under_way}},
+      {"detached", Detached{on_copies()}},
+      {"detached, guest paused", Detached{on_copies(Guest::paused)}},
+      {"detached, device there but unused", Detached{on_copies(), {}, {}, first_stay}},
       {"diverged", Diverged{first_stay, found(3), saved}},
       {"diverged, from an older copy",
        Diverged{first_stay, found_lacking(Lacking::How::older_copy), saved}},
@@ -140,6 +150,8 @@ std::vector<NamedEvent> events() {
       {"launch_asked (boot instead)", LaunchAsked{Requester::person, TakeOver::no, Memory::ignore}},
       {"launch_asked (this copy)",
        LaunchAsked{Requester::person, TakeOver::no, Memory::use, ThisCopy::yes}},
+      {"launch_asked (without device)",
+       LaunchAsked{Requester::person, TakeOver::no, Memory::use, ThisCopy::no, WithoutDevice::yes}},
       {"eject_asked", EjectAsked{}},
       {"eject_asked (host shuts down)", EjectAsked{Requester::host_shutdown}},
       {"eject_asked (merge too)", EjectAsked{Requester::person, MergeToo::yes}},

@@ -24,6 +24,8 @@ Found found_needed();
 Found found_lacking(Lacking::How how);
 /// Goes on from found(generation).
 Session session(Guest guest, std::uint8_t generation = 1);
+/// One whose guest lives without its device.
+Session on_copies(Guest guest = Guest::runs);
 /// found(2) as the session's own launch leaves it.
 Found found_checked_out_by_us();
 Work work();

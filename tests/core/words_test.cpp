@@ -22,7 +22,7 @@ TEST_CASE("every state says what is going on, and what to do unless one has to w
 
 TEST_CASE("a device may be pulled exactly where nothing of ours is at work on it") {
   const std::set<std::string_view> allowed = {"absent", "locked",   "untrusted", "ready",
-                                              "safe",   "stranded", "failed"};
+                                              "safe",   "stranded", "detached",  "failed"};
   for (const auto& [title, state] : samples::states()) {
     CAPTURE(title);
     const bool diverged_at_rest = name(state) == "diverged" && !job_of(state);

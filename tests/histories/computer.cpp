@@ -218,6 +218,7 @@ void Computer::perform(const core::Effect& effect) {
     void operator()(const core::Reattach& e) {
       self.begin(e.job, [&me = self](JobContext job) { return me.reattach(job.id); });
     }
+    void operator()(const core::GoOnDetached&) { throw std::logic_error("no copies here"); }
     void operator()(const core::PauseGuest&) { self.guest_ = GuestState::paused; }
     void operator()(const core::ResumeGuest&) { self.guest_ = GuestState::running; }
     void operator()(const core::DropSession& e) { self.drop(e); }

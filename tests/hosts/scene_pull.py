@@ -48,6 +48,32 @@ def pulled_during_an_eject(stage):
     machine.eject(a)
 
 
+def goes_on_without_its_stick(stage):
+    """At home it goes on without the stick that was pulled, on copies that QEMU reads as libvirt's user; the stick's return disturbs nothing"""
+    a, b = stage.a, stage.b
+    stick, machine = stage.travelling()
+    stick.plug(a)
+    machine.goes_on_at(a)
+    stage.timed("until its disks are kept", lambda: wait_for(
+        lambda: a.shell("ls /var/lib/satchel/disks/*/head.json", check=False).status == 0, 120, "its disks are kept", every=1))
+    stick.pull()
+    a.await_state("stranded")
+    wait_for(lambda: "--without-device" in a.ctl("status").out, 60, "the way on is said", every=1)
+    stage.timed("until it runs without its stick", lambda: a.ctl("launch", machine.name, "--without-device"))
+    a.await_state("detached")
+    a.shows()
+    machine.goes_on_at(a)
+    equal("what AppArmor denied", a.denials(), [])
+    stick.plug(a, port=2)
+    a.await_state("running")
+    machine.goes_on_at(a)
+    machine.eject(a)
+    stick.pull()
+    stick.plug(b)
+    machine.goes_on_at(b)
+    machine.eject(b)
+
+
 def writing(host):
     """Whether a job is under way that has written something."""
     for faces in host.objects().values():
@@ -57,4 +83,4 @@ def writing(host):
     return False
 
 
-SCENES = (pulled_while_it_runs, pulled_during_an_eject)
+SCENES = (pulled_while_it_runs, pulled_during_an_eject, goes_on_without_its_stick)

@@ -133,7 +133,7 @@ Task<void> settle_name(Parts& parts, Session& session) {
 Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machine::Start from,
                  JobContext job, Undo& undo, ByteCount& read) {
   auto lending = offload(parts.lanes.files, [&] {
-    return lend_chains(launch.capsule, launch.head.head, launch.session.disks);
+    return lend_chains(opener(launch.capsule), launch.head.head, launch.session.disks);
   });
   auto chains = co_await std::move(lending);
   auto plan = session_plan(parts, launch.session, std::move(chains.disks));

@@ -39,6 +39,7 @@ Task<Accelerator> accelerator_for(Parts& parts, const format::Head& head,
 }
 
 void check_host_room(const Parts& parts) {
+  parts.disks->give_way(overlay_room);
   parts.cache->give_way(overlay_room);
   const auto free = free_space(parts.state_directory);
   const auto needed = parts.config.space.keep_free_host + overlay_room;

@@ -13,12 +13,7 @@
 #include "base/fault.hpp"
 #include "base/handle.hpp"
 #include "hibernation/save_image.hpp"
-#include "machine/description.hpp"
 #include "ports/saved_already.hpp"
-#include "runtime/chains.hpp"
-#include "runtime/jobs/guest_clock.hpp"
-#include "runtime/jobs/preflight.hpp"
-#include "runtime/jobs/saved_memory.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel {
@@ -123,56 +118,6 @@ Task<void> save_guest(Parts& parts, Session& session) {
   co_await std::move(syncing);
 }
 
-struct Opened {
-  format::CapsuleDirectory capsule;
-  format::SignedHead head;
-};
-
-Opened open_base(const std::shared_ptr<Stick>& stick, Session& session) {
-  auto capsule = format::CapsuleDirectory::open(stick->root()->get(), session.capsule);
-  auto seen = capsule.examine();
-  if (!seen.newest || !is_of_session(seen.newest->head, session))
-    throw Fault(Remedy::choose,
-                Fault::Text{"go on with",
-                            session.capsule_name,
-                            "the device does not hold the generation that it began with",
-                            {}});
-  follow(session, seen.newest->head);
-  return Opened{std::move(capsule), std::move(*seen.newest)};
-}
-
-/// The description in a save image, with the chains as they are lent now: a merge that was under
-/// way when the device went may have left it with files that lack what the device did not get.
-std::string description_with(const std::vector<machine::SessionDisk>& disks,
-                             const std::string& image) {
-  UniqueFd file(::open(image.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) throw fault_from_errno(errno, "open", image);
-  const auto saved = open_save_image(std::move(file), "go on from", image);
-  return machine::with_chains(saved.xml, disks);
-}
-
-/// The journal forgets a save image before the guest may run, and knows it again where it does not.
-Task<void> boot(Parts& parts, Session& session, std::string xml) {
-  const auto image = std::exchange(session.save_image, std::nullopt);
-  const auto phase = session.phase;
-  if (image) {
-    auto noting = note_phase(parts, session, Phase::waking);
-    co_await std::move(noting);
-  }
-  std::exception_ptr failure;
-  try {
-    auto starting = parts.hypervisor.start(session.domain, std::move(xml));
-    co_await std::move(starting);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (!failure) co_return;
-  session.save_image = image;
-  auto noting = note_phase(parts, session, phase);
-  co_await std::move(noting);
-  std::rethrow_exception(failure);
-}
-
 }  // namespace
 
 Task<Session> strand(Parts& parts, CapsuleId capsule) {
@@ -183,88 +128,6 @@ Task<Session> strand(Parts& parts, CapsuleId capsule) {
   if (is_alive(guest)) {
     auto saving = save_guest(parts, session);
     co_await std::move(saving);
-  }
-  co_return session;
-}
-
-Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
-                       machine::Start start, JobContext job) {
-  auto stranding = strand(parts, capsule);
-  auto session = co_await std::move(stranding);
-  auto refusing = refuse_stranger(parts, session, "go on with");
-  co_await std::move(refusing);
-  job.meter->name("starting the machine");
-  auto opening = offload(parts.lanes.files, [&] { return open_base(stick, session); });
-  auto opened = co_await std::move(opening);
-  const auto machine = machine::read_json(opened.head.head.machine_json);
-  if (!machine)
-    throw Fault(Remedy::other_device, Fault::Text{"read the machine description of",
-                                                  session.capsule_name,
-                                                  to_string(machine.error()),
-                                                  {}});
-  const auto from = session.save_image ? start : machine::Start::boot;
-  auto clearing = preflight(parts, opened.head.head, *machine, from);
-  const auto clearance = co_await std::move(clearing);
-  auto lending = offload(parts.lanes.files, [&] {
-    return lend_chains(opened.capsule, opened.head.head, session.disks);
-  });
-  auto chains = co_await std::move(lending);
-  auto plan = session_plan(parts, session, chains.disks);
-  plan.start = from;
-  const auto xml = machine::write_domain(*machine, clearance.policy, plan);
-  if (session.defined_by == DefinedBy::us) {
-    auto defining = parts.hypervisor.define(xml);
-    co_await std::move(defining);
-  }
-  auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
-  co_await std::move(giving);
-  const auto image = session.save_image;
-  if (from == machine::Start::resume) {
-    auto describing = offload(parts.lanes.files,
-                              [&] { return description_with(chains.disks, *session.save_image); });
-    auto description = co_await std::move(describing);
-    auto restoring =
-        parts.hypervisor.restore(session.domain, *session.save_image, std::move(description));
-    co_await std::move(restoring);
-  } else {
-    auto starting = boot(parts, session, xml);
-    co_await std::move(starting);
-  }
-  session.save_image.reset();
-  session.disk_sequence = stick->disk_sequence();
-  // The journal forgets the image before the guest may run: old memory over newer disks would be
-  // the end of both. While it can't be written the guest must not run.
-  std::exception_ptr failure;
-  try {
-    auto noting =
-        note_phase(parts, session, from == machine::Start::resume ? Phase::waking : Phase::running);
-    co_await std::move(noting);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto ending = end_if_alive(parts, session);
-    co_await std::move(ending);
-    std::rethrow_exception(failure);
-  }
-  if (from == machine::Start::resume) {
-    auto resuming = parts.hypervisor.resume(session.domain);
-    co_await std::move(resuming);
-    set_guest_clock(parts, session.domain, session.capsule_name);
-    try {
-      auto noting = note_phase(parts, session, Phase::running);
-      co_await std::move(noting);
-    } catch (const Fault& fault) {
-      // It runs, and the next start would let it run as well.
-      parts.log.warning(std::string(fault.what()) + "; the machine runs on");
-    }
-  }
-  if (image) {
-    auto removing = offload(parts.lanes.files, [&] {
-      std::filesystem::remove(*image);
-      std::filesystem::remove(cut_short_save(parts, session.capsule));
-    });
-    co_await std::move(removing);
   }
   co_return session;
 }

@@ -1,0 +1,270 @@
+// What is kept here of a machine's disks, and the machine that goes on with it without its device.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/running_world.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Call = FakeHypervisor::Call;
+
+/// Packed on anvil, where it is at home and runs. What is kept of its disks is whole.
+struct KeptWorld : RunningWorld {
+  explicit KeptWorld(const std::function<void(HostWorld&)>& adjust = [](HostWorld&) {})
+      : RunningWorld(1, adjust) {
+    REQUIRE(anvil.until([&] { return keeps(anvil); }));
+  }
+  fs::path kept_in(TestHost& host) const {
+    return host.session_directory(capsule).parent_path().parent_path() / "disks" /
+           capsule.value.str();
+  }
+  bool keeps(TestHost& host) const { return fs::exists(kept_in(host) / "head.json"); }
+  std::vector<fs::path> copies() {
+    std::vector<fs::path> out;
+    for (const auto& each : fs::directory_iterator(kept_in(anvil)))
+      if (each.path().extension() == ".qcow2") out.push_back(each.path());
+    return out;
+  }
+  void strand() {
+    anvil.pull();
+    REQUIRE(
+        anvil.until([&] { return anvil.detail(capsule).find("is saved") != std::string::npos; }));
+    anvil.wait_for_jobs();
+  }
+  std::string launch(TestHost& host, LaunchRequest::Device device) {
+    LaunchRequest request;
+    request.capsule = capsule;
+    request.device = device;
+    return host.result([&] { return host.host().launch(request); });
+  }
+  std::string go_on_without_device() { return launch(anvil, LaunchRequest::Device::without); }
+  void check_that_bellows_has(std::uint64_t counted) {
+    CHECK(eject() == "done");
+    anvil.pull();
+    CHECK(anvil.until([&] { return !anvil.has_session(capsule); }));
+    bellows.start();
+    bellows.plug();
+    REQUIRE(bellows.reaches(capsule, "ready"));
+    REQUIRE(launch(bellows, LaunchRequest::Device::needed) == "done");
+    CHECK(bellows.counter(guest) == counted);
+  }
+};
+
+void flip_last_byte(const fs::path& file) {
+  std::fstream change(file, std::ios::in | std::ios::out | std::ios::binary);
+  change.seekp(-1, std::ios::end);
+  const auto byte = static_cast<char>(change.peek());
+  change.seekp(-1, std::ios::end);
+  change.put(static_cast<char>(~byte));
+}
+
+}  // namespace
+
+TEST_CASE("a machine whose device is gone goes on with what is kept here, and then on its device") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  CHECK(anvil.capsule(world.capsule)->next_step.find("--without-device") != std::string::npos);
+  CHECK(world.go_on_without_device() == "done");
+  CHECK(anvil.state(world.capsule) == "detached");
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(anvil.capsule(world.capsule)->can_unplug);
+  world.tick(anvil);
+
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(anvil.counter(world.guest) == 2);
+  world.tick(anvil);
+  world.check_that_bellows_has(3);
+}
+
+TEST_CASE("a new daemon finds a machine that runs without its device, and leaves it alone") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  CHECK(world.go_on_without_device() == "done");
+  const auto pauses = anvil.hypervisor.count(Call::pause);
+  anvil.stop();
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "detached"));
+  CHECK(anvil.hypervisor.count(Call::pause) == pauses);
+  world.tick(anvil);
+
+  // Put away for the night, and back the next day.
+  CHECK(world.eject() == "done");
+  CHECK(anvil.state(world.capsule) == "stranded");
+  CHECK(world.go_on_without_device() == "done");
+  CHECK(anvil.counter(world.guest) == 2);
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  world.check_that_bellows_has(2);
+}
+
+TEST_CASE("a machine that was off when its device went boots from what is kept here") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  anvil.hypervisor.guest_shuts_down(world.guest);
+  REQUIRE(anvil.until(
+      [&] { return anvil.detail(world.capsule).find("shut down") != std::string::npos; }));
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  CHECK(world.go_on_without_device() == "done");
+  CHECK(anvil.state(world.capsule) == "detached");
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+
+  anvil.hypervisor.guest_shuts_down(world.guest);
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(world.eject() == "done");
+}
+
+TEST_CASE("the device went on elsewhere meanwhile: nothing is lost, and somebody chooses") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  CHECK(world.go_on_without_device() == "done");
+  world.bellows.start();
+  world.bellows.plug();
+  REQUIRE(world.bellows.reaches(world.capsule, "ready"));
+  LaunchRequest over;
+  over.capsule = world.capsule;
+  over.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  REQUIRE(world.bellows.result([&] { return world.bellows.host().launch(over); }) == "done");
+  REQUIRE(world.eject(world.bellows) == "done");
+  world.bellows.pull();
+
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "diverged"));
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "detached"));
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "diverged"));
+  CHECK(anvil.result([&] { return anvil.host().resolve(world.capsule, "keep-both"); }) == "done");
+  REQUIRE(anvil.until([&] { return anvil.host().view().capsules.size() == 2; }));
+}
+
+TEST_CASE("a damaged copy is found before the guest sees it, and made anew") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  REQUIRE_FALSE(world.copies().empty());
+  flip_last_byte(world.copies().front());
+  CHECK(world.go_on_without_device() != "done");
+  INFO(anvil.ends.back().message);
+  CHECK(anvil.ends.back().message.find("is damaged") != std::string::npos);
+  CHECK(anvil.state(world.capsule) == "stranded");
+  CHECK(world.go_on_without_device() != "done");
+  CHECK(anvil.ends.back().message.find("no complete copy") != std::string::npos);
+
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
+  world.strand();
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  // It keeps them again.
+  const auto whole = world.copies().size();
+  REQUIRE(anvil.until([&] { return world.copies().size() > whole || whole > 1; }));
+}
+
+TEST_CASE("a copy goes on from where it was broken off") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  anvil.stop();
+  const auto copy = world.copies().front();
+  const auto size = fs::file_size(copy);
+  auto part = copy;
+  part.replace_extension(".part");
+  SECTION("with what is right") {
+    fs::rename(copy, part);
+    fs::resize_file(part, size / 2);
+  }
+  SECTION("with what is not") {
+    fs::rename(copy, part);
+    fs::resize_file(part, size / 2);
+    flip_last_byte(part);
+  }
+  fs::remove(world.kept_in(anvil) / "head.json");
+  anvil.start();
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  // One that is wrong is begun anew at the next occasion.
+  if (!anvil.until([&] { return world.keeps(anvil) || anvil.log.says("have been merged"); }))
+    FAIL("it is not kept");
+  if (!world.keeps(anvil)) {
+    CHECK_FALSE(fs::exists(part));
+    anvil.stop();
+    anvil.start();
+    anvil.plug();
+    REQUIRE(anvil.until([&] { return world.keeps(anvil); }));
+  }
+  CHECK(fs::file_size(copy) == size);
+}
+
+TEST_CASE("without copies the device is needed, and it is said") {
+  RunningWorld world(1, [](HostWorld& all) { all.anvil.config.cache.disks = ByteCount(); });
+  auto& anvil = world.anvil;
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  CHECK(anvil.capsule(world.capsule)->next_step.find("--without-device") == std::string::npos);
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  request.device = LaunchRequest::Device::without;
+  CHECK(anvil.result([&] { return anvil.host().launch(request); }) != "done");
+  CHECK(anvil.ends.back().message.find("no complete copy of its disks") != std::string::npos);
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
+}
+
+TEST_CASE("disks are kept where a machine is at home, elsewhere when the settings say so") {
+  DisksKept where = DisksKept::at_home;
+  Privacy privacy = Privacy::none;
+  SECTION("at home") {}
+  SECTION("everywhere") { where = DisksKept::everywhere; }
+  SECTION("not of a private machine") {
+    where = DisksKept::everywhere;
+    privacy = Privacy::kept;
+  }
+  KeptWorld world;
+  REQUIRE(world.eject() == "done");
+  world.anvil.pull();
+  world.bellows.config.cache.disks_of = where;
+  world.bellows.config.capsules[world.capsule].privacy = privacy;
+  world.bellows.start();
+  world.bellows.plug();
+  REQUIRE(world.bellows.reaches(world.capsule, "ready"));
+  REQUIRE(world.launch(world.bellows, LaunchRequest::Device::needed) == "done");
+  const bool expected = where == DisksKept::everywhere && privacy == Privacy::none;
+  if (expected) REQUIRE(world.bellows.until([&] { return world.keeps(world.bellows); }));
+  CHECK(world.eject(world.bellows) == "done");
+  CHECK(world.keeps(world.bellows) == expected);
+}
+
+TEST_CASE("what is kept is dropped when somebody asks, but not below a machine that runs on it") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  REQUIRE(world.go_on_without_device() == "done");
+  CHECK_THROWS_AS(anvil.await(anvil.host().drop_cache({})), Fault);
+  CHECK(world.keeps(anvil));
+  CHECK(world.eject() == "done");
+  CHECK(anvil.await(anvil.host().drop_cache(world.capsule)) > ByteCount(0));
+  CHECK_FALSE(world.keeps(anvil));
+  CHECK(anvil.until([&] {
+    return anvil.capsule(world.capsule)->next_step.find("--without-device") == std::string::npos;
+  }));
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  world.check_that_bellows_has(1);
+}
+
+}  // namespace satchel::test
