@@ -146,6 +146,21 @@ class Back(Running):
         self.stick.plug()
 
 
+class Without(Running):
+    """Of a machine whose stick is out, and whose disks are kept here."""
+
+    settings = {"cache": {"disks_of": "everywhere"}}
+    command = ("launch", "traveller", "--without-device")
+
+    def prepare(self):
+        super().prepare()
+        kept = os.path.join(self.host.state, "disks", self.machine.uuid, "head.json")
+        wait_for(lambda: os.path.exists(kept), 60, "its disks are kept here")
+        self.stick.pull()
+        wait_for(lambda: (now := self.machine.here(self.host))["State"] == "stranded" and now["Job"] == "/", 60,
+                 "it is saved on this computer")
+
+
 class Empty(Scene):
     """Of a machine that comes to an empty stick."""
 
@@ -247,7 +262,7 @@ class Export(Scene):
         super().ask_again()
 
 
-JOBS = {kind.__name__: kind for kind in (Insert, Eject, Checkpoint, Merge, Fold, Pull, Back, Pack, Create, Import, Export)}
+JOBS = {kind.__name__: kind for kind in (Insert, Eject, Checkpoint, Merge, Fold, Pull, Back, Without, Pack, Create, Import, Export)}
 
 
 def job_of(heading):

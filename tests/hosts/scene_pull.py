@@ -64,7 +64,7 @@ def goes_on_without_its_stick(stage):
     a.shows()
     machine.goes_on_at(a)
     equal("what AppArmor denied", a.denials(), [])
-    stick.plug(a, port=2)
+    stick.plug(a)
     a.await_state("running")
     machine.goes_on_at(a)
     machine.eject(a)
