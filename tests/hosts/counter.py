@@ -80,9 +80,9 @@ class Counter:
         self.uuid = now["Id"]
         self.heard.await_more(2, TICKS_SECONDS)
 
-    def goes_on_at(self, host, ticks=3):
+    def goes_on_at(self, host, ticks=3, state="running"):
         """It is heard at this host, unbroken since its start."""
-        now = host.await_state("running", name=self.name)
+        now = host.await_state(state, name=self.name)
         self.uuid = now["Id"]
         self.heard.at(host, f"/var/lib/satchel/serial/{self.uuid}.log")
         self.heard.await_more(ticks, TICKS_SECONDS)
