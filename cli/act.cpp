@@ -177,7 +177,10 @@ Task<ExitCode> eject_all(Context& context) {
       refused = refusal;
     }
   }
-  auto saving = save_stranded(context, host, ends, refused);
+  // An eject that could not be made may have left one without its device.
+  auto asking_again = context.client.overview();
+  const auto left = co_await std::move(asking_again);
+  auto saving = save_stranded(context, left, ends, refused);
   co_await std::move(saving);
   if (refused) throw *refused;
   if (host.devices.empty() && ends.empty() && context.output == Output::people)

@@ -46,6 +46,10 @@ bool is_upkeep(const State& state);
 /// got as far as its commit, and its guest lives or has lived since.
 bool is_unmarked(const Session& session, const Found& found);
 
+/// Whether the session's guest is gone after an eject whose end nobody saw: its device may hold all
+/// that it did.
+bool may_be_ejected(const Session& session);
+
 /// This host's session, where there is one.
 const Session* session_of(const State& state);
 /// The newest generation on the device, where it is known.

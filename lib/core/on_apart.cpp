@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/transitions.hpp"
 
 namespace satchel::core {
@@ -30,8 +31,12 @@ Step on(const Stranded& at, const JobEnded& event, const Given& given) {
   auto state = at;
   state.saving.reset();
   std::vector<Effect> effects;
-  if (std::holds_alternative<Done>(event.outcome)) {
-    state.session.guest = Guest::saved;
+  if (const auto* done = std::get_if<Done>(&event.outcome)) {
+    // It may have ended before its save began.
+    if (done->session)
+      state.session = without_files(as_told(at.session, done->session));
+    else
+      state.session.guest = Guest::saved;
   } else if (const auto* failed = std::get_if<JobFailed>(&event.outcome)) {
     state.session = without_files(as_told(at.session, failed->session));
     state.trouble = failed->reason;
@@ -44,8 +49,10 @@ Step on(const Stranded& at, const JobEnded& event, const Given& given) {
 
 Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
   if (at.saving) return std::nullopt;
-  if (event.without_device == WithoutDevice::yes)
+  if (event.without_device == WithoutDevice::yes) {
+    if (may_be_ejected(at.session) && event.memory == Memory::use) return std::nullopt;
     return go_on_detached(at.session, at.idle, event, given);
+  }
   if (!at.idle) return std::nullopt;
   return examine(*at.idle, at.session, event, given);
 }
@@ -56,7 +63,7 @@ Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
   // Whatever is only in memory would be lost with the computer's power.
   const bool can_be_saved = is_alive(at.session.guest) && !at.saving;
   if (can_be_saved && (event.by == Requester::host_shutdown || !at.idle))
-    return strand(at.session, at.idle, {}, given);
+    return save_here(at.session, at.idle, {}, given);
   if (at.idle && !at.saving) return release(*at.idle, {}, at.session, event.by, given);
   return std::nullopt;
 }

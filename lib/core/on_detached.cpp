@@ -8,6 +8,11 @@ namespace satchel::core {
 
 Transition go_on_detached(Session session, std::optional<Insertion> idle, const LaunchAsked& asked,
                           const Given& given) {
+  if (session.on_copies && is_alive(session.guest)) {
+    std::vector<Effect> effects;
+    if (session.guest != Guest::runs) effects.emplace_back(ResumeGuest{});
+    return {Detached{std::move(session), {}, {}, idle}, std::move(effects)};
+  }
   const bool boots = session.guest == Guest::off || asked.memory == Memory::ignore;
   const auto from = boots ? LaunchFrom::session : LaunchFrom::reattached;
   Detached state{std::move(session), given.next, {}, idle};
@@ -36,11 +41,18 @@ Step on(const Detached& at, const JobEnded& event, const Given& given) {
   auto end = ending_of(event);
   auto session = as_told(at.session, end.session);
   auto effects = told(end.trouble, Notice::launch_failed);
-  if (at.arrived)
-    return after(std::move(effects), examine(*at.arrived, std::move(session), {}, given));
-  if (!session.on_copies || !is_alive(session.guest))
+  const bool lives = session.on_copies && is_alive(session.guest);
+  // One that could not be started and lives all the same is not let run: what its journal says of
+  // it may be older.
+  const bool runs = lives && std::holds_alternative<Done>(event.outcome);
+  if (at.arrived && (runs || !is_alive(session.guest))) {
+    auto reading = examine(*at.arrived, std::move(session), {}, given);
+    std::get<Examining>(reading.state).work.removal = at.leaving;
+    return after(std::move(effects), std::move(reading));
+  }
+  if (!lives)
     return after(std::move(effects), strand(std::move(session), at.idle, end.trouble, given));
-  if (at.leaving)
+  if (!runs || at.leaving)
     return after(std::move(effects), save_here(std::move(session), at.idle, end.trouble, given));
   effects.emplace_back(Tell{Notice::detached});
   return Transition{Detached{std::move(session), {}, {}, at.idle}, std::move(effects)};
@@ -52,11 +64,11 @@ Step on(const Detached& at, const LaunchAsked&, const Given&) {
   return Transition{at, {ResumeGuest{}}};
 }
 
-Step on(const Detached& at, const EjectAsked&, const Given& given) {
+Step on(const Detached& at, const EjectAsked& event, const Given& given) {
   if (!at.starting) return save_here(at.session, at.idle, {}, given);
   if (at.leaving) return Transition{at, {}};
   auto state = at;
-  state.leaving = true;
+  state.leaving = event.by;
   return Transition{std::move(state), {Cancel{*at.starting}}};
 }
 

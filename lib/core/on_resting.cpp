@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/transitions.hpp"
 
 namespace satchel::core {
@@ -137,8 +138,10 @@ Step on(const Failed& at, const CapsuleRemoved&, const Given&) {
 }
 
 Step on(const Failed& at, const LaunchAsked& event, const Given& given) {
-  if (at.ours && !is_live(at.ours) && event.without_device == WithoutDevice::yes)
+  if (at.ours && !is_live(at.ours) && event.without_device == WithoutDevice::yes) {
+    if (may_be_ejected(*at.ours) && event.memory == Memory::use) return std::nullopt;
     return go_on_detached(*at.ours, at.device, event, given);
+  }
   return examine(at.device, at.ours, event, given);
 }
 

@@ -21,6 +21,8 @@ Session* observed_session(State& state) {
   if (auto* at = std::get_if<Locked>(&state)) return at->ours ? &*at->ours : nullptr;
   if (auto* at = std::get_if<Untrusted>(&state)) return at->ours ? &*at->ours : nullptr;
   if (auto* at = std::get_if<Failed>(&state)) return at->ours ? &*at->ours : nullptr;
+  if (auto* at = std::get_if<Ejecting>(&state))
+    return at->apart && at->session ? &*at->session : nullptr;
   if (auto* at = std::get_if<Checkpointing>(&state)) return &at->session;
   if (auto* at = std::get_if<Merging>(&state)) return at->session ? &*at->session : nullptr;
   if (auto* at = std::get_if<Folding>(&state)) return at->session ? &*at->session : nullptr;

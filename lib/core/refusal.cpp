@@ -20,13 +20,18 @@ std::string why_not_launched(const Found& found) {
   return why;
 }
 
-Reason launch(const State& state) {
+Reason launch(const State& state, const LaunchAsked& asked) {
   if (const auto* at = std::get_if<Ready>(&state))
     if (auto why = why_not_launched(at->found); !why.empty())
       return {std::move(why), next_step(state)};
   if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state) ||
       (session_of(state) != nullptr && is_upkeep(state)))
     return {"The machine runs on this computer already.", {}};
+  if (const auto* ours = session_of(state);
+      ours != nullptr && asked.without_device == WithoutDevice::yes && may_be_ejected(*ours))
+    return {"An eject of the machine was under way: its device may hold all of it.",
+            "Plug the device in. If it is lost, launch with --without-device and --start-fresh: it "
+            "boots from the disks that are kept here."};
   if (const auto* at = std::get_if<Stranded>(&state); at != nullptr && at->saving)
     return {"The machine is being saved on this computer.", wait_for_it};
   if (const auto* at = std::get_if<Detached>(&state); at != nullptr && !at->starting)
@@ -115,7 +120,7 @@ Reason refusal(const State& state, const Event& event) {
   if (!is_asked(event)) return {};
   if (std::holds_alternative<UnlockGiven>(event)) return {"The device is not locked.", {}};
   if (std::holds_alternative<TrustGiven>(event)) return {"There is nobody to be trusted.", {}};
-  if (std::holds_alternative<LaunchAsked>(event)) return launch(state);
+  if (const auto* asked = std::get_if<LaunchAsked>(&event)) return launch(state, *asked);
   if (std::holds_alternative<EjectAsked>(event)) return eject(state);
   if (std::holds_alternative<CheckpointAsked>(event)) return checkpoint(state);
   if (std::holds_alternative<UpkeepAsked>(event)) return upkeep(state);

@@ -81,6 +81,11 @@ bool is_unmarked(const Session& session, const Found& found) {
          fate(session, found) == Fate::continues;
 }
 
+bool may_be_ejected(const Session& session) {
+  return session.guest == Guest::off && session.committing &&
+         session.since_commit == Since::nothing;
+}
+
 bool is_alive(Guest guest) {
   return guest == Guest::runs || guest == Guest::paused || guest == Guest::halted;
 }

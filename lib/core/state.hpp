@@ -135,7 +135,7 @@ struct Detached {
   std::optional<JobId> starting{};     ///< the copies are read, the guest is brought back
   std::optional<Insertion> arrived{};  ///< came back meanwhile; examined when that has ended
   std::optional<Insertion> idle{};     ///< in a port, but of no use
-  bool leaving = false;                ///< to be saved as soon as it is started
+  std::optional<Requester> leaving{};  ///< an eject was asked for; done when it is started
   bool operator==(const Detached&) const = default;
 };
 

@@ -57,7 +57,9 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
     const auto unreadable = reason_of(*event);
     const auto* examining = std::get_if<core::Examining>(&state_);
     const auto wanted = examining ? examining->wanted : std::nullopt;
-    const bool more_wanted = wanted || (examining && examining->work.removal.has_value());
+    const auto* detached = std::get_if<core::Detached>(&state_);
+    const bool more_wanted = wanted || (examining && examining->work.removal.has_value()) ||
+                             (detached && detached->leaving.has_value());
     deliver(std::move(*event));
     if (const auto now = core::device_of(state_)) around_.devices.look_at_space(*now);
     if (unreadable) {

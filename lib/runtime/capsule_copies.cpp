@@ -2,6 +2,7 @@
 // the machine that goes on with them where its device is gone.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -92,22 +93,32 @@ Task<void> CapsuleRunner::look_at_kept() {
 
 void CapsuleRunner::copies_dropped() {
   keeps_.reset();
+  keeps_in_vain_.reset();
   around_.changed();
 }
 
 bool CapsuleRunner::can_go_on_detached() const {
   const auto* stranded = std::get_if<core::Stranded>(&state_);
-  return stranded != nullptr && !stranded->saving && session_ && keeps_ == session_->base;
+  return stranded != nullptr && !stranded->saving && !core::may_be_ejected(stranded->session) &&
+         session_ && keeps_ == session_->base;
 }
 
 Task<core::Event> CapsuleRunner::go_on_detached(JobContext job, core::LaunchFrom from) {
   const auto start =
       from == core::LaunchFrom::session ? machine::Start::boot : machine::Start::resume;
-  // Where a copy is found to be damaged there is one less.
-  keeps_.reset();
-  auto going_on = satchel::go_on_detached(around_.parts, id_, start, job);
-  session_ = co_await std::move(going_on);
-  keeps_ = session_->base;
+  std::exception_ptr failure;
+  try {
+    auto going_on = satchel::go_on_detached(around_.parts, id_, start, job);
+    session_ = co_await std::move(going_on);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    // Where a copy was found to be damaged there is one less.
+    auto looking = look_at_kept();
+    co_await std::move(looking);
+    std::rethrow_exception(failure);
+  }
   auto asking = core_session_now(around_.parts, *session_);
   core::Done done;
   done.session = co_await std::move(asking);

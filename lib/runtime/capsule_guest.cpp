@@ -28,6 +28,15 @@ bool is_in_memory(core::Guest guest) {
   return guest == core::Guest::runs || guest == core::Guest::paused || guest == core::Guest::halted;
 }
 
+/// While a job of ours is under way it is the cause of what the guest does, and looks at it itself
+/// when it ends. A merge does nothing to the guest, nor does whoever only reads or releases its
+/// device, and a checkpoint nothing that lasts.
+bool leaves_guest_alone(const core::State& state) {
+  const auto* ejecting = std::get_if<core::Ejecting>(&state);
+  return core::is_upkeep(state) || std::holds_alternative<core::Checkpointing>(state) ||
+         std::holds_alternative<core::Examining>(state) || (ejecting != nullptr && ejecting->apart);
+}
+
 /// The guest runs: that an eject may have ended it is true no more. Gives what is to be written.
 std::optional<Session> note_running(std::optional<Session>& session) {
   if (!session || session->phase != Phase::ejecting) return std::nullopt;
@@ -43,11 +52,7 @@ Task<void> write_down(Parts& parts, Session session) {
 }  // namespace
 
 void CapsuleRunner::guest_changed(const GuestEvent& event) {
-  // While a job of ours is under way it is the cause; it looks at the guest itself when it ends. A
-  // merge does nothing to the guest, and a checkpoint nothing that lasts.
-  if (core::job_of(state_) && !core::is_upkeep(state_) &&
-      !std::holds_alternative<core::Checkpointing>(state_))
-    return;
+  if (core::job_of(state_) && !leaves_guest_alone(state_)) return;
   tended_.clear();  // what could not be done beside this guest may be possible now
   const auto* known = core::session_of(state_);
   const bool ended = event.what == GuestEvent::What::stopped_by_guest ||
@@ -97,7 +102,9 @@ Task<void> CapsuleRunner::look_at_newcomer() {
 }
 
 void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
-  if (core::job_of(state_) && !core::is_upkeep(state_)) return;
+  if (core::job_of(state_) &&
+      (!leaves_guest_alone(state_) || std::holds_alternative<core::Checkpointing>(state_)))
+    return;
   switch (guest ? guest->state : GuestState::shut_off) {
     case GuestState::running:
       if (auto now = note_running(session_))

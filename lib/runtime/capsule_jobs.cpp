@@ -5,6 +5,7 @@
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
+#include "machine/description.hpp"
 #include "runtime/capsule_runner.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/check_in.hpp"
@@ -28,6 +29,12 @@ core::Event ended(JobId job, std::optional<core::Found> found, std::optional<cor
   done.session = std::move(session);
   done.device = use;
   return core::JobEnded{job, std::move(done)};
+}
+
+/// 0: its description can't be read.
+ByteCount memory_of(const format::Head& head) {
+  const auto machine = machine::read_json(head.machine_json);
+  return machine ? machine::memory(*machine) : ByteCount();
 }
 
 core::Reason unreadable(const format::Examination& seen, CapsuleId capsule) {
@@ -230,6 +237,13 @@ Task<core::Event> CapsuleRunner::release(JobContext job) {
 }
 
 Task<core::Event> CapsuleRunner::save_stranded(JobContext job) {
+  // A memory is worth more than copies of disks that its device has, unless those are in use.
+  std::optional<CapsuleId> also(id_);
+  if (session_ && session_->on_copies) also.reset();
+  auto making = offload(around_.parts.lanes.files, [&] {
+    around_.parts.disks->give_way(head_ ? memory_of(head_->head) : ByteCount(), also);
+  });
+  co_await std::move(making);
   auto saving = strand(around_.parts, id_);
   session_ = co_await std::move(saving);
   auto asking = core_session_now(around_.parts, *session_);

@@ -99,7 +99,10 @@ std::vector<DiskCache::Kept> DiskCache::all() const {
   return out;
 }
 
-bool DiskCache::make_room(CapsuleId capsule, const std::vector<format::Object>& files) const {
+bool DiskCache::has_room() const { return free_space(directory_.parent_path()) >= keep_free_; }
+
+bool DiskCache::make_room(CapsuleId capsule, const std::vector<format::Object>& files,
+                          ByteCount besides) const {
   ByteCount own;
   ByteCount more;
   for (const auto& file : files) {
@@ -114,7 +117,7 @@ bool DiskCache::make_room(CapsuleId capsule, const std::vector<format::Object>& 
   for (const auto& each : others)
     if (each.capsule != capsule) sum = sum + each.size;
   const auto fits = [&] {
-    return sum <= most_ && free_space(directory_.parent_path()) >= keep_free_ + more;
+    return sum <= most_ && free_space(directory_.parent_path()) >= keep_free_ + more + besides;
   };
   for (const auto& each : others) {
     if (fits()) return true;
@@ -125,10 +128,16 @@ bool DiskCache::make_room(CapsuleId capsule, const std::vector<format::Object>& 
   return fits();
 }
 
-void DiskCache::give_way(ByteCount free) const {
-  for (const auto& each : all()) {
-    if (free_space(directory_.parent_path()) >= keep_free_ + free) return;
-    if (!each.is_needed) clear_away(of(each.capsule));
+void DiskCache::give_way(ByteCount free, std::optional<CapsuleId> also) const {
+  const auto is_enough = [&] { return free_space(directory_.parent_path()) >= keep_free_ + free; };
+  try {
+    for (const auto& each : all()) {
+      if (is_enough()) return;
+      if (!each.is_needed) clear_away(of(each.capsule));
+    }
+    if (also && !is_enough()) clear_away(of(*also));
+  } catch (const Fault& failure) {
+    log_.warning(std::string(failure.what()) + "; what is kept of disks stays");
   }
 }
 
@@ -233,7 +242,7 @@ void DiskCache::tidy() const {
       // Of an open session they may be all that is left of its disks.
       if (!may_stay && !each.is_needed) drop(each.capsule);
     }
-    if (most_.value > 0) make_room(CapsuleId(), {});
+    if (most_.value > 0) make_room(CapsuleId(), {}, {});
   } catch (const Fault& failure) {
     log_.warning(std::string(failure.what()) + "; it holds disks of machines that were here");
   }

@@ -35,12 +35,15 @@ class DiskCache {
   /// image.
   static std::vector<format::Object> files_of(const format::Head& head);
 
-  /// Has what of these is not kept yet room, once the copies of other machines that are longest
-  /// unused have made way. False: it has not.
-  bool make_room(CapsuleId capsule, const std::vector<format::Object>& files) const;
+  /// Has what of these is not kept yet room, with `besides` left free as well, once the copies of
+  /// other machines that are longest unused have made way. False: it has not.
+  bool make_room(CapsuleId capsule, const std::vector<format::Object>& files,
+                 ByteCount besides) const;
+  /// Whether there is still as much free as is to be kept free.
+  bool has_room() const;
   /// Removes copies until so much is free besides what is to be kept free, or none is left that
-  /// may go.
-  void give_way(ByteCount free) const;
+  /// may go. Those of `also` may, although a session of it is open: last. Failures are warnings.
+  void give_way(ByteCount free, std::optional<CapsuleId> also = {}) const;
 
   bool has(CapsuleId capsule, const format::Object& file) const;
   /// A copy that is being made, for writing: as long as it has come. Throws Fault.

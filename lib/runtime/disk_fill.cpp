@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/host_fault.hpp"
+#include "machine/description.hpp"
 
 namespace satchel {
 
@@ -52,7 +53,10 @@ DiskFill::DiskFill(const DiskCache& cache, format::CapsuleDirectory capsule,
   const auto files = DiskCache::files_of(head_);
   for (auto each = files.rbegin(); each != files.rend(); ++each)
     if (!cache_.has(head_.capsule, *each)) missing_.push_back(*each);
-  has_room_ = cache_.make_room(head_.capsule, files);
+  // A pull or an eject may need to keep all of its memory here.
+  const auto machine = machine::read_json(head_.machine_json);
+  has_room_ =
+      cache_.make_room(head_.capsule, files, machine ? machine::memory(*machine) : ByteCount());
   buffer_.resize(piece);
 }
 
@@ -91,7 +95,7 @@ void DiskFill::read_on(File& file, ByteCount amount) {
 }
 
 DiskFill::Left DiskFill::go_on(ByteCount amount) {
-  if (!has_room_) return Left::no_room;
+  if (!has_room_ || !cache_.has_room()) return Left::no_room;
   if (!file_ && !begin_next()) {
     cache_.complete(head_, bytes_);
     return Left::nothing;

@@ -9,7 +9,9 @@ namespace satchel {
 Task<ByteCount> Host::drop_cache(std::optional<CapsuleId> capsule) {
   for (const auto& [id, runner] : capsules_) {
     if (capsule && *capsule != id) continue;
-    if (std::holds_alternative<core::Detached>(runner->state()))
+    const auto* session = core::session_of(runner->state());
+    if (session != nullptr && session->on_copies && session->guest != core::Guest::off &&
+        session->guest != core::Guest::saved)
       throw Fault(Remedy::retry,
                   Fault::Text{"drop what is kept of", runner->view().name,
                               "it runs on what this computer keeps of its disks",

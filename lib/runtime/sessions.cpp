@@ -70,6 +70,13 @@ void merge_at_rest(const Session& session) {
   }
 }
 
+/// Whether a generation of that number, but another one, is in the past of this head.
+bool has_another(const format::Head& head, Sequence seq, const GenerationId& id) {
+  return std::ranges::any_of(head.history, [&](const format::Past& past) {
+    return past.generation.seq == seq && past.generation.id != id;
+  });
+}
+
 bool has_mark_of(const Session& session, const format::Head& newest) {
   return newest.checked_out && newest.checked_out->session == session.session;
 }
@@ -78,6 +85,8 @@ bool has_mark_of(const Session& session, const format::Head& newest) {
 
 bool lacks_files_of(const format::Head& head, const Session& session) {
   if (session.checkpointed && head.generation.seq < *session.checkpointed) return true;
+  if (session.checkpoint && has_another(head, *session.checkpointed, *session.checkpoint))
+    return true;
   if (head.generation.seq >= session.base_sequence) return false;
   // A journal of an earlier version has no such number.
   return std::ranges::any_of(session.disks, [&](const DiskOverlay& overlay) {

@@ -28,6 +28,7 @@ std::string write_journal(const Session& session) {
   out["base"] = session.base.value.str();
   out["base_sequence"] = session.base_sequence.value;
   if (session.checkpointed) out["checkpointed"] = session.checkpointed->value;
+  if (session.checkpoint) out["checkpoint"] = session.checkpoint->value.str();
   if (session.committing) out["committing"] = session.committing->value.str();
   if (session.written) out["written"] = session.written->value;
   out["phase"] = word(journal::phases, session.phase);

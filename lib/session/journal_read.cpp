@@ -156,6 +156,8 @@ Session read_session(const json& document, Mistakes& mistakes) {
   top.number("base_sequence", out.base_sequence.value);
   if (const auto* value = top.optional("checkpointed"))
     top.number(value, "checkpointed", out.checkpointed.emplace().value);
+  if (const auto* value = top.optional("checkpoint"))
+    top.id(value, "checkpoint", out.checkpoint.emplace());
   if (const auto* value = top.optional("committing"))
     top.id(value, "committing", out.committing.emplace());
   if (const auto* value = top.optional("written"))

@@ -61,6 +61,7 @@ struct Session {
   /// newest one came before it lacks files of the session, or what they held then. None: all that
   /// the guest wrote is in its overlays, as far as is known here.
   std::optional<Sequence> checkpointed;
+  std::optional<GenerationId> checkpoint;  ///< that generation
   /// The generation that an eject is about to commit; written before the commit.
   std::optional<GenerationId> committing;
   /// When the newest write to the guest's files here was, as it stood still for that commit: one

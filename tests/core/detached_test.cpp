@@ -151,3 +151,53 @@ TEST_CASE("what was saved here beside its device goes on when that is asked for"
   CHECK(std::holds_alternative<Launching>(going_on.state));
   CHECK(effect<Reattach>(going_on));
 }
+
+TEST_CASE("one on copies whose save failed is saved when it is ejected once more") {
+  const State stranded = Stranded{on_copies(Guest::paused)};
+  CHECK(effect<SaveStranded>(must(stranded, EjectAsked{Requester::host_shutdown})));
+  CHECK(effect<SaveStranded>(must(stranded, SaveDue{})));
+  // Or goes on, as it is.
+  const auto going_on = must(stranded, without_device);
+  CHECK(name(going_on.state) == "detached");
+  CHECK(effect<ResumeGuest>(going_on));
+  CHECK_FALSE(effect<GoOnDetached>(going_on));
+}
+
+TEST_CASE("what an eject may have brought to the device is not booted over by itself") {
+  auto ours = session(Guest::off);
+  ours.committing = GenerationId(uuid(3));
+  CHECK_FALSE(react(Stranded{ours}, without_device, next_job, Policy{}));
+  CHECK(refusal(Stranded{ours}, without_device).what.find("may hold") != std::string::npos);
+  auto afresh = without_device;
+  afresh.memory = Memory::ignore;
+  CHECK(effect<GoOnDetached>(must(Stranded{ours}, afresh)));
+  ours.since_commit = Since::ran_on;
+  CHECK(effect<GoOnDetached>(must(Stranded{ours}, without_device)));
+}
+
+TEST_CASE("one that could not be started and lives all the same is put away, not let run") {
+  const auto starting = must(Stranded{session(Guest::saved)}, without_device);
+  const auto ended = must(
+      starting.state, JobEnded{next_job, JobFailed{reason(), on_copies(Guest::paused), {}, {}}});
+  CHECK(name(ended.state) == "stranded");
+  CHECK(effect<SaveStranded>(ended));
+}
+
+TEST_CASE("a guest on copies is heard of while its device is read or let go of") {
+  const State reading = Examining{work(), on_copies()};
+  const auto stopped = must(reading, GuestStopped{GuestEnd::by_itself});
+  CHECK(std::get<Examining>(stopped.state).ours->guest == Guest::off);
+  Ejecting apart{work(), found(3), on_copies()};
+  apart.apart = true;
+  const auto paused = must(apart, GuestPaused{GuestPause::by_error});
+  CHECK(std::get<Ejecting>(paused.state).session->guest == Guest::halted);
+}
+
+TEST_CASE("an eject comes after the start, also when the device has come meanwhile") {
+  const auto starting = must(Stranded{session(Guest::saved)}, without_device);
+  const auto arrived = must(starting.state, DeviceAppeared{second_stay});
+  const auto leaving = must(arrived.state, EjectAsked{});
+  const auto reading = must(leaving.state, started(on_copies()));
+  REQUIRE(std::holds_alternative<Examining>(reading.state));
+  CHECK(std::get<Examining>(reading.state).work.removal == Requester::person);
+}

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
 namespace satchel::test {
@@ -79,6 +80,27 @@ TEST_CASE("history forgets neither who packed nor whose session is still somewhe
   CHECK(std::is_sorted(head.history.begin(), head.history.end(), [](const auto& a, const auto& b) {
     return a.generation.seq < b.generation.seq;
   }));
+}
+
+TEST_CASE("a device lacks a checkpoint that its past does not know, whatever its number is") {
+  const auto out = checked_out(packed_by(1), 1);
+  auto checkpoint = next_head(out, by(1), what::checkpoint);
+  checkpoint.checked_out = out.checked_out;
+  Session session;
+  session.session = out.checked_out->session;
+  session.base = checkpoint.generation.id;
+  session.base_sequence = checkpoint.generation.seq;
+  session.checkpointed = checkpoint.generation.seq;
+  session.checkpoint = checkpoint.generation.id;
+  CHECK_FALSE(lacks_files_of(checkpoint, session));
+  CHECK_FALSE(lacks_files_of(next_head(checkpoint, by(1), "merge"), session));
+  CHECK(lacks_files_of(out, session));
+  // A copy of the device where another computer's launch was undone.
+  auto undone = next_head(checked_out(out, 2), by(2), what::launch_undone);
+  undone.checked_out = out.checked_out;
+  CHECK(undone.generation.seq > checkpoint.generation.seq);
+  CHECK(lacks_files_of(undone, session));
+  CHECK_FALSE(is_of_session(undone, session));
 }
 
 TEST_CASE("a merge is due with more layers, or larger ones, than the settings allow") {

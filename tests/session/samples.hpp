@@ -23,6 +23,7 @@ inline Session session(std::uint8_t capsule = 1) {
   out.base = GenerationId(uuid(4));
   out.base_sequence = Sequence(17);
   out.checkpointed = Sequence(16);
+  out.checkpoint = GenerationId(uuid(6));
   out.on_copies = true;
   out.committing = GenerationId(uuid(5));
   out.written = UnixMicros(1764382000123456);

@@ -169,6 +169,7 @@ void ship_memory(Checkpoint& at, hibernation::EncodedPages encoded, const Progre
 void note_shipped(Checkpoint& at, const format::Head& committed) {
   for (auto& disk : at.session.disks) disk.frozen.clear();
   at.session.checkpointed = committed.generation.seq;
+  at.session.checkpoint = committed.generation.id;
   follow(at.session, committed);
   at.parts.shelf.save(at.session);
   if (at.nvram) fs::remove(*at.nvram);

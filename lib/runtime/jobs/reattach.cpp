@@ -33,7 +33,7 @@ struct Below {
 /// Files lane; may bring the session up to date with what it finds, and throws Fault.
 using OpenBelow = std::function<Below(Session&)>;
 
-Below open_on(const std::shared_ptr<Stick>& stick, Session& session) {
+Below open_on(const Parts& parts, const std::shared_ptr<Stick>& stick, Session& session) {
   const auto capsule = std::make_shared<format::CapsuleDirectory>(
       format::CapsuleDirectory::open(stick->root()->get(), session.capsule));
   auto seen = capsule->examine();
@@ -44,6 +44,8 @@ Below open_on(const std::shared_ptr<Stick>& stick, Session& session) {
                             "the device does not hold the generation that it began with",
                             {}});
   follow(session, seen.newest->head);
+  // It is there: copies of its disks need not be.
+  parts.disks->give_way(mebibytes(256), session.capsule);
   session.on_copies = false;
   session.disk_sequence = stick->disk_sequence();
   return {std::move(seen.newest->head), [capsule](const format::Object& object) {
@@ -137,22 +139,26 @@ Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobCo
   auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
   co_await std::move(giving);
   const auto image = session.save_image;
-  if (from == machine::Start::resume) {
-    auto describing = offload(parts.lanes.files,
-                              [&] { return description_with(chains.disks, *session.save_image); });
-    auto description = co_await std::move(describing);
-    auto restoring =
-        parts.hypervisor.restore(session.domain, *session.save_image, std::move(description));
-    co_await std::move(restoring);
-  } else {
+  // Which files a guest has is written down before there is one.
+  auto noting_files = note_phase(parts, session, session.phase);
+  co_await std::move(noting_files);
+  if (from == machine::Start::boot) {
     auto starting = boot(parts, session, xml);
     co_await std::move(starting);
   }
-  session.save_image.reset();
   // The journal forgets the image before the guest may run: old memory over newer disks would be
-  // the end of both. While it can't be written the guest must not run.
+  // the end of both. While it can't be written the guest must not run, nor when libvirt went away
+  // within its restore.
   std::exception_ptr failure;
   try {
+    if (from == machine::Start::resume) {
+      auto describing =
+          offload(parts.lanes.files, [&] { return description_with(chains.disks, *image); });
+      auto description = co_await std::move(describing);
+      auto restoring = parts.hypervisor.restore(session.domain, *image, std::move(description));
+      co_await std::move(restoring);
+    }
+    session.save_image.reset();
     auto noting =
         note_phase(parts, session, from == machine::Start::resume ? Phase::waking : Phase::running);
     co_await std::move(noting);
@@ -190,8 +196,9 @@ Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobCo
 
 Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
                        machine::Start start, JobContext job) {
-  auto going_on = go_on(parts, capsule, start, job,
-                        [stick](Session& session) { return open_on(stick, session); });
+  auto going_on = go_on(parts, capsule, start, job, [&parts, stick](Session& session) {
+    return open_on(parts, stick, session);
+  });
   co_return co_await std::move(going_on);
 }
 

@@ -56,6 +56,8 @@ class Rescue {
   const std::string& trouble() const { return trouble_; }
   /// The device went while there is a copy to be finished: whoever reads the stream goes on.
   bool is_wanted() const { return kept_ && !stick_->is_open(); }
+  /// The stream has come to its end, whether there is a copy or not.
+  bool saw_end() const { return !map_.empty(); }
   bool is_whole() const { return own_ && !map_.empty(); }
   /// The own segment, whole once it is finished; -1 when there is no copy.
   int own() const { return own_.get(); }

@@ -7,6 +7,7 @@
 
 #include "base/fault.hpp"
 #include "hibernation/segment_file.hpp"
+#include "machine/description.hpp"
 #include "runtime/host_room.hpp"
 #include "runtime/session_guest.hpp"
 #include "runtime/sessions.hpp"
@@ -48,7 +49,11 @@ std::map<std::uint64_t, Rescue::Earlier> earlier_copies(const Parts& parts,
 
 std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
                                      const Shipment& shipment) {
-  const auto directory = parts.shelf.directory(shipment.newest.head.capsule);
+  const auto capsule = shipment.newest.head.capsule;
+  const auto directory = parts.shelf.directory(capsule);
+  // Its device is there: what is kept of its disks can be had from there again.
+  if (const auto machine = machine::read_json(shipment.newest.head.machine_json))
+    parts.disks->give_way(machine::memory(*machine), capsule);
   const auto free = free_space(directory).value;
   const auto kept = parts.config.space.keep_free_host.value;
   auto rescue =
@@ -66,8 +71,9 @@ void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescu
     parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
 }
 
-Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& rescue) {
-  if (!rescue.is_whole()) co_return;
+Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Stick& stick,
+                                const Rescue& rescue) {
+  if (!rescue.saw_end()) co_return;
   try {
     const auto copy = cut_short_save(parts, session.capsule);
     // It gave its memory once more: whatever was kept before is older.
@@ -75,7 +81,9 @@ Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& res
     co_await std::move(clearing);
     auto finding = find_guest(parts, session);
     const auto guest = co_await std::move(finding);
-    if (!is_alive(guest) || guest->state != GuestState::paused) co_return;
+    if (!rescue.is_whole() || !is_alive(guest) || guest->state != GuestState::paused) co_return;
+    // A person had paused it, and its disks are there.
+    if (session.guest_was == GuestWas::paused && stick.is_open()) co_return;
     auto keeping = offload(parts.lanes.files,
                            [&] { rescue.make_save_image(copy, worker_threads(parts.config)); });
     co_await std::move(keeping);

@@ -25,6 +25,7 @@ void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescu
 /// that stands still all the same is stuck: QEMU let go of its disks, does not get them back from a
 /// device that is gone, and gives its memory no second time. Its copy is kept for the next save to
 /// this computer, which finds out whether that is so (strand()). Failures are warnings.
-Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& rescue);
+Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Stick& stick,
+                                const Rescue& rescue);
 
 }  // namespace satchel
