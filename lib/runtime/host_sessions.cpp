@@ -103,6 +103,11 @@ Task<void> Host::look_behind_waking(Session& session) {
       session.phase = Phase::launching;
       break;
     case Left::written:
+      if (!session.save_image) break;
+      // It has run since it was restored from there.
+      session.save_image.reset();
+      auto noting = note_phase(parts_, session, Phase::running);
+      co_await std::move(noting);
       break;
   }
 }

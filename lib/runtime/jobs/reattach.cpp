@@ -139,8 +139,10 @@ Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobCo
   auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
   co_await std::move(giving);
   const auto image = session.save_image;
-  // Which files a guest has is written down before there is one.
-  auto noting_files = note_phase(parts, session, session.phase);
+  const auto phase = session.phase;
+  // Which files a guest has is written down before there is one, and that it is to be let run.
+  auto noting_files =
+      note_phase(parts, session, from == machine::Start::resume ? Phase::waking : phase);
   co_await std::move(noting_files);
   if (from == machine::Start::boot) {
     auto starting = boot(parts, session, xml);
@@ -168,6 +170,11 @@ Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobCo
   if (failure) {
     auto ending = end_if_alive(parts, session);
     co_await std::move(ending);
+    if (from == machine::Start::boot) std::rethrow_exception(failure);
+    // It has not run: what is saved is still all of it.
+    session.save_image = image;
+    auto taking_back = note_phase(parts, session, phase);
+    co_await std::move(taking_back);
     std::rethrow_exception(failure);
   }
   if (from == machine::Start::resume) {
