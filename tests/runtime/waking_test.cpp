@@ -4,6 +4,9 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "runtime/running_world.hpp"
 
@@ -35,13 +38,15 @@ struct WakingWorld : RunningWorld {
     REQUIRE(anvil.reaches(capsule, "running"));
     anvil.wait_for_jobs();
   }
-  /// As a daemon leaves it that is killed when the guest is about to be let run.
-  void stop_as_if_killed() {
+  /// As a daemon leaves it that is killed when the guest is about to be let run. `image`: the
+  /// journal does not know yet that this has been restored.
+  void stop_as_if_killed(std::optional<std::string> image = {}) {
     anvil.stop();
     std::ifstream in(journal());
     auto session = read_journal(std::string(std::istreambuf_iterator<char>(in), {}));
     REQUIRE(session);
     session->phase = Phase::waking;
+    session->save_image = std::move(image);
     std::ofstream(journal()) << write_journal(*session);
   }
 };
@@ -78,7 +83,9 @@ TEST_CASE("a guest that was about to be let run when the power went is restored 
   anvil.plug();
   REQUIRE(anvil.reaches(world.capsule, "running"));
   anvil.wait_for_jobs();
-  world.stop_as_if_killed();
+  std::optional<std::string> named;
+  if (GENERATE(false, true)) named = image.string();
+  world.stop_as_if_killed(named);
   std::filesystem::copy_file(kept, image);
   anvil.await(anvil.hypervisor.destroy(world.guest));
   auto state = GuestState::running;
