@@ -160,7 +160,7 @@ std::string detail(const State& state) {
               return std::string(
                   "Going on without the device, on what this computer keeps of its disks.");
             return guest_sentence(at.session) +
-                   " Its device is not used: what it does stays on this computer until then.";
+                   " It does not use its device: what it does stays on this computer.";
           },
           [](const Diverged& at) {
             auto out = at.trouble ? at.trouble->what + " " : std::string();

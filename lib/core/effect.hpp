@@ -59,7 +59,7 @@ struct Reattach {
   JobId job;
 };
 /// Let the session's guest go on without its device, on copies of its disks that this host keeps:
-/// from its memory, or with `disk` by booting.
+/// from its memory, or with `session` by booting.
 struct GoOnDetached {
   JobId job;
   LaunchFrom from;

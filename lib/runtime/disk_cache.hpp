@@ -31,8 +31,7 @@ class DiskCache {
   /// Whether the configuration allows it. Any thread.
   bool may_keep(CapsuleId capsule, Home home) const;
 
-  /// The files of the generation's disks, those first that are soonest read: layers, COW file,
-  /// image.
+  /// The files of the generation's disks, the smallest first.
   static std::vector<format::Object> files_of(const format::Head& head);
 
   /// Has what of these is not kept yet room, with `besides` left free as well, once the copies of
