@@ -200,6 +200,8 @@ void add_moving(CLI::App& app, Invocation& invocation) {
 
   add_upkeep(app, invocation, "merge", "Merge the layers on the device into the COW files", merge);
   add_upkeep(app, invocation, "fold", "Merge all changes on the device into the image files", fold);
+  add_upkeep(app, invocation, "compact", "Write the memory on the device anew, in one piece",
+             compact);
   add_sync(app, invocation);
   add_verify(app, invocation);
 

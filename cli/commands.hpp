@@ -111,6 +111,7 @@ struct UpkeepOptions {
 };
 Task<ExitCode> merge(Context& context, UpkeepOptions options);
 Task<ExitCode> fold(Context& context, UpkeepOptions options);
+Task<ExitCode> compact(Context& context, UpkeepOptions options);
 // sync.cpp
 struct SyncOptions {
   std::string capsule;

@@ -18,7 +18,7 @@ Tone tone_of(const std::string& state) {
   if (state == "running" || state == "safe") return Tone::good;
   if (state == "failed" || state == "diverged" || state == "stranded") return Tone::bad;
   if (state == "untrusted" || state == "locked" || state == "ejecting" || state == "merging" ||
-      state == "folding" || state == "detached")
+      state == "folding" || state == "compacting" || state == "detached")
     return Tone::warning;
   return state == "absent" ? Tone::faint : Tone::plain;
 }

@@ -1,4 +1,4 @@
-// merge, fold
+// merge, fold, compact
 #include <ostream>
 
 #include "commands.hpp"
@@ -39,6 +39,11 @@ Task<ExitCode> merge(Context& context, UpkeepOptions options) {
 Task<ExitCode> fold(Context& context, UpkeepOptions options) {
   return tend(context, std::move(options), "Fold", "Folding the disks of",
               "has all its changes in its image files now.");
+}
+
+Task<ExitCode> compact(Context& context, UpkeepOptions options) {
+  return tend(context, std::move(options), "Compact", "Compacting the memory of",
+              "has its memory in one piece now.");
 }
 
 }  // namespace satchel::cli

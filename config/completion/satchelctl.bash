@@ -23,10 +23,10 @@ _satchelctl_candidates() {
   fi
   case $1 in
     "") printf '%s\n' status list show history monitor doctor drop-cache pack create launch eject checkpoint sync merge \
-      fold verify resolve rollback remove format export import ;;
+      fold compact verify resolve rollback remove format export import ;;
     list) printf '%s\n' capsules devices jobs ;;
     show | eject | verify) _satchelctl_names capsules; _satchelctl_names devices ;;
-    launch | drop-cache | checkpoint | sync | merge | fold | export | remove | history | rollback) _satchelctl_names capsules ;;
+    launch | drop-cache | checkpoint | sync | merge | fold | compact | export | remove | history | rollback) _satchelctl_names capsules ;;
     resolve)
       if (($2 == 0)); then _satchelctl_names capsules
       else printf '%s\n' continue-device keep-both export-ours discard-ours; fi
@@ -63,7 +63,7 @@ _satchelctl_options() {
     launch) options+=(--take-over --this-copy --without-device --start-fresh) ;;
     eject) options+=(--all --merge) ;;
     sync) options+=(--dry-run --emptied) ;;
-    merge | fold) options+=(--although-needed) ;;
+    merge | fold | compact) options+=(--although-needed) ;;
     format) options+=(--fs --label --yes) ;;
     export) options+=(--to --flat --chain --no-memory --generation) ;;
     import) options+=(--name --uuid --no-memory) ;;

@@ -48,7 +48,7 @@ function __satchelctl_argument --description 'COMMAND COUNT: what its next argum
             printf '%s\n' capsules devices jobs
         case show:0 eject:0 verify:0
             __satchelctl_names capsules devices
-        case launch:0 drop-cache:0 checkpoint:0 merge:0 fold:0 export:0 sync:0 resolve:0 remove:0 history:0 rollback:0
+        case launch:0 drop-cache:0 checkpoint:0 merge:0 fold:0 compact:0 export:0 sync:0 resolve:0 remove:0 history:0 rollback:0
             __satchelctl_names capsules
         case resolve:1
             printf '%s\n' continue-device keep-both export-ours discard-ours

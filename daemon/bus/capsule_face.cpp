@@ -54,7 +54,7 @@ Commands::WhenNeeded when_needed(const char* method, Dictionary given) {
   return out;
 }
 
-/// The commands that change disk files.
+/// The commands that change how a generation is stored.
 struct Merging {
   JobId (Commands::*command)(CapsuleId, Commands::WhenNeeded);
   const char* method;
@@ -62,6 +62,7 @@ struct Merging {
 };
 constexpr Merging merge{&Commands::merge, "Merge", "merge the machine's layers"};
 constexpr Merging fold{&Commands::fold, "Fold", "fold the machine's disks"};
+constexpr Merging compact{&Commands::compact, "Compact", "compact the machine's memory"};
 
 Task<ObjectPath> change(Requests& requests, Caller caller, CapsuleId capsule, Merging what,
                         Dictionary given) {
@@ -187,6 +188,10 @@ Interface& describe(Shown<CapsuleView>& shown, Requests& requests) {
       .method("Fold", {"options"}, {"job"},
               [&requests, capsule](Caller caller, Dictionary options) {
                 return change(requests, std::move(caller), capsule, fold, std::move(options));
+              })
+      .method("Compact", {"options"}, {"job"},
+              [&requests, capsule](Caller caller, Dictionary options) {
+                return change(requests, std::move(caller), capsule, compact, std::move(options));
               })
       .method("Sync", {"options"}, {"job"},
               [&requests, capsule](Caller caller, Dictionary options) {

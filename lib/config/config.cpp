@@ -142,6 +142,10 @@ void read(Section& top, Config& out) {
   fold.scalar("cow_limit", out.fold.cow_limit, cow_limit_expected, parse_cow_limit);
   fold.refuse_others();
 
+  auto compact = top.in("compact");
+  compact.scalar("size", out.compact.size, size, parse_size);
+  compact.refuse_others();
+
   auto generations = top.in("generations");
   generations.scalar("keep", out.generations.keep, "a whole number from 0 to 12",
                      number<unsigned>(0, 12));

@@ -118,6 +118,12 @@ struct Config {
     bool operator==(const Fold&) const = default;
   } fold;
 
+  /// Memory on a device that an eject would write anew although it did not change.
+  struct Compact {
+    ByteCount size = mebibytes(4);  ///< with more of it, that is done before; 0: never
+    bool operator==(const Compact&) const = default;
+  } compact;
+
   /// Earlier states of a machine that stay on its device, to go back to.
   struct Generations {
     unsigned keep = 4;           ///< at most so many, the newest not counted

@@ -140,6 +140,10 @@ std::string detail(const State& state) {
             return std::string("Merging all changes into the image file on the device.") +
                    upkeep_sentence(at);
           },
+          [](const Compacting& at) {
+            return "Writing the machine's stored memory anew, in fewer pieces." +
+                   upkeep_sentence(at);
+          },
           [](const Ejecting& at) {
             return std::string(at.session && !at.apart
                                    ? "Saving the machine to the device. Do not pull it out yet."
@@ -223,6 +227,7 @@ std::string next_step(const State& state) {
           },
           [](const Merging&) { return std::string("Eject before you pull the device out."); },
           [](const Folding&) { return std::string("Eject before you pull the device out."); },
+          [](const Compacting&) { return std::string("Eject before you pull the device out."); },
           [](const Safe&) { return std::string("Pull the device out."); },
           [&](const Stranded& at) {
             if (at.saving) return std::string();

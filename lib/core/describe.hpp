@@ -39,7 +39,7 @@ std::string lacking(const Lacking& seen);
 /// session depends on it. The device as a whole may be pulled when all its capsules say so.
 bool can_unplug(const State& state);
 
-/// Merging or folding: work that an eject or a launch puts an end to.
+/// Merging, folding or compacting: work that an eject or a launch puts an end to.
 bool is_upkeep(const State& state);
 
 /// Whether the session goes on from what was found although no mark there says so: an eject of it

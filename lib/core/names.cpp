@@ -7,10 +7,10 @@
 namespace satchel::core {
 
 std::string_view name(const State& state) {
-  static constexpr std::array<std::string_view, 16> names = {
-      "absent",   "examining",     "locked",   "untrusted", "ready",    "launching",
-      "running",  "checkpointing", "merging",  "folding",   "ejecting", "safe",
-      "stranded", "detached",      "diverged", "failed"};
+  static constexpr std::array<std::string_view, 17> names = {
+      "absent",  "examining",     "locked",   "untrusted", "ready",      "launching",
+      "running", "checkpointing", "merging",  "folding",   "compacting", "ejecting",
+      "safe",    "stranded",      "detached", "diverged",  "failed"};
   static_assert(std::variant_size_v<State> == names.size());
   return names.at(state.index());
 }
@@ -122,6 +122,8 @@ std::string_view name(Upkeep what) {
       return "merge";
     case Upkeep::fold:
       return "fold";
+    case Upkeep::compact:
+      return "compact";
   }
   return "";
 }
@@ -143,7 +145,8 @@ std::string_view name(LaunchFrom from) {
 }
 
 bool is_upkeep(const State& state) {
-  return std::holds_alternative<Merging>(state) || std::holds_alternative<Folding>(state);
+  return std::holds_alternative<Merging>(state) || std::holds_alternative<Folding>(state) ||
+         std::holds_alternative<Compacting>(state);
 }
 
 const Session* session_of(const State& state) {

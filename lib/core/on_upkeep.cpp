@@ -1,5 +1,5 @@
-// The disk files are merged or folded, in the background. Nobody waits for that: an eject or a
-// launch asked for meanwhile ends it and comes next.
+// The disk files are merged or folded, or the stored memory compacted, in the background. Nobody
+// waits for that: an eject or a launch asked for meanwhile ends it and comes next.
 
 #include <utility>
 
@@ -96,6 +96,22 @@ Step guest_stopped(const S& at) {
 
 // how it begins
 
+Transition tend(Insertion device, Found found, std::optional<Session> session, StartUpkeep start) {
+  const auto work = Work{start.job, device, device};
+  const auto state = [&]() -> State {
+    switch (start.what) {
+      case Upkeep::merge:
+        return Merging{work, std::move(found), std::move(session)};
+      case Upkeep::fold:
+        return Folding{work, std::move(found), std::move(session)};
+      case Upkeep::compact:
+        break;
+    }
+    return Compacting{work, std::move(found), std::move(session)};
+  };
+  return {state(), {start}};
+}
+
 Step on(const Ready& at, const UpkeepAsked& event, const Given& given) {
   // A copy that somebody keeps as it is, maybe, or a damaged generation that a commit would
   // replace.
@@ -159,5 +175,27 @@ Step on(const Folding& at, const CancelAsked&, const Given&) {
   return Transition{at, {Cancel{at.work.job}}};
 }
 Step on(const Folding& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
+
+// compacting
+
+Step on(const Compacting& at, const DeviceAppeared& event, const Given&) {
+  return with_work(at, appeared(at.work, event.device), {});
+}
+Step on(const Compacting& at, const DeviceGone& event, const Given&) {
+  return device_gone(at, event);
+}
+Step on(const Compacting& at, const JobEnded& event, const Given& given) {
+  return ended(at, event, given);
+}
+Step on(const Compacting& at, const LaunchAsked& event, const Given& given) {
+  return launch_asked(at, event, given);
+}
+Step on(const Compacting& at, const EjectAsked& event, const Given&) {
+  return with_removal(at, event.by, {Cancel{at.work.job}});
+}
+Step on(const Compacting& at, const CancelAsked&, const Given&) {
+  return Transition{at, {Cancel{at.work.job}}};
+}
+Step on(const Compacting& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
 
 }  // namespace satchel::core

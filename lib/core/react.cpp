@@ -26,6 +26,7 @@ Session* observed_session(State& state) {
   if (auto* at = std::get_if<Checkpointing>(&state)) return &at->session;
   if (auto* at = std::get_if<Merging>(&state)) return at->session ? &*at->session : nullptr;
   if (auto* at = std::get_if<Folding>(&state)) return at->session ? &*at->session : nullptr;
+  if (auto* at = std::get_if<Compacting>(&state)) return at->session ? &*at->session : nullptr;
   if (auto* at = std::get_if<Stranded>(&state)) return at->saving ? nullptr : &at->session;
   if (auto* at = std::get_if<Diverged>(&state)) return at->resolving ? nullptr : &at->ours;
   return nullptr;

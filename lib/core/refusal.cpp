@@ -71,11 +71,13 @@ Reason needed(const Found& found, const std::optional<Session>& ours) {
           anyway};
 }
 
-Reason upkeep(const State& state) {
+Reason upkeep(const State& state, Upkeep what) {
   if (std::holds_alternative<Merging>(state))
     return {"The layers are being merged already.", wait_for_it};
   if (std::holds_alternative<Folding>(state))
     return {"The changes are being merged into the image file already.", wait_for_it};
+  if (std::holds_alternative<Compacting>(state))
+    return {"The machine's memory is being compacted already.", wait_for_it};
   Reason why;
   if (const auto* ready = std::get_if<Ready>(&state)) {
     why = needed(ready->found, {});
@@ -86,8 +88,9 @@ Reason upkeep(const State& state) {
   if (const auto* running = std::get_if<Running>(&state))
     why = needed(running->found, running->session);
   if (!why.what.empty()) return why;
-  return {"The disks can be merged only while the machine runs well or is at rest on its device. " +
-              detail(state),
+  const std::string done =
+      what == Upkeep::compact ? "The memory can be compacted" : "The disks can be merged";
+  return {done + " only while the machine runs well or is at rest on its device. " + detail(state),
           next_step(state)};
 }
 
@@ -123,7 +126,7 @@ Reason refusal(const State& state, const Event& event) {
   if (const auto* asked = std::get_if<LaunchAsked>(&event)) return launch(state, *asked);
   if (std::holds_alternative<EjectAsked>(event)) return eject(state);
   if (std::holds_alternative<CheckpointAsked>(event)) return checkpoint(state);
-  if (std::holds_alternative<UpkeepAsked>(event)) return upkeep(state);
+  if (const auto* asked = std::get_if<UpkeepAsked>(&event)) return upkeep(state, asked->what);
   if (std::holds_alternative<RollbackAsked>(event)) return rollback(state);
   if (std::holds_alternative<ChoiceMade>(event)) return choice(state);
   return {"Nothing is under way that could be cancelled.", {}};

@@ -208,13 +208,6 @@ Transition check_in(Insertion device, Found found, Session session, EjectAsked a
           {StartEject{given.next, asked.by, asked.merge}, Tell{Notice::ejecting}}};
 }
 
-Transition tend(Insertion device, Found found, std::optional<Session> session, StartUpkeep start) {
-  const auto work = Work{start.job, device, device};
-  if (start.what == Upkeep::fold)
-    return {Folding{work, std::move(found), std::move(session)}, {start}};
-  return {Merging{work, std::move(found), std::move(session)}, {start}};
-}
-
 bool is_needed_elsewhere(const Found& found, const std::optional<Session>& session) {
   const bool held = found.checked_out && (!session || found.checked_out->session != session->id);
   return held || !found.needed_by.empty();

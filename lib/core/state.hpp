@@ -102,6 +102,15 @@ struct Folding {
   bool operator==(const Folding&) const = default;
 };
 
+/// The stored memory is written anew, in fewer segments and without what it does not need.
+struct Compacting {
+  Work work;
+  Found found;
+  std::optional<Session> session;
+  std::optional<LaunchAsked> wanted{};
+  bool operator==(const Compacting&) const = default;
+};
+
 /// With a session: it is checked in, then the device released. Without, or when the session is
 /// not this device's (`apart`): the device is released only.
 struct Ejecting {
@@ -158,8 +167,8 @@ struct Failed {
   bool operator==(const Failed&) const = default;
 };
 
-using State =
-    std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running, Checkpointing,
-                 Merging, Folding, Ejecting, Safe, Stranded, Detached, Diverged, Failed>;
+using State = std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running,
+                           Checkpointing, Merging, Folding, Compacting, Ejecting, Safe, Stranded,
+                           Detached, Diverged, Failed>;
 
 }  // namespace satchel::core

@@ -87,7 +87,7 @@ Step on(const Ejecting&, const JobEnded&, const Given&);
 Step on(const Ejecting&, const EjectAsked&, const Given&);
 Step on(const Ejecting&, const CancelAsked&, const Given&);
 
-// on_upkeep.cpp: the disk files are merged; whatever else is asked for ends that.
+// on_upkeep.cpp: disk files are merged or memory compacted; whatever else is asked for ends that.
 Step on(const Merging&, const DeviceAppeared&, const Given&);
 Step on(const Merging&, const DeviceGone&, const Given&);
 Step on(const Merging&, const JobEnded&, const Given&);
@@ -103,6 +103,14 @@ Step on(const Folding&, const LaunchAsked&, const Given&);
 Step on(const Folding&, const EjectAsked&, const Given&);
 Step on(const Folding&, const CancelAsked&, const Given&);
 Step on(const Folding&, const GuestStopped&, const Given&);
+
+Step on(const Compacting&, const DeviceAppeared&, const Given&);
+Step on(const Compacting&, const DeviceGone&, const Given&);
+Step on(const Compacting&, const JobEnded&, const Given&);
+Step on(const Compacting&, const LaunchAsked&, const Given&);
+Step on(const Compacting&, const EjectAsked&, const Given&);
+Step on(const Compacting&, const CancelAsked&, const Given&);
+Step on(const Compacting&, const GuestStopped&, const Given&);
 
 // on_apart.cpp: a session and its device are not together.
 Step on(const Stranded&, const DeviceAppeared&, const Given&);

@@ -113,7 +113,7 @@ enum class Choice {
 
 /// The work on a capsule's disk files that needs no guest: layers into the COW file, and that into
 /// the image file.
-enum class Upkeep { merge, fold };
+enum class Upkeep { merge, fold, compact };
 
 enum class OnInsert { resume, ask };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/fault.hpp"
+#include "hibernation/alive_cells.hpp"
 #include "hibernation/block_walk.hpp"
 #include "hibernation/frames.hpp"
 #include "hibernation/page_codec.hpp"
@@ -12,28 +13,7 @@ namespace satchel::hibernation {
 
 namespace {
 
-/// More than these and the smallest are written anew, down to half, so that it is not done at each
-/// eject.
-constexpr std::size_t most_kept = 16;
 constexpr std::size_t verified_at_once = 4U << 20;
-
-/// Which cells of each segment the recipe names.
-std::vector<std::vector<bool>> alive_cells(const PageMap& map) {
-  std::vector<std::vector<bool>> alive;
-  for (const auto& segment : map.segments) alive.emplace_back(segment.cells, false);
-  const auto mark = [&](std::uint32_t segment, std::uint64_t cell, std::uint64_t count) {
-    std::fill_n(alive[segment].begin() + static_cast<std::ptrdiff_t>(cell), count, true);
-  };
-  BlockWalk walk(map);
-  while (const auto part = walk.next()) {
-    const auto& step = part->step;
-    const bool is_difference = step.kind == RecipeStep::Kind::differences;
-    if (is_difference) mark(step.below_segment, step.below_cell, step.count);
-    if (is_difference || step.kind == RecipeStep::Kind::cells)
-      mark(step.segment, step.cell, step.count);
-  }
-  return alive;
-}
 
 /// Whether a block has a cell that is alive.
 bool is_needed(const std::vector<bool>& alive, std::uint64_t block) {
@@ -44,30 +24,10 @@ bool is_needed(const std::vector<bool>& alive, std::uint64_t block) {
                    true) != alive.begin() + static_cast<std::ptrdiff_t>(last);
 }
 
-std::vector<std::size_t> worth_keeping(const PageMap& map,
-                                       const std::vector<std::vector<bool>>& alive) {
-  std::vector<std::uint64_t> count;
-  for (const auto& each : alive)
-    count.push_back(static_cast<std::uint64_t>(std::count(each.begin(), each.end(), true)));
-  std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < count.size(); ++i)
-    if (count[i] > 0 && count[i] * 2 >= map.segments[i].cells) kept.push_back(i);
-  std::ranges::stable_sort(kept, std::greater<>{}, [&](std::size_t i) { return count[i]; });
-  if (kept.size() > most_kept) kept.resize(most_kept / 2);
-  // The index has an end: what does not fit is not looked up either.
-  std::uint64_t names = 0;
-  std::erase_if(kept, [&](std::size_t i) {
-    if (names + map.segments[i].named > PageIndex::most) return true;
-    names += map.segments[i].named;
-    return false;
-  });
-  return kept;
-}
-
 /// Takes from the recipe what stood where, and which cells are differences, as far as that is in
 /// kept segments. Gives the cells that can be looked up: those that are alive and can be had whole.
-std::vector<std::vector<bool>> read_recipe(const PageMap& map, const std::vector<std::size_t>& kept,
-                                           std::vector<std::vector<bool>> alive, PageBase& out) {
+AliveCells read_recipe(const PageMap& map, const std::vector<std::size_t>& kept, AliveCells alive,
+                       PageBase& out) {
   std::vector<std::uint32_t> places(map.segments.size(), 0);
   for (std::size_t i = 0; i < kept.size(); ++i) places[kept[i]] = static_cast<std::uint32_t>(i + 1);
   BlockWalk walk(map);
@@ -96,10 +56,6 @@ std::vector<std::vector<bool>> read_recipe(const PageMap& map, const std::vector
 }
 
 }  // namespace
-
-std::vector<std::size_t> worth_keeping(const PageMap& map) {
-  return worth_keeping(map, alive_cells(map));
-}
 
 PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
   auto alive = alive_cells(map);

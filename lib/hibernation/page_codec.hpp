@@ -60,12 +60,9 @@ struct PageBase {
   std::shared_ptr<CellTags> tags;  ///< by which pages are told that have not changed; or none
 };
 
-/// Which of a map's segments the next generation should refer to, by their place in the map: those
-/// of which at least half is alive, and not many. So the device never holds more than twice what a
-/// generation needs.
-std::vector<std::size_t> worth_keeping(const PageMap& map);
-/// Reads the names of those segments' cells, as far as they are in blocks that this generation's
-/// own memory needs. Throws Fault when a segment is not there or its table is damaged.
+/// Reads the names of the cells of those segments that are worth keeping (alive_cells.hpp), as far
+/// as they are in blocks that this generation's own memory needs. Throws Fault when a segment is
+/// not there or its table is damaged.
 PageBase read_page_base(const PageMap& map, const SegmentOpener& open);
 
 /// Reads those blocks of the device and checks that they are what was written, little by little:

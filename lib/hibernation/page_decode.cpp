@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "hibernation/alive_cells.hpp"
 #include "hibernation/block_walk.hpp"
 #include "hibernation/cell_tags.hpp"
 #include "hibernation/frames.hpp"
@@ -92,7 +93,7 @@ class Tagging {
   /// `tags`: none are made without.
   Tagging(const PageMap& map, CellTags* tags) : map_(map), tags_(tags), made_(map.segments.size()) {
     if (tags == nullptr) return;
-    for (const auto segment : worth_keeping(map)) made_[segment] = tags->begin();
+    for (const auto segment : worth_keeping(map, alive_cells(map))) made_[segment] = tags->begin();
   }
 
   /// Of a block, all of whose `wanted` cells are there and right. Any thread.

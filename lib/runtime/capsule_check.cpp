@@ -53,6 +53,7 @@ Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head
     if (reading.is_stopped()) co_return;
   }
   keep_disks_beside();
+  look_at_upkeep();  // a compaction waits for this
   // A device that was pulled says so by itself.
   if (trouble.empty() || !held->is_open()) co_return;
   held->distrust_memory(id_);

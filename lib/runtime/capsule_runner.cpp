@@ -21,12 +21,13 @@ CapsuleRunner::CapsuleRunner(Surroundings around, CapsuleId id)
 
 namespace {
 
-/// Something was asked for that comes when a checkpoint, merge or fold has ended.
+/// Something was asked for that comes when a checkpoint or upkeep has ended.
 bool waits(const core::State& state) {
   if (const auto* at = std::get_if<core::Checkpointing>(&state))
     return at->work.removal.has_value();
   if (const auto* at = std::get_if<core::Merging>(&state)) return at->work.removal || at->wanted;
   if (const auto* at = std::get_if<core::Folding>(&state)) return at->work.removal || at->wanted;
+  if (const auto* at = std::get_if<core::Compacting>(&state)) return at->work.removal || at->wanted;
   return false;
 }
 
@@ -86,6 +87,7 @@ void CapsuleRunner::assign(core::Transition transition, const core::Event& cause
     asio::post(around_.parts.loop, [self = shared_from_this()] {
       self->look_at_upkeep();
       self->keep_disks_beside();
+      self->look_at_wear();
     });
   around_.changed();
 }

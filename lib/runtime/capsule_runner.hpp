@@ -64,9 +64,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// when the answer is "not now".
   JobId ask_export(ExportOrder order);
 
-  /// Begins the merge or fold that is due, at most once for a generation.
+  /// Begins the merge, fold or compaction that is due, at most once for a generation.
   void look_at_upkeep();
-  /// What upkeep_due() says, as far as the device allows it.
+  /// What upkeep_due() says, as far as the device allows it, and whether its memory is worn.
   std::vector<core::Upkeep> due() const;
 
   /// What was kept here of its disks is gone.
@@ -135,6 +135,11 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head,
                           hibernation::PageBaseCheck::Of of);
 
+  /// Has the map of the stored memory read, once for each, which tells how worn it is.
+  void look_at_wear();
+  Task<void> measure_wear(std::shared_ptr<Stick> held, format::Head head);
+  bool is_worn() const;
+
   /// Has the disks copied to this host where that is due: they are at home here, and the copies
   /// are of another generation.
   void keep_disks_beside();
@@ -163,6 +168,11 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::optional<SeenGeneration> seen_;      ///< read at the first examination
   std::optional<Session> session_;
   Home home_ = Home::no;
+  struct Wear {
+    Digest map;
+    ByteCount bytes;  ///< that an eject would write of it although it did not change
+  };
+  std::optional<Wear> wear_;                   ///< of the memory that was looked at last
   std::optional<GenerationId> keeps_;          ///< whose disks are kept here
   std::optional<GenerationId> keeps_in_vain_;  ///< whose disks could not be
   std::shared_ptr<ExportOrder> export_to_;   ///< what export_ours is to write, while that is asked

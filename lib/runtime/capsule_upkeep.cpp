@@ -1,4 +1,4 @@
-// Merges and folds of one capsule: when they begin, and what is asked for behind them.
+// Merges, folds and compactions of one capsule: when they begin, and what is asked for behind them.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <exception>
@@ -16,6 +16,16 @@ namespace satchel {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// What an eject or a launch ends.
+std::string background(const core::State& state) {
+  if (std::holds_alternative<core::Compacting>(state)) return "compaction";
+  return core::is_upkeep(state) ? "merge" : "checkpoint";
+}
+
+}  // namespace
+
 Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
   if (head_) tended_[how.what] = head_->head.generation.seq;
   TendOrder order;
@@ -26,6 +36,7 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
   if (how.by == core::Requester::policy) {
     order.bytes_per_second = around_.parts.config.merge.rate.value;
     if (how.what == core::Upkeep::merge) order.older = TendOrder::Older::kept;
+    order.extent = TendOrder::Extent::worn;
   }
   const auto insertion = order.stick->insertion();
   auto ending = around_.parts.readers->end_of(id_);
@@ -38,8 +49,9 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
       throw Fault(Remedy::report_bug,
                   Fault::Text{"merge the disks of", name_, "the session's journal is missing", {}});
   }
-  // It moves what the memory has borrowed: that is to be read where it is then.
-  if (head_ && borrows(head_->head))
+  // A merge moves what the memory has borrowed: that is to be read where it is then.
+  const bool moves = how.what != core::Upkeep::compact;
+  if (moves && head_ && borrows(head_->head))
     stick()->forget_memory_seen(head_->head.find(head_->head.hibernation->map)->digest);
   auto tending = satchel::tend(around_.parts, std::move(order), job);
   auto tended = co_await std::move(tending);
@@ -47,8 +59,9 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
   head_ = std::move(tended.head);
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);
-  if (tended.session && borrows(head_->head))
+  if (tended.session && moves && borrows(head_->head))
     check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
+  if (tended.session && !moves) check_memory_beside(hibernation::PageBaseCheck::Of::own);
   tended_[how.what] = head_->head.generation.seq;
   core::Done done;
   done.found = found_in(*head_);
@@ -122,6 +135,7 @@ std::vector<core::Upkeep> CapsuleRunner::due() const {
   const auto insertion = core::device_of(state_);
   const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
   if (held && !may_enlarge(held->volume())) std::erase(out, core::Upkeep::fold);
+  if (is_worn()) out.push_back(core::Upkeep::compact);
   return out;
 }
 
@@ -131,7 +145,7 @@ JobId CapsuleRunner::wait_behind(JobId first, std::string operation) {
     device = around_.devices.number_of(*insertion);
   auto job = around_.board.begin({operation, id_, device});
   const auto id = job.id;
-  job.meter->name(core::is_upkeep(state_) ? "ending the merge" : "ending the checkpoint");
+  job.meter->name("ending the " + background(state_));
   asio::co_spawn(around_.parts.loop, come_next(std::move(job), first, std::move(operation)),
                  asio::detached);
   return id;
@@ -139,11 +153,11 @@ JobId CapsuleRunner::wait_behind(JobId first, std::string operation) {
 
 Task<void> CapsuleRunner::come_next(JobContext job, JobId first, std::string operation) {
   const auto self = shared_from_this();
-  const bool upkeep = core::is_upkeep(state_);
+  const bool merges = background(state_) == "merge";
   auto waiting = around_.board.wait(first);
   const auto before = co_await std::move(waiting);
   if (before.result != "done" && before.result != "cancelled")
-    around_.board.remark(job.id, (upkeep ? "The layers are not merged: " : "") + before.message);
+    around_.board.remark(job.id, (merges ? "The layers are not merged: " : "") + before.message);
   const auto next = core::job_of(state_);
   const bool came = std::holds_alternative<core::Ejecting>(state_) ||
                     std::holds_alternative<core::Launching>(state_);

@@ -116,6 +116,7 @@ class Commands {
   enum class WhenNeeded { refuse, go_on };
   virtual JobId merge(CapsuleId capsule, WhenNeeded when_needed) = 0;
   virtual JobId fold(CapsuleId capsule, WhenNeeded when_needed) = 0;
+  virtual JobId compact(CapsuleId capsule, WhenNeeded when_needed) = 0;
   virtual JobId rollback(CapsuleId capsule, Sequence generation, WhenNeeded when_needed) = 0;
   virtual JobId remove(CapsuleId capsule) = 0;
   virtual JobId export_to(ExportRequest request) = 0;

@@ -57,6 +57,7 @@ class Host : public Commands {
   JobId resolve(CapsuleId capsule, std::string choice) override;
   JobId merge(CapsuleId capsule, WhenNeeded when_needed) override;
   JobId fold(CapsuleId capsule, WhenNeeded when_needed) override;
+  JobId compact(CapsuleId capsule, WhenNeeded when_needed) override;
   JobId sync(SyncRequest request) override;
   std::string sync_report(CapsuleId capsule, sync::Extent extent) const override;
   JobId probe(std::string node) override;

@@ -1,5 +1,5 @@
-// Merges and folds beside the host's other work: asked for, ended for an eject, begun after a sync;
-// and the way back.
+// Merges, folds and compactions beside the host's other work: asked for, ended for an eject, begun
+// after a sync; and the way back.
 #include <boost/asio/post.hpp>
 
 #include "base/fault.hpp"
@@ -34,6 +34,10 @@ JobId Host::merge(CapsuleId capsule, WhenNeeded when_needed) {
 JobId Host::fold(CapsuleId capsule, WhenNeeded when_needed) {
   check_unread(capsule, "fold");
   return known(capsule)->ask(upkeep(core::Upkeep::fold, when_needed));
+}
+
+JobId Host::compact(CapsuleId capsule, WhenNeeded when_needed) {
+  return known(capsule)->ask(upkeep(core::Upkeep::compact, when_needed));
 }
 
 void Host::check_unread(CapsuleId capsule, const std::string& what) const {

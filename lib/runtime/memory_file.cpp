@@ -22,38 +22,6 @@ Fault unusable(const std::string& object, std::string why) {
                Fault::Text{"read the hibernation file", object, std::move(why), {}});
 }
 
-/// Opens what a map calls a segment, when the head names it as one and both agree on it.
-hibernation::SegmentOpener opener(const format::CapsuleDirectory& capsule,
-                                  const format::Head& head) {
-  return [&capsule, &head](const hibernation::Segment& segment) {
-    const auto path = pages_object(segment.number);
-    const auto& saved = *head.hibernation;
-    const auto* object = head.find(path);
-    if (path != saved.pages && !std::ranges::count(*saved.segments, path)) object = nullptr;
-    if (object == nullptr || object->size != segment.size)
-      throw unusable(path, "the map refers to it, but the head does not name it as such");
-    return capsule.open_checked(*object, Access::read);
-  };
-}
-
-hibernation::PageMap read_map(const format::CapsuleDirectory& capsule, const format::Head& head) {
-  const auto& saved = *head.hibernation;
-  auto map = hibernation::read_page_map(capsule.read_object(*head.find(saved.map), largest_map));
-  if (!map) throw unusable(saved.map, to_string(map.error()));
-  if (pages_object(map->segments.front().number) != saved.pages)
-    throw unusable(saved.map, "it is the map of another generation");
-  if (map->borrows() && !borrows(head))
-    throw unusable(saved.map, "it borrows of the disks, which is not what the head says");
-  return std::move(*map);
-}
-
-bool is_of_pages(const format::Head& head) {
-  return head.hibernation && head.hibernation->segments &&
-         (head.hibernation->codec == hibernation::borrowing_codec ||
-          head.hibernation->codec == hibernation::page_codec ||
-          head.hibernation->codec == hibernation::first_page_codec);
-}
-
 /// Pages are compared with what this computer has a copy of, and never with what would have to be
 /// read of the device.
 void compare_with(const hibernation::LocalSegments& local, hibernation::PageBase& base) {
@@ -72,6 +40,38 @@ void compare_with(const hibernation::LocalSegments& local, hibernation::PageBase
 
 bool borrows(const format::Head& head) {
   return head.hibernation && head.hibernation->codec == hibernation::borrowing_codec;
+}
+
+bool has_pages(const format::Head& head) {
+  return head.hibernation && head.hibernation->segments &&
+         (head.hibernation->codec == hibernation::borrowing_codec ||
+          head.hibernation->codec == hibernation::page_codec ||
+          head.hibernation->codec == hibernation::first_page_codec);
+}
+
+hibernation::PageMap memory_map(const format::CapsuleDirectory& capsule, const format::Head& head) {
+  const auto& saved = *head.hibernation;
+  auto map = hibernation::read_page_map(capsule.read_object(*head.find(saved.map), largest_map));
+  if (!map) throw unusable(saved.map, to_string(map.error()));
+  if (pages_object(map->segments.front().number) != saved.pages)
+    throw unusable(saved.map, "it is the map of another generation");
+  if (map->borrows() && !borrows(head))
+    throw unusable(saved.map, "it borrows of the disks, which is not what the head says");
+  return std::move(*map);
+}
+
+hibernation::SegmentOpener segment_opener(const format::CapsuleDirectory& capsule,
+                                          const format::Head& head) {
+  // Opens what the map calls a segment, when the head names it as one and both agree on it.
+  return [&capsule, &head](const hibernation::Segment& segment) {
+    const auto path = pages_object(segment.number);
+    const auto& saved = *head.hibernation;
+    const auto* object = head.find(path);
+    if (path != saved.pages && !std::ranges::count(*saved.segments, path)) object = nullptr;
+    if (object == nullptr || object->size != segment.size)
+      throw unusable(path, "the map refers to it, but the head does not name it as such");
+    return capsule.open_checked(*object, Access::read);
+  };
 }
 
 std::string pages_object(std::uint64_t number) {
@@ -102,11 +102,11 @@ MemoryFile::MemoryFile(const format::CapsuleDirectory& capsule, const format::He
   const auto& saved = *head.hibernation;
   const auto& map_object = *head.find(saved.map);
   state_->map_size = map_object.size;
-  if (is_of_pages(head)) {
-    auto map = read_map(capsule, head);
+  if (has_pages(head)) {
+    auto map = memory_map(capsule, head);
     auto local = cache ? cache->use(head.capsule, map.segments) : std::nullopt;
     auto disks = lent_disks(capsule, head, map, directory, state_->stopping.get_token());
-    state_->pages.emplace(std::move(map), opener(capsule, head),
+    state_->pages.emplace(std::move(map), segment_opener(capsule, head),
                           hibernation::Lenders{std::move(disks), {}}, local);
     state_->stream_size = state_->pages->stream_size();
     return;
@@ -150,22 +150,22 @@ hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
                                         const format::Head& head,
                                         const std::filesystem::path& directory,
                                         hibernation::PageBaseCheck::Of of, std::stop_token stop) {
-  const auto map = read_map(capsule, head);
-  return {map, opener(capsule, head), lent_disks(capsule, head, map, directory, std::move(stop)),
-          of};
+  const auto map = memory_map(capsule, head);
+  return {map, segment_opener(capsule, head),
+          lent_disks(capsule, head, map, directory, std::move(stop)), of};
 }
 
 hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop) {
-  if (!is_of_pages(head)) return {};
+  if (!has_pages(head)) return {};
   if (stick.distrusts_memory(head.capsule)) {
     parts.log.info(head.name + ": its memory on the device is damaged; all of it is stored anew");
     return {};
   }
   try {
-    const auto map = read_map(capsule, head);
-    const auto open = opener(capsule, head);
+    const auto map = memory_map(capsule, head);
+    const auto open = segment_opener(capsule, head);
     const auto& name = head.find(head.hibernation->map)->digest;
     if (!stick.has_seen_memory(name)) {
       auto disks = lent_disks(capsule, head, map, fifo_directory(parts, head.capsule), stop);

@@ -17,6 +17,13 @@ namespace satchel {
 
 /// The pages object of the generation of that number: "memory/7.pages".
 std::string pages_object(std::uint64_t number);
+/// Whether the head has memory that was stored by its pages' content.
+bool has_pages(const format::Head& head);
+/// Of a head that has: its map, and what opens the segments that it names. Both throw Fault. The
+/// opener is good while its arguments are.
+hibernation::PageMap memory_map(const format::CapsuleDirectory& capsule, const format::Head& head);
+hibernation::SegmentOpener segment_opener(const format::CapsuleDirectory& capsule,
+                                          const format::Head& head);
 /// Whether the head's memory may have pages that its disks lend.
 bool borrows(const format::Head& head);
 /// What a head says of the earlier segments that encoded memory refers to.

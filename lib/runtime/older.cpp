@@ -44,7 +44,7 @@ ByteCount sweep_until(format::CapsuleDirectory& capsule, std::vector<Sequence> k
 
 bool keeps_content(const std::string& what) {
   return what == what::check_out || what == what::launch_undone || what == "merge begun" ||
-         what == "merge" || what == "fold begun" || what == "fold";
+         what == "merge" || what == "fold begun" || what == "fold" || what == "compact";
 }
 
 std::vector<Content> contents(const History& history) {

@@ -76,7 +76,7 @@ struct CapsuleView {
   ByteCount layers_size;
   std::uint32_t layers = 0;
   ByteCount cow_limit;           ///< 0 while there is none
-  std::vector<std::string> due;  ///< "merge", "fold"
+  std::vector<std::string> due;  ///< "merge", "fold", "compact"
   SyncView last_sync;
   std::vector<GenerationView> history;  ///< newest last
   bool operator==(const CapsuleView&) const = default;

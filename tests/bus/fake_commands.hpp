@@ -91,6 +91,9 @@ class FakeCommands : public Commands {
   JobId fold(CapsuleId capsule, WhenNeeded when_needed) override {
     return plain(when_needed == WhenNeeded::go_on ? "fold although-needed" : "fold", capsule);
   }
+  JobId compact(CapsuleId capsule, WhenNeeded when_needed) override {
+    return plain(when_needed == WhenNeeded::go_on ? "compact although-needed" : "compact", capsule);
+  }
   JobId sync(SyncRequest request) override {
     return plain(request.extent == sync::Extent::dry_run ? "dry sync" : "sync", request.capsule);
   }

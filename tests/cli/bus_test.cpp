@@ -64,7 +64,7 @@ TEST_CASE("an eject that merges too says what became of that") {
   CHECK(desk.out.str().find("You can unplug the device now.") != std::string::npos);
 }
 
-TEST_CASE("merge and fold say what they came to, or that there was nothing to do") {
+TEST_CASE("merge, fold and compact say what they came to, or that there was nothing to do") {
   Desk desk;
   desk.start(merge(desk.context, UpkeepOptions{"debian", true}));
   REQUIRE(desk.asks(1));
@@ -79,6 +79,12 @@ TEST_CASE("merge and fold say what they came to, or that there was nothing to do
   REQUIRE(desk.ends());
   CHECK(desk.out.str().find("There was nothing to fold.") != std::string::npos);
   CHECK(desk.out.str().find("image file now") == std::string::npos);
+  desk.start(compact(desk.context, UpkeepOptions{"debian", false}));
+  REQUIRE(desk.asks(3));
+  CHECK(desk.host().asked[2] == "compact");
+  desk.host().end(JobId(3), "done", "");
+  REQUIRE(desk.ends());
+  CHECK(desk.out.str().find("'debian' has its memory in one piece now.") != std::string::npos);
 }
 
 TEST_CASE("how large the changes are and what is due is shown") {

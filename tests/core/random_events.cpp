@@ -149,10 +149,10 @@ Event any_event(Random& random, const State& state) {
                                                        : std::nullopt};
       }
     case 23:
-      return UpkeepAsked{one_of(random, {Upkeep::merge, Upkeep::fold}),
+      return UpkeepAsked{one_of(random, {Upkeep::merge, Upkeep::fold, Upkeep::compact}),
                          one_of(random, {Although::refuse, Although::go_on})};
     case 24:
-      return UpkeepDue{one_of(random, {Upkeep::merge, Upkeep::fold})};
+      return UpkeepDue{one_of(random, {Upkeep::merge, Upkeep::fold, Upkeep::compact})};
     default:
       return Packed{any_device(random, state), any_found(random),
                     draw(random, 2) == 0 ? std::optional(any_session(random)) : std::nullopt};

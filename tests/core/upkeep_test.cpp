@@ -1,6 +1,8 @@
-// Merging and folding: in the background, and never in anybody's way.
+// Merging, folding and compacting: in the background, and never in anybody's way.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
+#include <string>
 
 #include "core/describe.hpp"
 #include "core/samples.hpp"
@@ -35,12 +37,14 @@ Merging merging(Guest guest) { return Merging{work(), found_checked_out_by_us(),
 }  // namespace
 
 TEST_CASE("what is due is done at rest and beside a guest, and the device is not to be pulled") {
-  for (const auto what : {Upkeep::merge, Upkeep::fold}) {
+  const std::map<Upkeep, std::string> names = {
+      {Upkeep::merge, "merging"}, {Upkeep::fold, "folding"}, {Upkeep::compact, "compacting"}};
+  for (const auto& [what, called] : names) {
     const State at_rest = Ready{first_stay, found()};
     for (const auto& state : {at_rest, State(running(Guest::runs)), State(running(Guest::paused)),
                               State(running(Guest::off))}) {
       const auto step = must(state, UpkeepDue{what});
-      CHECK(name(step.state) == (what == Upkeep::merge ? "merging" : "folding"));
+      CHECK(name(step.state) == called);
       REQUIRE(effect<StartUpkeep>(step));
       CHECK(effect<StartUpkeep>(step)->what == what);
       CHECK(effect<StartUpkeep>(step)->by == Requester::policy);
@@ -72,10 +76,13 @@ TEST_CASE("an eject ends a merge and goes on at once when it has ended, however 
     CHECK(name(then.state) == "ejecting");
     CHECK(effect<StartEject>(then));
   }
-  const auto at_rest = must(Folding{work(), found(), {}}, EjectAsked{});
-  CHECK(effect<Cancel>(at_rest));
-  const auto released = must(at_rest.state, JobEnded{under_way, Cancelled{}});
-  CHECK(effect<ReleaseDevice>(released));
+  for (const State& rests :
+       {State(Folding{work(), found(), {}}), State(Compacting{work(), found(), {}})}) {
+    const auto at_rest = must(rests, EjectAsked{});
+    CHECK(effect<Cancel>(at_rest));
+    const auto released = must(at_rest.state, JobEnded{under_way, Cancelled{}});
+    CHECK(effect<ReleaseDevice>(released));
+  }
 }
 
 TEST_CASE("a launch ends a merge at rest and comes next") {

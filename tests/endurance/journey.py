@@ -179,7 +179,7 @@ class Deed:
     def complete(self, journey):
         """What a strike has left undone is done."""
         now = journey.now()
-        if now is None or now["State"] != self.result or self.name in ("merge", "fold"):
+        if now is None or now["State"] != self.result or self.name in ("merge", "fold", "compact"):
             self.act(journey)
 
 
@@ -238,6 +238,7 @@ DEEDS = {deed.name: deed for deed in (
     Deed("run", nothing, lambda journey: journey.heard.await_more(2), is_quiet=True),
     Deed("merge", nothing, says("merge"), is_quiet=True),
     Deed("fold", nothing, says("fold"), is_quiet=True),
+    Deed("compact", nothing, says("compact"), is_quiet=True),
     Deed("eject", nothing, eject(), "safe"),
     Deed("eject and merge", nothing, eject("--merge"), "safe"),
     Deed("insert", plug_here, runs),
@@ -246,6 +247,6 @@ DEEDS = {deed.name: deed for deed in (
     Deed("back", bring_back, runs))}
 
 MORNING = ("pack", "run", "eject", "insert", "eject", "insert elsewhere", "merge", "eject", "insert elsewhere", "eject", "insert")
-EVENING = ("fold", "eject", "insert elsewhere", "eject and merge", "insert", "run", "eject", "insert elsewhere", "merge", "eject")
+EVENING = ("fold", "compact", "eject", "insert elsewhere", "eject and merge", "insert", "run", "eject", "insert elsewhere", "merge", "eject")
 KILL_DAY = MORNING + ("pull", "back") + EVENING
 PULL_DAY = MORNING + ("back",) + EVENING

@@ -4,10 +4,11 @@ import shutil
 import threading
 
 import counter
+from base import Base, start_counter
 from guest import Ticks
 from host import NAME, Host
 from rig import FailingHost, Instants, look
-from travel import CAPSULE, Machine, define, domain_xml, equal, expect, new_stick, plug, run, wait_for
+from travel import CAPSULE, Machine, equal, expect, new_stick, plug, run, wait_for
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
 
@@ -130,6 +131,52 @@ class Fold(Running):
     command = ("fold", "traveller")
 
 
+class Compact(Running):
+    """Of a machine whose memory is in two files."""
+
+    command = ("compact", "traveller")
+
+    def prepare(self):
+        super().prepare()
+        self.machine.eject(self.host)
+        self.stick.pull()
+        self.machine.insert(self.host, self.stick)
+
+
+class AtRest(Scene):
+    """Of a machine that is on its stick, in a port."""
+
+    settings = {"on_insert": "ask"}
+
+    def prepare(self):
+        super().prepare()
+        self.stick.plug()
+        self.machine.await_state(self.host, "ready")
+
+
+class MergeAtRest(AtRest):
+    command = ("merge", "traveller")
+
+
+class FoldAtRest(AtRest):
+    command = ("fold", "traveller")
+
+
+class CompactAtRest(AtRest):
+    """Of a machine whose memory is in two files."""
+
+    command = ("compact", "traveller")
+
+    def prepare(self):
+        super().prepare()
+        self.host.must("launch", "traveller")
+        self.runs()
+        self.machine.eject(self.host)
+        self.stick.pull()
+        self.stick.plug()
+        self.machine.await_state(self.host, "ready")
+
+
 class Pull(Running):
     def begin(self):
         self.stick.pull()
@@ -241,20 +288,11 @@ class Import(Empty):
         self.command = ("import", base.exported, "--uuid", base.uuid)
 
 
-class Export(Scene):
-    """Of a machine at rest."""
-
-    settings = {"on_insert": "ask"}
-
+class Export(AtRest):
     def __init__(self, base, instants, verdict):
         super().__init__(base, instants, verdict)
         self.place = os.path.join(self.host.directory, "out")
         self.command = ("export", "traveller", "--to", self.place)
-
-    def prepare(self):
-        super().prepare()
-        self.stick.plug()
-        self.machine.await_state(self.host, "ready")
 
     def ask_again(self):
         """As for whoever finds half an export."""
@@ -262,52 +300,13 @@ class Export(Scene):
         super().ask_again()
 
 
-JOBS = {kind.__name__: kind for kind in (Insert, Eject, Checkpoint, Merge, Fold, Pull, Back, Without, Pack, Create, Import, Export)}
+JOBS = {kind.__name__: kind for kind in (Insert, Eject, Checkpoint, Merge, MergeAtRest, Fold, FoldAtRest, Compact, CompactAtRest, Pull, Back,
+                                         Without, Pack, Create, Import, Export)}
 
 
 def job_of(heading):
-    """The job of a heading: its first word."""
-    return JOBS[heading.split()[0].strip(",:")]
-
-
-def start_counter(host, name):
-    """The smallest of machines (tests/hosts/counter.S), running here on a disk of this computer; returns its Ticks."""
-    raw, disk, serial = (os.path.join(host.directory, name + end) for end in (".raw", ".qcow2", ".serial"))
-    with open(raw, "wb") as file:
-        file.write(counter.disk())
-    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk)
-    define(host, name, domain_xml(name, [disk], serial=serial, machine="pc", memory=counter.MEMORY))
-    host.virsh("start", name)
-    heard = Ticks(serial)
-    heard.await_count(2)
-    return heard
-
-
-class Base:
-    """A stick with the machine 'traveller' on it, packed and ejected once for all rows."""
-
-    def __init__(self, instants):
-        host, stick, machine = FailingHost("p", instants), new_stick("320M"), Machine("traveller")
-        machine.ticks = start_counter(host, machine.name)
-        host.start()
-        plug(host, stick)
-        host.must("pack", machine.name, stick.node)
-        machine.await_state(host, "running")
-        machine.ticks.await_more(2)
-        machine.eject(host)
-        stick.pull()
-        host.stop()
-        host = FailingHost("q", instants, on_insert="ask")
-        host.start()
-        plug(host, stick)
-        machine.await_state(host, "ready")
-        self.exported = os.path.join(host.directory, "exported")
-        host.must("export", machine.name, "--to", self.exported)
-        host.must("eject", stick.node)
-        stick.pull()
-        host.stop()
-        host.forget_guests()
-        self.image, self.paths, self.uuid = stick.image, machine.ticks.paths, machine.uuid
+    """The job of a heading: its first word, and whether it goes on to say that the machine rests."""
+    return JOBS[heading.split()[0].strip(",:") + ("AtRest" if heading.endswith(" at rest") else "")]
 
 
 __all__ = ["Base", "Instants", "JOBS", "job_of"]

@@ -170,6 +170,7 @@ WORDS = {
     "the merge": made("merge"),
     "the beginning of a fold": made("fold begun"),
     "the fold": made("fold"),
+    "the compaction": made("compact"),
     "nothing of the machine": nothing,
     "an unfinished machine": an_unfinished_machine,
     "the command fails": the_command_fails,

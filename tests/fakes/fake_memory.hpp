@@ -5,8 +5,8 @@
 
 namespace satchel::test {
 
-/// A stream of this very size has 30 pages of memory with addresses, of which 10 change with the
-/// counter; others are nothing that looks like memory.
+/// A stream of this very size has 30 pages of memory with addresses, of which 10 others change with
+/// each count; others are nothing that looks like memory.
 inline constexpr std::size_t stream_with_memory = 160 << 10;
 
 }  // namespace satchel::test

@@ -40,7 +40,7 @@ std::string header(std::string_view magic, const FakeSaveImage& image) {
   return out;
 }
 
-/// A section of memory as QEMU has it: pages, of which every third changes with the counter.
+/// A section of memory as QEMU has it: pages, of which with each count another third changes.
 std::string memory_section(std::uint64_t counter) {
   std::string out("\1\0\0\0\2\3ram\0\0\0\0\0\0\0\4", 17);
   const auto put = [&](std::uint64_t word) {
@@ -48,7 +48,8 @@ std::string memory_section(std::uint64_t counter) {
   };
   for (std::uint64_t page = 0; page < 30; ++page) {
     put(page << 12 | 0x28);
-    const auto changed = page % 3 == 1 ? counter : 0;
+    const auto turn = page % 3;
+    const auto changed = counter < turn ? 0 : counter - (counter - turn) % 3;
     for (std::uint64_t i = 0; i < 4096; ++i)
       out.push_back(static_cast<char>((i >> 4) * (2 * page + 1) + page + changed));
   }

@@ -87,6 +87,17 @@ void PageStore::encode(std::uint64_t number, const std::string& stream, std::uin
         return reader->read(segment, cell);
       };
   }
+  encode(number, stream, std::move(from), threads);
+}
+
+PageMap PageStore::map(std::uint64_t number) const {
+  auto map = read_page_map(maps.at(number));
+  REQUIRE(map);
+  return std::move(*map);
+}
+
+void PageStore::encode(std::uint64_t number, const std::string& stream, PageBase from,
+                       unsigned threads) {
   from.disks = std::exchange(disks, std::nullopt);
   from.tags = tags;
   auto& segment = segments[number];

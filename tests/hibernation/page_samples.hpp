@@ -50,6 +50,10 @@ struct PageStore {
   hibernation::PageEncoderSettings::OwnTags own_tags{};
   void encode(std::uint64_t number, const std::string& stream, std::uint64_t base,
               unsigned threads = 2, Content content = Content::at_hand);
+  /// The same with this base.
+  void encode(std::uint64_t number, const std::string& stream, hibernation::PageBase from,
+              unsigned threads = 2);
+  hibernation::PageMap map(std::uint64_t number) const;
   /// The stream of the last generation from its own segment and the stand-in alone.
   std::string decode_stand_in(std::uint64_t number) const;
   std::string decode(std::uint64_t number, unsigned threads = 2,

@@ -1,4 +1,4 @@
-"""What is recorded: the real daemon and a real guest pack, eject, launch, merge and fold on one stick."""
+"""What is recorded: the real daemon and a real guest pack, eject, launch, merge, fold and compact on one stick."""
 import os
 
 import counter
@@ -73,7 +73,7 @@ def pack(fs, guest):
 
 
 def whole_day(fs, guest="counter", sessions=1):
-    """Pack, eject; then sessions that leave layers; one that merges and folds beside the guest; one ejected with
+    """Pack, eject; then sessions that leave layers; one that merges, folds and compacts beside the guest; one ejected with
     --merge. Returns the recording, and what the next recording needs."""
     host, stick, machine = pack(fs, guest)
     for _ in range(sessions):
@@ -82,6 +82,7 @@ def whole_day(fs, guest="counter", sessions=1):
     insert(host, stick, machine)
     tend(host, stick, machine, "merge")
     tend(host, stick, machine, "fold")
+    tend(host, stick, machine, "compact")
     eject(host, stick, machine)
     insert(host, stick, machine)
     eject(host, stick, machine, "--merge")

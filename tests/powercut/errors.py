@@ -122,6 +122,7 @@ JOBS = {job.words[0]: job for job in (
     Job("a launch", ("launch",), True, ALL, be_there_only),
     Job("a merge", ("merge",), True, ALL, leave_a_layer),
     Job("a fold", ("fold",), True, ALL, leave_a_layer),
+    Job("a compaction", ("compact",), True, ALL, leave_a_layer),
     Job("a verification", ("verify",), False, {"look": 10}))}
 
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/fault.hpp"
+#include "runtime/jobs/compacting.hpp"
 #include "runtime/jobs/tending.hpp"
 #include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
@@ -62,6 +63,14 @@ Task<disk::ChainMerge::Readers> readers(Parts& parts, Session session) {
   co_return Readers::guest;
 }
 
+Task<Tended> compact_memory(Tending at, JobContext job) {
+  std::string said;
+  auto working = offload(at.parts.lanes.files, [&] { said = compact(at, job); });
+  co_await std::move(working);
+  if (said.empty()) said = "There was nothing to compact.";
+  co_return Tended{std::move(at.newest), std::move(at.order.session), std::move(said)};
+}
+
 }  // namespace
 
 Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
@@ -69,6 +78,10 @@ Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
   const auto what = order.what;
   auto opening = offload(parts.lanes.files, [&] { return open(parts, std::move(order)); });
   auto at = co_await std::move(opening);
+  if (what == core::Upkeep::compact) {
+    auto compacting = compact_memory(std::move(at), job);
+    co_return co_await std::move(compacting);
+  }
   if (what == core::Upkeep::fold && !may_enlarge(at.order.stick->volume()))
     throw at.fault(Remedy::other_device,
                    "on exFAT a file that grows while the power goes may be lost, and a fold makes "

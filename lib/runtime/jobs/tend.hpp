@@ -1,6 +1,7 @@
-// Merging and folding a capsule's disk files on its device: layers into the COW files, and these
-// into the image files, live beside the session's guest or at rest. What is read through any chain
-// that a head or a journal names is the same at every instant (docs/decisions/0009).
+// Merging and folding a capsule's disk files on its device, layers into the COW files and these
+// into the image files, and compacting its memory, live beside the session's guest or at rest. What
+// is read through any chain that a head or a journal names is the same at every instant
+// (docs/decisions/0009).
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,8 @@ struct TendOrder {
   std::uint64_t bytes_per_second = 0;  ///< 0: no limit
   /// Whether older generations that are worth keeping are given up to a merge; to a fold they are.
   enum class Older { given_up, kept } older = Older::given_up;
+  /// Of the memory's segments, those that a compaction writes anew.
+  enum class Extent { all, worn } extent = Extent::all;
 };
 
 struct Tended {

@@ -26,17 +26,6 @@ void refuse_needed(const Tending& at) {
                    "If that session is given up, ask again with --although-needed.");
 }
 
-/// A generation with the same content, checked out as before.
-void commit(Tending& at, format::Head next) {
-  next.checked_out = at.head().checked_out;
-  auto made = at.capsule.commit(next, at.parts.key);
-  at.previous = std::exchange(at.newest, std::move(made));
-}
-
-format::Head next_of(const Tending& at, std::string what) {
-  return next_head(at.head(), author(at.parts), std::move(what));
-}
-
 /// Whether merges write a new COW file of the next epoch, below the one that is there, rather than
 /// enlarge that one: no generation names the new one before it is whole.
 bool renews(const Tending& at) { return !may_enlarge(at.order.stick->volume()); }
@@ -70,6 +59,16 @@ std::vector<Span> cows_of(const format::Head& head) {
     if (disk.chain.size() > 1 && is_used(*head.find(disk.chain[1])))
       out.push_back({disk.target, 0, 1});
   return out;
+}
+
+format::Head next_of(const Tending& at, std::string what) {
+  return next_head(at.head(), author(at.parts), std::move(what));
+}
+
+void commit(Tending& at, format::Head next) {
+  next.checked_out = at.head().checked_out;
+  auto made = at.capsule.commit(next, at.parts.key);
+  at.previous = std::exchange(at.newest, std::move(made));
 }
 
 Tending open(Parts& parts, TendOrder order) {

@@ -1,5 +1,5 @@
-// Inside jobs/tend only: what a merge or fold does to the device, step by step. All but the values
-// block: files lane. All throw Fault.
+// Inside jobs/tend only: what a merge, fold or compaction does to the device, step by step. All but
+// the values block: files lane. All throw Fault.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/fault.hpp"
+#include "core/describe.hpp"
 #include "disk/merge.hpp"
 #include "format/capsule_directory.hpp"
 #include "runtime/jobs/tend.hpp"
@@ -37,10 +38,11 @@ struct Tending {
                          [&](const auto& each) { return each.target == target; });
   }
   const format::Object& object(const std::string& path) const { return *head().find(path); }
-  std::string doing() const { return order.what == core::Upkeep::merge ? "merge" : "fold"; }
   Fault fault(Remedy remedy, std::string why, std::string next) const {
-    return Fault(remedy, Fault::Text{doing(), "the disks of " + head().name, std::move(why),
-                                     std::move(next)});
+    const bool of_memory = order.what == core::Upkeep::compact;
+    return Fault(remedy, Fault::Text{std::string(core::name(order.what)),
+                                     (of_memory ? "the memory of " : "the disks of ") + head().name,
+                                     std::move(why), std::move(next)});
   }
 };
 
@@ -52,6 +54,10 @@ std::vector<Span> cows_of(const format::Head& head);
 
 /// Reads the device, and refuses what must not be merged now.
 Tending open(Parts& parts, TendOrder order);
+/// The head that follows, not committed: the same content.
+format::Head next_of(const Tending& at, std::string what);
+/// A generation with the same content, checked out as before.
+void commit(Tending& at, format::Head next);
 /// Merging enlarges a file by no more than what is merged into it. Older generations go first when
 /// there is no room for that.
 void check_room(Tending& at, const std::vector<Span>& spans);

@@ -1,0 +1,18 @@
+// What a memory borrows of its disks, found by name: so that it is borrowed of them once more when
+// segments are written anew (docs/decisions/0035-compaction.md). Files lane.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hibernation/disk_pages.hpp"
+#include "hibernation/page_codec.hpp"
+
+namespace satchel::hibernation {
+
+/// `targets`: of the machine's disks, whose chains show what the map's memory needs of them. Throws
+/// Fault when a segment is not there or its table is damaged.
+DiskPages borrowed_again(const PageMap& map, const SegmentOpener& open,
+                         std::vector<std::string> targets);
+
+}  // namespace satchel::hibernation

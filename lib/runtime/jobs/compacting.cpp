@@ -1,0 +1,245 @@
+#include "runtime/jobs/compacting.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "hibernation/alive_cells.hpp"
+#include "hibernation/borrowed_again.hpp"
+#include "hibernation/cell_tags.hpp"
+#include "hibernation/handoff.hpp"
+#include "runtime/heads.hpp"
+#include "runtime/host_room.hpp"
+#include "runtime/jobs/rescue.hpp"
+#include "runtime/memory_file.hpp"
+#include "runtime/pace.hpp"
+#include "runtime/sessions.hpp"
+
+namespace satchel::tending {
+
+namespace {
+
+Fault stopped() {
+  return Fault(Remedy::retry, Fault::Text{"compact", "the machine's memory", "it was stopped", {}});
+}
+
+/// Carries the stream from the thread that reads the memory there is to those that write it anew.
+class Relay {
+ public:
+  void give(std::span<const std::byte> bytes, std::stop_token stop) {
+    filling_.insert(filling_.end(), bytes.begin(), bytes.end());
+    if (filling_.size() >= at_once) pass_on(std::move(stop));
+  }
+  void close(std::stop_token stop) {
+    pass_on(std::move(stop));
+    pieces_.close();
+  }
+  void fail(std::exception_ptr why) { pieces_.close(std::move(why)); }
+
+  std::size_t take(std::span<std::byte> into, const std::stop_token& stop) {
+    if (taken_ == taking_.size()) {
+      auto next = pieces_.take(stop);
+      if (!next && stop.stop_requested()) throw stopped();
+      if (!next) return 0;
+      taking_ = std::move(*next);
+      taken_ = 0;
+    }
+    const auto n = std::min(into.size(), taking_.size() - taken_);
+    std::copy_n(taking_.begin() + static_cast<std::ptrdiff_t>(taken_), n, into.begin());
+    taken_ += n;
+    return n;
+  }
+
+ private:
+  static constexpr std::size_t at_once = 1U << 20;
+
+  void pass_on(std::stop_token stop) {
+    if (filling_.empty()) return;
+    if (!pieces_.give(std::exchange(filling_, {}), std::move(stop))) throw stopped();
+  }
+
+  hibernation::Handoff<std::vector<std::byte>> pieces_{4};
+  std::vector<std::byte> filling_;
+  std::vector<std::byte> taking_;
+  std::size_t taken_ = 0;
+};
+
+ByteCount sum_of(const std::vector<hibernation::Segment>& segments) {
+  ByteCount out;
+  for (const auto& each : segments) out = out + each.size;
+  return out;
+}
+
+/// What is written, and what of that memory stays where it is.
+struct Plan {
+  hibernation::PageMap before;
+  hibernation::PageBase base;
+  ByteCount at_most;  ///< bytes of the device, about
+};
+
+Plan plan(Tending& at, hibernation::PageMap map, const JobContext& job) {
+  const auto& head = at.head();
+  Plan out{std::move(map), {}, {}};
+  if (at.order.extent == TendOrder::Extent::worn) {
+    Pace pace{ByteCount(at.order.bytes_per_second)};
+    ByteCount read;
+    const auto checked = [&, told = job.meter->begin("checking the device")](const Progress& done) {
+      pace.spend(ByteCount(done.done.value - std::exchange(read, done.done).value), job.stop);
+      told(done);
+    };
+    out.base = memory_base(at.parts, *at.order.stick, at.capsule, head, checked, job.stop);
+    // Nothing is referred to that was not found whole.
+    if (out.base.key != out.before.key)
+      throw at.fault(Remedy::other_device, "what the device has of it is damaged",
+                     "Look at it with satchelctl verify.");
+    out.at_most = hibernation::worn(out.before);
+  } else {
+    out.base.key = out.before.key;
+    out.at_most = sum_of(out.before.segments);
+  }
+  std::vector<std::string> targets;
+  for (const auto& disk : head.disks) targets.push_back(disk.target);
+  out.base.disks =
+      hibernation::borrowed_again(out.before, segment_opener(at.capsule, head), std::move(targets));
+  if (at.order.session) out.base.tags = at.parts.tags->of(head.capsule);
+  return out;
+}
+
+void check_room_for(Tending& at, ByteCount amount) {
+  const auto needed = amount + at.parts.config.space.keep_free_device;
+  const auto free = at.capsule.room().free;
+  if (needed <= free) return;
+  throw at.fault(
+      Remedy::free_space,
+      "the device has " + to_string(free) + " free and about " + to_string(needed) + " are needed",
+      "Delete something from the device; the machine is not affected.");
+}
+
+/// A copy on this computer, for its cache; or one that takes nothing.
+Rescue copy_here(const Tending& at) {
+  const auto local = at.parts.cache->of(at.head().capsule);
+  const auto room = [&]() -> std::uint64_t {
+    if (!local || !std::filesystem::exists(local->directory())) return 0;
+    const auto free = free_space(local->directory()).value;
+    return free - std::min(free, at.parts.config.space.keep_free_host.value);
+  };
+  return {at.order.stick, local ? local->directory() : "", ByteCount(room())};
+}
+
+struct Written {
+  hibernation::EncodedPages encoded;
+  hibernation::Decoded read;
+  format::Object pages;
+};
+
+Written write_anew(Tending& at, Plan plan, Sequence number, Rescue& copy, const JobContext& job) {
+  const auto& head = at.head();
+  const bool in_background = at.order.bytes_per_second > 0;
+  const auto threads = in_background ? 1U : worker_threads(at.parts.config);
+  Pace reading{ByteCount(at.order.bytes_per_second)};
+  Pace writing{ByteCount(at.order.bytes_per_second)};
+  // Of the device hardly more is read than it has of that memory.
+  const auto stored = sum_of(plan.before.segments).value;
+  const auto share = std::min(
+      1.0, static_cast<double>(stored) / static_cast<double>(plan.before.stream_size.value));
+
+  MemoryFile memory(at.capsule, head, fifo_directory(at.parts, head.capsule), at.parts.cache.get());
+  std::optional<hibernation::Decoded> decoded;
+  Relay relay;
+  std::jthread reader([&](const std::stop_token& stop) {
+    try {
+      const auto pass_on = [&](std::span<const std::byte> bytes) {
+        relay.give(bytes, stop);
+        reading.spend(
+            ByteCount(static_cast<std::uint64_t>(static_cast<double>(bytes.size()) * share)), stop);
+      };
+      decoded = memory.decode(pass_on, threads, {}, stop);
+      relay.close(stop);
+    } catch (...) {
+      relay.fail(std::current_exception());
+    }
+  });
+  const std::stop_callback on_stop(job.stop, [&] { reader.request_stop(); });
+
+  auto pages = at.capsule.create_object(pages_object(number.value));
+  hibernation::PageSinks sinks;
+  sinks.segment = [&](std::span<const std::byte> bytes) {
+    pages.write(bytes);
+    copy.write(bytes);
+    writing.spend(ByteCount(bytes.size()), job.stop);
+  };
+  if (copy.is_kept())
+    sinks.borrowed = [&](std::span<const std::byte> bytes) { copy.write_borrowed(bytes); };
+  hibernation::PageEncoderSettings settings{at.parts.config.compression.level, threads,
+                                            number.value};
+  settings.own_tags = hibernation::PageEncoderSettings::OwnTags::wanted;
+  auto encoded = hibernation::encode_pages(
+      [&](std::span<std::byte> into, const std::stop_token& stop) {
+        return relay.take(into, stop);
+      },
+      sinks, std::move(plan.base), settings, job.meter->begin("writing memory"), job.stop);
+  reader.join();
+  copy.finish(encoded.map);
+  return {std::move(encoded), *decoded, pages.finish()};
+}
+
+/// The new segment stays here too, beside those that are still referred to.
+void keep_here(const Tending& at, const Written& written, const Rescue& copy) {
+  const auto& head = at.head();
+  if (const auto tags = at.parts.tags->of(head.capsule)) tags->keep_only(written.encoded.segments);
+  if (!copy.is_whole()) return;
+  const auto& parts = at.parts;
+  if (parts.cache->keep(head.capsule, written.encoded.segments, {copy.own(), copy.borrowed()}) &&
+      written.read.is_copied)
+    parts.cache->note_whole(head.find(head.hibernation->map)->digest);
+}
+
+format::Head with_memory(format::Head next, const Written& written, format::Object map) {
+  auto& saved = *next.hibernation;
+  saved.codec = written.encoded.codec();
+  saved.pages = written.pages.path;
+  saved.map = map.path;
+  saved.segments = earlier_segments(written.encoded);
+  add_object(next, written.pages);
+  add_object(next, std::move(map));
+  drop_unnamed_objects(next);
+  return next;
+}
+
+}  // namespace
+
+std::string compact(Tending& at, const JobContext& job) {
+  if (!has_pages(at.head())) return {};
+  auto map = memory_map(at.capsule, at.head());
+  const bool is_needless = at.order.extent == TendOrder::Extent::worn
+                               ? hibernation::worn(map).value == 0
+                               : hibernation::is_compact(map);
+  if (is_needless) return {};
+  const auto before = sum_of(map.segments);
+  const auto files = map.segments.size();
+  job.meter->expect(map.stream_size);
+  auto work = plan(at, std::move(map), job);
+  check_room_for(at, work.at_most);
+  auto next = next_of(at, "compact");
+  const auto number = next.generation.seq;
+  auto copy = copy_here(at);
+  const auto written = write_anew(at, std::move(work), number, copy, job);
+  if (written.encoded.stream_size != at.head().hibernation->stream_size)
+    throw at.fault(Remedy::report_bug, "it did not come out as it was", {});
+  auto stored = store_bytes(at.capsule, written.encoded.map,
+                            "memory/" + std::to_string(number.value) + ".map");
+  job.meter->name("committing");
+  commit(at, with_memory(std::move(next), written, std::move(stored)));
+  keep_here(at, written, copy);
+  keep_up(at, "compact");
+  const auto now = written.encoded.segments.size();
+  return "Its memory takes " + to_string(sum_of(written.encoded.segments)) + " of the device in " +
+         std::to_string(now) + (now == 1 ? " file" : " files") + "; it was " + to_string(before) +
+         " in " + std::to_string(files) + ".";
+}
+
+}  // namespace satchel::tending
