@@ -42,7 +42,7 @@ Task<bool> BesideReading::run(std::function<bool(ByteCount)> step) {
     const auto began = std::chrono::steady_clock::now();
     auto reading = offload(parts_.lanes.files, [&] { return step(read_at_once); });
     more = co_await std::move(reading);
-    if (is_stopped()) break;
+    if (!more || is_stopped()) break;
     boost::system::error_code woken;
     pause_->expires_at(began + time_of(read_at_once, parts_.config.merge.rate));
     co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, woken));

@@ -70,6 +70,8 @@ bool CapsuleRunner::is_worn() const {
   const auto& config = around_.parts.config;
   if (!wear_ || config.compact.size.value == 0 || wear_->bytes < config.compact.size) return false;
   if (!head_ || !has_pages(head_->head) || wear_->map != map_of(head_->head)) return false;
+  // Whatever the map says: there is no second one before something was written.
+  if (head_->head.history.back().what == "compact") return false;
   if (!std::holds_alternative<core::Running>(state_)) return true;
   // Beside a machine it is not read at once, but where the check of it has ended.
   const auto held = around_.devices.stick(*core::device_of(state_));

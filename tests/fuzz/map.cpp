@@ -4,6 +4,7 @@
 #include <string>
 
 #include "fuzz/input.hpp"
+#include "hibernation/alive_cells.hpp"
 #include "hibernation/block_walk.hpp"
 #include "hibernation/codec_map.hpp"
 #include "hibernation/page_codec.hpp"
@@ -48,8 +49,10 @@ void check_pages(std::string_view bytes) {
   must(again && again->key == map->key && again->stream_size == map->stream_size &&
            again->segments == map->segments && again->recipe == map->recipe,
        "a map that was written reads the same");
-  for (const auto kept : worth_keeping(*map))
+  for (const auto kept : worth_keeping(*map, alive_cells(*map)))
     must(kept < map->segments.size(), "what is worth keeping is there");
+  must(!is_compact(*map) || map->segments.size() == 1, "what is compact is in one segment");
+  worn(*map);
 }
 
 void check_blocks(std::string_view bytes) {

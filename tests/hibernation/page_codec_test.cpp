@@ -11,6 +11,7 @@
 
 #include "async/process.hpp"
 #include "base/fault.hpp"
+#include "hibernation/alive_cells.hpp"
 #include "page_samples.hpp"
 #include "streams.hpp"
 
@@ -174,7 +175,7 @@ TEST_CASE("segments that are mostly dead are referred to no more") {
   for (std::size_t i = 0; i < 1300; ++i) memory[i] += 9'000'000;
   store.encode(2, stream_of(memory), 1);
   CHECK(store.made[2].segments.size() == 2);
-  CHECK(worth_keeping(*read_page_map(store.maps[2])) == std::vector<std::size_t>{0});
+  CHECK(worth_keeping(store.map(2), alive_cells(store.map(2))) == std::vector<std::size_t>{0});
   store.encode(3, stream_of(memory), 2);
   CHECK(store.made[3].segments.size() == 2);
   CHECK(store.made[3].segments.back().number == 2);

@@ -111,4 +111,24 @@ TEST_CASE("a checkpoint of a machine that runs on borrows nothing") {
   world.carry(host, world.bellows);
 }
 
+TEST_CASE("memory that borrows of its disks still does when it was compacted") {
+  BorrowWorld world;
+  auto& anvil = world.anvil;
+  REQUIRE(world.eject(anvil) == "done");
+  REQUIRE(world.borrows());
+  world.rest(anvil);
+  REQUIRE(world.launch(anvil) == "done");
+  REQUIRE(world.eject(anvil) == "done");
+  REQUIRE(world.head(world.capsule).hibernation->segments->size() == 1);
+  world.rest(anvil);
+  REQUIRE(anvil.result([&] {
+    return anvil.host().compact(world.capsule, Commands::WhenNeeded::refuse);
+  }) == "done");
+  INFO(anvil.log.all());
+  CHECK(world.head(world.capsule).history.back().what == "compact");
+  CHECK(world.borrows());
+  CHECK(world.head(world.capsule).hibernation->segments == std::vector<std::string>{});
+  world.carry(anvil, world.bellows);
+}
+
 }  // namespace satchel::test

@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "fakes/fake_memory.hpp"
-#include "runtime/borrow_world.hpp"
 #include "runtime/running_world.hpp"
 
 namespace satchel::test {
@@ -27,6 +26,7 @@ struct WornWorld : RunningWorld {
             host->config.cache.memory = ByteCount();
             host->config.compact.size = ByteCount();
             host->config.merge.layers = 0;
+            host->config.generations = {0, 0};
           }
         }) {
     for (int session = 0; session < 3; ++session) {
@@ -151,7 +151,7 @@ TEST_CASE("an eject, a launch and a pull end a compaction, and nothing of it is 
   WornWorld world(at_once, crawling);
   auto& anvil = world.anvil;
   const auto files = world.files_of_memory();
-  anvil.plug();
+  anvil.plug_only();
   INFO(anvil.log.all());
   REQUIRE(anvil.reaches(world.capsule, "compacting"));
   SECTION("a launch at rest") {
@@ -174,7 +174,7 @@ TEST_CASE("an eject, a launch and a pull end a compaction, and nothing of it is 
     world.check_that_it_goes_on_at_bellows();
   }
   SECTION("whoever asked for it") {
-    const auto job = anvil.host().view().jobs.back().id;
+    const auto job = anvil.capsule(world.capsule)->job.value();
     anvil.host().cancel(job);
     CHECK(anvil.end_of(job).result == "cancelled");
     CHECK(anvil.state(world.capsule) == "ready");
@@ -198,22 +198,6 @@ TEST_CASE("damaged memory is not written anew as if it were right") {
   INFO(end.message);
   CHECK(end.result != "done");
   CHECK(world.head(world.capsule).generation.id == before.id);
-}
-
-TEST_CASE("memory that borrows of its disks still does when it was compacted") {
-  BorrowWorld world;
-  auto& anvil = world.anvil;
-  REQUIRE(world.eject(anvil) == "done");
-  REQUIRE(world.borrows());
-  world.rest(anvil);
-  REQUIRE(anvil.result([&] {
-    return anvil.host().compact(world.capsule, Commands::WhenNeeded::refuse);
-  }) == "done");
-  INFO(anvil.log.all());
-  CHECK(world.head(world.capsule).history.back().what == "compact");
-  CHECK(world.borrows());
-  CHECK(world.head(world.capsule).hibernation->segments == Segments{});
-  world.carry(anvil, world.bellows);
 }
 
 }  // namespace satchel::test

@@ -245,8 +245,57 @@ def files_needed_elsewhere_are_left_alone():
     taken.eject(c)
 
 
+def worn_memory_is_written_anew_while_the_guest_counts():
+    """What is worn of five ejects' memory is written anew by itself while the guest counts, and by hand all of it into one
+    file; killed in between, the daemon leaves the generation before; the next eject writes next to nothing, and another
+    computer resumes what was written"""
+    stick, machine = five_layers()
+    b = new_host("b", merge=NEVER, compact={"size": "1B"})
+    b.start()
+    machine.insert(b, stick)
+    place = stick.mounted_at()
+    wait_for(lambda: last_commit(place, machine) == "compact", 120, "worn memory is written anew")
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    with When(lambda: newest_pages(place, machine) != newest_pages_named(place, machine), b.kill) as killed:
+        b.ctl("compact", machine.name)
+    expect("it was killed before anything was written", killed.happened)
+    qemu = b.guests()
+    b.start()
+    machine.await_state(b, "running")
+    equal("what runs with the next one", b.guests(), qemu)
+    machine.goes_on_at(b)
+    said = b.must("compact", machine.name)
+    expect(f"what was done is not said: {said}", "has its memory in one piece now" in said)
+    equal("earlier segments", head_of(place, machine)["hibernation"]["segments"], [])
+    machine.goes_on_at(b)
+    machine.eject(b)
+    pull(b, stick)
+    c = new_host("c")
+    c.start()
+    machine.insert(c, stick)
+    machine.goes_on_at(c)
+    c.must("verify", machine.name)
+    machine.eject(c)
+
+
+def last_commit(place, machine):
+    return head_of(place, machine)["history"][-1]["what"]
+
+
+def newest_pages_named(place, machine):
+    return head_of(place, machine)["hibernation"]["pages"]
+
+
+def newest_pages(place, machine):
+    """Of those in the directory, whether a head names it or not."""
+    files = [file for file in os.listdir(machine.path_on(place, "memory")) if file.endswith(".pages")]
+    return f"memory/{max(files, key=lambda file: int(file.split('.')[0]))}"
+
+
 if __name__ == "__main__":
     scenes("upkeep", the_sixth_session_merges_what_earlier_states_have_in_common_while_the_guest_counts, an_eject_never_waits_for_a_merge,
            a_stick_pulled_during_a_merge_goes_on_when_it_is_back, killed_within_merges_and_folds_the_daemon_goes_on,
            killed_within_folds_beside_a_guest_the_daemon_goes_on, an_eject_can_merge_too,
-           files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere)
+           files_needed_elsewhere_are_left_alone, folded_at_home_and_not_elsewhere,
+           worn_memory_is_written_anew_while_the_guest_counts)
