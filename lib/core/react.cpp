@@ -32,6 +32,20 @@ Session* observed_session(State& state) {
   return nullptr;
 }
 
+/// Whether the session's device is the one that its guest's files are on.
+bool has_its_device(const State& state) {
+  return std::visit(
+      [](const auto& at) {
+        using S = std::decay_t<decltype(at)>;
+        if constexpr (std::is_same_v<S, Checkpointing> || std::is_same_v<S, Merging> ||
+                      std::is_same_v<S, Folding> || std::is_same_v<S, Compacting>)
+          return at.work.now == at.work.on;
+        else
+          return false;
+      },
+      state);
+}
+
 template <class E>
 Step note_guest(const State& state, const E& event) {
   auto next = state;
@@ -41,7 +55,10 @@ Step note_guest(const State& state, const E& event) {
   const auto before = *session;
   session->guest = guest_after(event);
   if (session->guest == Guest::runs) *session = seen_running(before);
-  if (std::holds_alternative<Stranded>(next)) *session = without_files(*session);
+  // One that stands still without its device's files gets them by a reattach alone, whatever late
+  // news there are of it.
+  const bool lacks_files = before.guest == Guest::halted && !has_its_device(state);
+  if (lacks_files || std::holds_alternative<Stranded>(next)) *session = without_files(*session);
   if (*session == before) return std::nullopt;
   return Transition{std::move(next), {}};
 }
