@@ -247,8 +247,8 @@ def files_needed_elsewhere_are_left_alone():
 
 def worn_memory_is_written_anew_while_the_guest_counts():
     """What is worn of five ejects' memory is written anew by itself while the guest counts, and by hand all of it into one
-    file; killed in between, the daemon leaves the generation before; the next eject writes next to nothing, and another
-    computer resumes what was written"""
+    file; killed in between, the daemon leaves the generation before; the next eject refers to what was written, and another
+    computer resumes it"""
     stick, machine = five_layers()
     b = new_host("b", merge=NEVER, compact={"size": "1B"})
     b.start()
@@ -271,6 +271,7 @@ def worn_memory_is_written_anew_while_the_guest_counts():
     machine.goes_on_at(b)
     machine.eject(b)
     pull(b, stick)
+    b.stop()
     c = new_host("c")
     c.start()
     machine.insert(c, stick)
