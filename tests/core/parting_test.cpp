@@ -51,6 +51,25 @@ TEST_CASE("a released device that udev reports once more stays safe, a new inser
   CHECK(name(must(safe, DeviceGone{first_stay}).state) == "absent");
 }
 
+TEST_CASE("late news of a guest that waits for its device don't let it go on without that") {
+  const auto pulled = must(Launching{work(), found(), {}}, DeviceGone{first_stay});
+  const auto back = must(pulled.state, DeviceAppeared{second_stay});
+  // The launch had come too far to be cancelled.
+  const auto step =
+      must(back.state, JobEnded{under_way, Done{found_checked_out_by_us(), session(Guest::runs)}});
+  REQUIRE(name(step.state) == "examining");
+  CHECK(has<PauseGuest>(step));
+  for (const Event& late :
+       std::vector<Event>{GuestResumed{}, GuestPaused{GuestPause::by_somebody}}) {
+    const auto noted = react(step.state, late, next_job, Policy{OnInsert::resume});
+    const auto& state = noted ? noted->state : step.state;
+    CHECK(session_of(state)->guest == Guest::halted);
+    const auto found_again = must(state, Examined{next_job, found_checked_out_by_us()});
+    CHECK(name(found_again.state) == "launching");
+    CHECK(has<Reattach>(found_again));
+  }
+}
+
 TEST_CASE("the late end of another job is ignored") {
   for (const auto& [title, state] : states()) {
     CAPTURE(title);

@@ -241,25 +241,6 @@ TEST_CASE("a device pulled and put back while ejecting is examined, with the gue
   CHECK(session_of(step.state)->guest == Guest::halted);
 }
 
-TEST_CASE("late news of a guest that waits for its device don't let it go on without that") {
-  const auto pulled = must(Launching{work(), found(), {}}, DeviceGone{first_stay});
-  const auto back = must(pulled.state, DeviceAppeared{second_stay});
-  // The launch had come too far to be cancelled.
-  const auto step =
-      must(back.state, JobEnded{under_way, Done{found_checked_out_by_us(), session(Guest::runs)}});
-  REQUIRE(name(step.state) == "examining");
-  CHECK(effect<PauseGuest>(step));
-  for (const Event& late :
-       std::vector<Event>{GuestResumed{}, GuestPaused{GuestPause::by_somebody}}) {
-    const auto noted = react(step.state, late, next_job, resume);
-    const auto& state = noted ? noted->state : step.state;
-    CHECK(session_of(state)->guest == Guest::halted);
-    const auto found_again = must(state, Examined{next_job, found_checked_out_by_us()});
-    CHECK(name(found_again.state) == "launching");
-    CHECK(effect<Reattach>(found_again));
-  }
-}
-
 TEST_CASE("a stranded session whose device was committed elsewhere has diverged, both kept") {
   const auto step = must(Examining{work(), session(Guest::saved)}, Examined{under_way, found(3)});
   REQUIRE(name(step.state) == "diverged");
