@@ -52,7 +52,7 @@ def complete(journey, deed, measures):
         measures.learn(deed.name, doing)
     now = journey.rest(deed.result)
     journey.look()
-    if now["State"] == "running":
+    if now["State"] in ("running", "detached"):
         journey.listen()
 
 
@@ -92,8 +92,7 @@ class MayEnd(enum.Enum):
 def settle(journey, deed, before, may_end):
     """Waits for the machine to rest after a strike; returns what became of it. `before`: what ran at the strike."""
     if not journey.stick.node:
-        journey.is_stranded()
-        return "kept on the host"
+        return settle_without_stick(journey, before)
     if deed.name == "pack":
         wait_until_shown(journey)
         now = journey.rest("running", without=True)
@@ -108,6 +107,13 @@ def settle(journey, deed, before, may_end):
         outcome = "went on from what was saved"
     journey.look()
     return outcome
+
+
+def settle_without_stick(journey, before):
+    if journey.rest("stranded", "detached")["State"] == "stranded":
+        journey.is_stranded()
+        return "kept on the host"
+    return "ran on" if journey.listen() in before else "went on from what was saved"
 
 
 def wait_until_shown(journey):

@@ -1,5 +1,6 @@
 """A machine on its way between two hosts: what a person does with it, where it comes to rest, and what has to hold then."""
 import contextlib
+import json
 import os
 import shutil
 
@@ -27,8 +28,8 @@ class Journey:
     """One machine, its stick, its two hosts of which one at a time is awake."""
 
     def __init__(self, pullable=True, kind=SystemHost, **settings):
-        upkeep = {"merge": NEVER, "fold": {"cow_limit": "0%"}, **settings}
-        self.hosts = [new_host(name, kind, **upkeep) for name in "ab"]
+        settings = {"merge": NEVER, "fold": {"cow_limit": "0%"}, "cache": {"disks_of": "everywhere"}, **settings}
+        self.hosts = [new_host(name, kind, **settings) for name in "ab"]
         self.where, self.stick = self.hosts[0], Stick("192M", pullable=pullable)
         self.heard = Heard()
         self.machine = Machine("traveller", self.heard)
@@ -223,6 +224,23 @@ def strand(journey):
     journey.is_stranded()
 
 
+def disks_are_kept(journey):
+    """This host has copies of them as they are under the session."""
+    now = journey.now()
+    kept = os.path.join(journey.where.state, "disks", now["Id"], "head.json")
+
+    def are_kept():
+        with open(kept, encoding="utf-8") as head:
+            return json.load(head)["generation"]["seq"] == now["Generation"]
+    wait_for(lambda: os.path.exists(kept) and are_kept(), PATIENCE, "its disks are kept here")
+
+
+def go_on_without(journey):
+    if journey.rest("stranded", "detached")["State"] == "stranded":
+        journey.where.must("launch", journey.machine.name, "--without-device", timeout=PATIENCE)
+    journey.rest("detached")
+
+
 def bring_back(journey):
     if journey.stick.node:
         strand(journey)
@@ -243,10 +261,11 @@ DEEDS = {deed.name: deed for deed in (
     Deed("eject and merge", nothing, eject("--merge"), "safe"),
     Deed("insert", plug_here, runs),
     Deed("insert elsewhere", plug_elsewhere, runs),
-    Deed("pull", nothing, strand, "stranded"),
+    Deed("pull", disks_are_kept, strand, "stranded"),
+    Deed("go on without", nothing, go_on_without, "detached"),
     Deed("back", bring_back, runs))}
 
 MORNING = ("pack", "run", "eject", "insert", "eject", "insert elsewhere", "merge", "eject", "insert elsewhere", "eject", "insert")
 EVENING = ("fold", "compact", "eject", "insert elsewhere", "eject and merge", "insert", "run", "eject", "insert elsewhere", "merge", "eject")
-KILL_DAY = MORNING + ("pull", "back") + EVENING
+KILL_DAY = MORNING + ("pull", "go on without", "back") + EVENING
 PULL_DAY = MORNING + ("back",) + EVENING

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -130,6 +131,51 @@ Rescue copy_here(const Tending& at) {
   return {at.order.stick, local ? local->directory() : "", ByteCount(room())};
 }
 
+/// The memory there is, read on a thread of its own.
+class Reading {
+ public:
+  Reading(Tending& at, const hibernation::PageMap& map, unsigned threads, std::stop_token job)
+      : pace_(ByteCount(at.order.bytes_per_second)),
+        share_(std::min(1.0, static_cast<double>(sum_of(map.segments).value) /
+                                 static_cast<double>(map.stream_size.value))),
+        memory_(at.capsule, at.head(), fifo_directory(at.parts, at.head().capsule),
+                at.parts.cache.get()),
+        thread_([this, threads](const std::stop_token& stop) { read(threads, stop); }),
+        on_stop_(std::move(job), [this] { thread_.request_stop(); }) {}
+
+  std::size_t take(std::span<std::byte> into, const std::stop_token& stop) {
+    return relay_.take(into, stop);
+  }
+  /// When all was taken.
+  hibernation::Decoded end() {
+    thread_.join();
+    return *decoded_;
+  }
+
+ private:
+  void read(unsigned threads, const std::stop_token& stop) {
+    try {
+      const auto pass_on = [&](std::span<const std::byte> bytes) {
+        relay_.give(bytes, stop);
+        const auto read = static_cast<double>(bytes.size()) * share_;
+        pace_.spend(ByteCount(static_cast<std::uint64_t>(read)), stop);
+      };
+      decoded_ = memory_.decode(pass_on, threads, {}, stop);
+      relay_.close(stop);
+    } catch (...) {
+      relay_.fail(std::current_exception());
+    }
+  }
+
+  Pace pace_;
+  double share_;  ///< of the stream, what is read of the device for it: hardly more than it has
+  MemoryFile memory_;
+  Relay relay_;
+  std::optional<hibernation::Decoded> decoded_;
+  std::jthread thread_;
+  std::stop_callback<std::function<void()>> on_stop_;
+};
+
 struct Written {
   hibernation::EncodedPages encoded;
   hibernation::Decoded read;
@@ -137,54 +183,29 @@ struct Written {
 };
 
 Written write_anew(Tending& at, Plan plan, Sequence number, Rescue& copy, const JobContext& job) {
-  const auto& head = at.head();
-  const bool in_background = at.order.bytes_per_second > 0;
-  const auto threads = in_background ? 1U : worker_threads(at.parts.config);
-  Pace reading{ByteCount(at.order.bytes_per_second)};
-  Pace writing{ByteCount(at.order.bytes_per_second)};
-  // Of the device hardly more is read than it has of that memory.
-  const auto stored = sum_of(plan.before.segments).value;
-  const auto share = std::min(
-      1.0, static_cast<double>(stored) / static_cast<double>(plan.before.stream_size.value));
-
-  MemoryFile memory(at.capsule, head, fifo_directory(at.parts, head.capsule), at.parts.cache.get());
-  std::optional<hibernation::Decoded> decoded;
-  Relay relay;
-  std::jthread reader([&](const std::stop_token& stop) {
-    try {
-      const auto pass_on = [&](std::span<const std::byte> bytes) {
-        relay.give(bytes, stop);
-        reading.spend(
-            ByteCount(static_cast<std::uint64_t>(static_cast<double>(bytes.size()) * share)), stop);
-      };
-      decoded = memory.decode(pass_on, threads, {}, stop);
-      relay.close(stop);
-    } catch (...) {
-      relay.fail(std::current_exception());
-    }
-  });
-  const std::stop_callback on_stop(job.stop, [&] { reader.request_stop(); });
-
+  // In the background one core is enough.
+  const auto threads = at.order.bytes_per_second > 0 ? 1U : worker_threads(at.parts.config);
+  Pace pace{ByteCount(at.order.bytes_per_second)};
   auto pages = at.capsule.create_object(pages_object(number.value));
   hibernation::PageSinks sinks;
   sinks.segment = [&](std::span<const std::byte> bytes) {
     pages.write(bytes);
     copy.write(bytes);
-    writing.spend(ByteCount(bytes.size()), job.stop);
+    pace.spend(ByteCount(bytes.size()), job.stop);
   };
   if (copy.is_kept())
     sinks.borrowed = [&](std::span<const std::byte> bytes) { copy.write_borrowed(bytes); };
   hibernation::PageEncoderSettings settings{at.parts.config.compression.level, threads,
                                             number.value};
   settings.own_tags = hibernation::PageEncoderSettings::OwnTags::wanted;
+  Reading reading(at, plan.before, threads, job.stop);
   auto encoded = hibernation::encode_pages(
       [&](std::span<std::byte> into, const std::stop_token& stop) {
-        return relay.take(into, stop);
+        return reading.take(into, stop);
       },
       sinks, std::move(plan.base), settings, job.meter->begin("writing memory"), job.stop);
-  reader.join();
   copy.finish(encoded.map);
-  return {std::move(encoded), *decoded, pages.finish()};
+  return {std::move(encoded), reading.end(), pages.finish()};
 }
 
 /// The new segment stays here too, beside those that are still referred to.
