@@ -11,10 +11,6 @@ namespace satchel::hibernation {
 
 namespace {
 
-/// More than these and the smallest are written anew, down to half, so that it is not done at each
-/// eject.
-constexpr std::size_t most_kept = 16;
-
 std::uint64_t count_of(const std::vector<bool>& cells) {
   return static_cast<std::uint64_t>(std::count(cells.begin(), cells.end(), true));
 }
@@ -59,14 +55,15 @@ AliveCells alive_cells(const PageMap& map) {
   return alive;
 }
 
-std::vector<std::size_t> worth_keeping(const PageMap& map, const AliveCells& alive) {
+std::vector<std::size_t> worth_keeping(const PageMap& map, const AliveCells& alive,
+                                       std::size_t most) {
   std::vector<std::uint64_t> count;
   for (const auto& each : alive) count.push_back(count_of(each));
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < count.size(); ++i)
     if (count[i] > 0 && count[i] * 2 >= map.segments[i].cells) kept.push_back(i);
   std::ranges::stable_sort(kept, std::greater<>{}, [&](std::size_t i) { return count[i]; });
-  if (kept.size() > most_kept) kept.resize(most_kept / 2);
+  if (kept.size() > most) kept.resize(most_referred / 2);
   // The index has an end: what does not fit is not looked up either.
   std::uint64_t names = 0;
   std::erase_if(kept, [&](std::size_t i) {

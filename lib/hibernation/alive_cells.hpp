@@ -16,8 +16,10 @@ AliveCells alive_cells(const PageMap& map);
 
 /// Which of a map's segments the next generation should refer to, by their place in the map, the
 /// most useful first: those of which at least half is alive, and not many. So the device never
-/// holds more than twice what a generation needs.
-std::vector<std::size_t> worth_keeping(const PageMap& map, const AliveCells& alive);
+/// holds more than twice what a generation needs. Of more than `most` the smallest are not worth
+/// it, down to half of them, so that it is not done at each eject.
+std::vector<std::size_t> worth_keeping(const PageMap& map, const AliveCells& alive,
+                                       std::size_t most = most_referred);
 
 /// About how many bytes the next generation would write for cells of the other segments, and for
 /// differences to such cells.

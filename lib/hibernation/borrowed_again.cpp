@@ -9,12 +9,12 @@
 namespace satchel::hibernation {
 
 DiskPages borrowed_again(const PageMap& map, const SegmentOpener& open,
-                         std::vector<std::string> targets) {
+                         std::vector<std::string> targets, std::span<const Segment> stay) {
   DiskPages out(std::move(targets));
   const auto alive = alive_cells(map);
   for (std::size_t i = 0; i < map.segments.size(); ++i) {
     const auto& segment = map.segments[i];
-    if (segment.borrowed == 0) continue;
+    if (segment.borrowed == 0 || std::ranges::count(stay, segment) > 0) continue;
     const SegmentFile file(open(segment), segment);
     const auto& table = file.borrows();
     for (const auto& run : table.runs()) {

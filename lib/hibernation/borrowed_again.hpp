@@ -2,6 +2,7 @@
 // segments are written anew (docs/decisions/0035-compaction.md). Files lane.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,10 @@
 
 namespace satchel::hibernation {
 
-/// `targets`: of the machine's disks, whose chains show what the map's memory needs of them. Throws
-/// Fault when a segment is not there or its table is damaged.
+/// `targets`: of the machine's disks, whose chains show what the map's memory needs of them.
+/// `stay`: those of its segments that are not written anew. Throws Fault when another is not there
+/// or its table is damaged.
 DiskPages borrowed_again(const PageMap& map, const SegmentOpener& open,
-                         std::vector<std::string> targets);
+                         std::vector<std::string> targets, std::span<const Segment> stay = {});
 
 }  // namespace satchel::hibernation

@@ -57,9 +57,9 @@ AliveCells read_recipe(const PageMap& map, const std::vector<std::size_t>& kept,
 
 }  // namespace
 
-PageBase read_page_base(const PageMap& map, const SegmentOpener& open) {
+PageBase read_page_base(const PageMap& map, const SegmentOpener& open, std::size_t most) {
   auto alive = alive_cells(map);
-  const auto kept = worth_keeping(map, alive);
+  const auto kept = worth_keeping(map, alive, most);
   PageBase out;
   out.key = map.key;
   std::size_t names = 0;
@@ -146,8 +146,8 @@ bool PageBaseCheck::go_on(ByteCount amount) {
 }
 
 void verify_page_base(const PageMap& map, const SegmentOpener& open, DiskReader disks,
-                      const ProgressSink& progress, std::stop_token stop) {
-  PageBaseCheck check(map, open, std::move(disks));
+                      const ProgressSink& progress, std::stop_token stop, PageBaseCheck::Of of) {
+  PageBaseCheck check(map, open, std::move(disks), of);
   while (check.go_on(ByteCount(verified_at_once))) {
     if (stop.stop_requested())
       throw Fault(Remedy::retry, {"check", "the memory before", "it was stopped", {}});

@@ -63,7 +63,9 @@ struct PageBase {
 /// Reads the names of the cells of those segments that are worth keeping (alive_cells.hpp), as far
 /// as they are in blocks that this generation's own memory needs. Throws Fault when a segment is
 /// not there or its table is damaged.
-PageBase read_page_base(const PageMap& map, const SegmentOpener& open);
+/// `most`: segments, as for worth_keeping().
+PageBase read_page_base(const PageMap& map, const SegmentOpener& open,
+                        std::size_t most = most_referred);
 
 /// Reads those blocks of the device and checks that they are what was written, little by little:
 /// for who has not just decoded all of this generation's memory from there.
@@ -89,7 +91,8 @@ class PageBaseCheck {
 };
 /// The same at once. Throws Fault with Remedy::retry when stopped.
 void verify_page_base(const PageMap& map, const SegmentOpener& open, DiskReader disks,
-                      const ProgressSink& progress, std::stop_token stop);
+                      const ProgressSink& progress, std::stop_token stop,
+                      PageBaseCheck::Of of = PageBaseCheck::Of::all_segments);
 
 struct PageEncoderSettings {
   int level = 1;             ///< zstd's, 1 to 19

@@ -18,6 +18,7 @@ namespace satchel::hibernation {
 
 inline constexpr std::uint64_t cells_in_block = 256;
 inline constexpr std::size_t most_segments = 64;
+inline constexpr std::size_t most_referred = 16;  ///< earlier segments that are written about
 inline constexpr std::uint64_t most_cells = std::uint64_t{1} << 28;  ///< of all of a map's segments
 inline constexpr std::uint64_t largest_stream = std::uint64_t{1} << 44;
 inline constexpr std::size_t largest_recipe = 60U << 20;

@@ -17,16 +17,18 @@ namespace satchel {
 
 namespace asio = boost::asio;
 
-void CapsuleRunner::check_memory_beside(hibernation::PageBaseCheck::Of of) {
+void CapsuleRunner::check_memory_beside() {
   const auto held = stick();
   if (!held || !head_ || !head_->head.hibernation) return;
   if (held->has_seen_memory(head_->head.find(head_->head.hibernation->map)->digest)) return;
-  asio::co_spawn(around_.parts.loop, check_memory(held, head_->head, of), asio::detached);
+  asio::co_spawn(around_.parts.loop, check_memory(held, head_->head), asio::detached);
 }
 
-Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head head,
-                                       hibernation::PageBaseCheck::Of of) {
+Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head head) {
+  using Of = hibernation::PageBaseCheck::Of;
   const auto self = shared_from_this();
+  const auto& map = head.find(head.hibernation->map)->digest;
+  const auto of = held->has_seen_base(map) ? Of::own : Of::all_segments;
   auto& parts = around_.parts;
   std::string trouble;
   {
@@ -43,7 +45,7 @@ Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head
       co_await std::move(opening);
       auto going = reading.run([&](ByteCount amount) { return check->go_on(amount); });
       const bool whole = co_await std::move(going);
-      if (whole) held->note_memory_seen(head.find(head.hibernation->map)->digest);
+      if (whole) held->note_memory_seen(map);
     } catch (const Fault& failure) {
       trouble = failure.what();
     }
@@ -54,8 +56,11 @@ Task<void> CapsuleRunner::check_memory(std::shared_ptr<Stick> held, format::Head
   }
   keep_disks_beside();
   look_at_upkeep();  // a compaction waits for this
-  // A device that was pulled says so by itself.
-  if (trouble.empty() || !held->is_open()) co_return;
+  // A device that was pulled says so by itself, and memory that was written anew meanwhile is not
+  // needed.
+  const auto* now = head_ && head_->head.hibernation ? &head_->head : nullptr;
+  const bool is_needed = now != nullptr && now->find(now->hibernation->map)->digest == map;
+  if (trouble.empty() || !held->is_open() || !is_needed) co_return;
   held->distrust_memory(id_);
   parts.log.warning(trouble +
                     ". The machine runs on from what this computer "

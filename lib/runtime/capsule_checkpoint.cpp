@@ -79,8 +79,9 @@ Task<core::Event> CapsuleRunner::checkpoint(JobContext job, core::Requester by) 
   auto noting = note_seen(Noting::as_ours);
   co_await std::move(noting);
   tell_outcome({"checkpoint", "checkpoint written to", {}, {}, done.written, done.took});
-  using Of = hibernation::PageBaseCheck::Of;
-  check_memory_beside(has_read_memory(*held, before.head) ? Of::own : Of::all_segments);
+  if (has_read_memory(*held, before.head))
+    held->note_base_seen(head_->head.find(head_->head.hibernation->map)->digest);
+  check_memory_beside();
   core::Done result;
   result.found = found_in(*head_);
   auto asking = core_session_now(parts, *session_);

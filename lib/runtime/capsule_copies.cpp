@@ -77,6 +77,23 @@ Task<void> CapsuleRunner::keep_disks(std::shared_ptr<Stick> held, GenerationId g
   }
 }
 
+Task<void> CapsuleRunner::keep_same_disks(GenerationId of, std::shared_ptr<Stick> held) {
+  if (keeps_ != of) co_return;
+  auto& parts = around_.parts;
+  try {
+    auto noting = offload(parts.lanes.files, [&] {
+      auto capsule = format::CapsuleDirectory::open(held->root()->get(), id_);
+      parts.disks->complete(head_->head, capsule.newest_head());
+    });
+    co_await std::move(noting);
+    keeps_ = head_->head.generation.id;
+  } catch (const Fault& failure) {
+    parts.log.debug(std::string(failure.what()) + "; the copies of " + name_ +
+                    "'s disks are looked at anew");
+    keeps_.reset();
+  }
+}
+
 Task<void> CapsuleRunner::look_at_kept() {
   const auto self = shared_from_this();
   auto& parts = around_.parts;

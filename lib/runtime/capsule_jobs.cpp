@@ -160,7 +160,7 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
   session_ = std::move(launched.session);
   tell_outcome({"launch", "launched from", {}, {}, launched.read, launched.took});
   checkpointed_ = std::chrono::steady_clock::now();
-  if (machine_resumed) check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
+  if (machine_resumed) check_memory_beside();
   auto asking = core_session_now(around_.parts, *session_);
   auto session = co_await std::move(asking);
   co_return ended(job.id, found_in(*head_), std::move(session), core::DeviceUse::kept);

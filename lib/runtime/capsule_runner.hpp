@@ -131,9 +131,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> come_next(JobContext job, JobId first, std::string operation);
 
   /// Has the device's memory read, when this insertion has not done so yet.
-  void check_memory_beside(hibernation::PageBaseCheck::Of of);
-  Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head,
-                          hibernation::PageBaseCheck::Of of);
+  void check_memory_beside();
+  Task<void> check_memory(std::shared_ptr<Stick> held, format::Head head);
 
   /// Has the map of the stored memory read, once for each, which tells how worn it is.
   void look_at_wear();
@@ -144,6 +143,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// are of another generation.
   void keep_disks_beside();
   Task<void> keep_disks(std::shared_ptr<Stick> held, GenerationId generation);
+  /// The newest generation has the same disks as the one before, `of`: what is kept here is its.
+  Task<void> keep_same_disks(GenerationId of, std::shared_ptr<Stick> held);
   /// Looks which generation's disks are kept here.
   Task<void> look_at_kept();
   bool can_go_on_detached() const;

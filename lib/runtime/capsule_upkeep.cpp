@@ -39,8 +39,11 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
     order.extent = TendOrder::Extent::worn;
   }
   const auto insertion = order.stick->insertion();
-  auto ending = around_.parts.readers->end_of(id_);
-  co_await std::move(ending);
+  const bool moves = how.what != core::Upkeep::compact;
+  if (moves) {
+    auto ending = around_.parts.readers->end_of(id_);
+    co_await std::move(ending);
+  }
   if (core::session_of(state_) != nullptr) {
     auto loading =
         offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
@@ -50,18 +53,21 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
                   Fault::Text{"merge the disks of", name_, "the session's journal is missing", {}});
   }
   // A merge moves what the memory has borrowed: that is to be read where it is then.
-  const bool moves = how.what != core::Upkeep::compact;
   if (moves && head_ && borrows(head_->head))
     stick()->forget_memory_seen(head_->head.find(head_->head.hibernation->map)->digest);
+  const auto held = order.stick;
+  const auto before = head_ ? std::optional(head_->head.generation.id) : std::nullopt;
   auto tending = satchel::tend(around_.parts, std::move(order), job);
   auto tended = co_await std::move(tending);
   if (!tended.said.empty()) around_.board.remark(job.id, tended.said);
   head_ = std::move(tended.head);
+  if (!moves && before && *before != head_->head.generation.id) {
+    auto keeping = keep_same_disks(*before, held);
+    co_await std::move(keeping);
+  }
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);
-  if (tended.session && moves && borrows(head_->head))
-    check_memory_beside(hibernation::PageBaseCheck::Of::all_segments);
-  if (tended.session && !moves) check_memory_beside(hibernation::PageBaseCheck::Of::own);
+  if (tended.session && (!moves || borrows(head_->head))) check_memory_beside();
   tended_[how.what] = head_->head.generation.seq;
   core::Done done;
   done.found = found_in(*head_);

@@ -1,8 +1,10 @@
 // How much of the memory on a device an eject would write anew although it did not change: what a
 // compaction does before, with nobody waiting (docs/decisions/0035-compaction.md).
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -20,12 +22,28 @@ namespace {
 
 const Digest& map_of(const format::Head& head) { return head.find(head.hibernation->map)->digest; }
 
-/// None where the device has no room for it.
-ByteCount worn_with_room(const Parts& parts, const Stick& stick, const format::Head& head) {
+/// Less than such a part of all is not worth reading all for it.
+constexpr std::uint64_t least_part = 64;
+/// So often after one another: what is written whole of differences may leave their segments worn.
+constexpr std::size_t most_rounds = 4;
+
+/// None: the device has no room for it now.
+std::optional<ByteCount> worn_with_room(const Parts& parts, const Stick& stick,
+                                        const format::Head& head) {
   const auto capsule = format::CapsuleDirectory::open(stick.root()->get(), head.capsule);
-  const auto worn = hibernation::worn(memory_map(capsule, head));
-  const auto wanted = worn + worn + parts.config.space.keep_free_device;
-  return capsule.room().free < wanted ? ByteCount() : worn;
+  const auto map = memory_map(capsule, head);
+  const auto worn = hibernation::worn(map);
+  std::uint64_t all = 0;
+  for (const auto& segment : map.segments) all += segment.size.value;
+  if (worn.value < all / least_part) return ByteCount();
+  if (capsule.room().free < worn + worn + parts.config.space.keep_free_device) return std::nullopt;
+  return worn;
+}
+
+std::size_t rounds_of(const format::Head& head) {
+  const auto last = std::find_if(head.history.rbegin(), head.history.rend(),
+                                 [](const format::Past& each) { return each.what != "compact"; });
+  return static_cast<std::size_t>(last - head.history.rbegin());
 }
 
 }  // namespace
@@ -46,15 +64,17 @@ Task<void> CapsuleRunner::measure_wear(std::shared_ptr<Stick> held, format::Head
   const auto self = shared_from_this();
   auto& parts = around_.parts;
   Wear found{map_of(head), {}};
+  std::optional<ByteCount> worn;
   {
     BesideReading reading(parts, "measure", id_, held->insertion(), Readers::Reads::memory);
     try {
       auto measuring = reading.run([&](ByteCount) {
-        found.bytes = worn_with_room(parts, *held, head);
+        worn = worn_with_room(parts, *held, head);
         return false;
       });
       const bool whole = co_await std::move(measuring);
-      if (!whole) co_return;
+      if (!whole || !worn) co_return;
+      found.bytes = *worn;
     } catch (const Fault& failure) {
       if (reading.is_stopped() || !held->is_open()) co_return;
       // Whoever needs the memory says what is wrong with it.
@@ -70,12 +90,14 @@ bool CapsuleRunner::is_worn() const {
   const auto& config = around_.parts.config;
   if (!wear_ || config.compact.size.value == 0 || wear_->bytes < config.compact.size) return false;
   if (!head_ || !has_pages(head_->head) || wear_->map != map_of(head_->head)) return false;
-  // Whatever the map says: there is no second one before something was written.
-  if (head_->head.history.back().what == "compact") return false;
-  if (!std::holds_alternative<core::Running>(state_)) return true;
+  if (rounds_of(head_->head) >= most_rounds) return false;
+  const auto insertion = core::device_of(state_);
+  const auto held = insertion ? around_.devices.stick(*insertion) : nullptr;
+  if (!held || held->distrusts_memory(id_)) return false;
+  const auto* running = std::get_if<core::Running>(&state_);
+  if (running == nullptr) return true;
   // Beside a machine it is not read at once, but where the check of it has ended.
-  const auto held = around_.devices.stick(*core::device_of(state_));
-  return held && held->has_seen_memory(wear_->map);
+  return running->session.guest != core::Guest::off && held->has_seen_memory(wear_->map);
 }
 
 }  // namespace satchel

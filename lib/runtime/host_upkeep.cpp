@@ -37,6 +37,7 @@ JobId Host::fold(CapsuleId capsule, WhenNeeded when_needed) {
 }
 
 JobId Host::compact(CapsuleId capsule, WhenNeeded when_needed) {
+  check_unread(capsule, "compact");
   return known(capsule)->ask(upkeep(core::Upkeep::compact, when_needed));
 }
 

@@ -155,6 +155,25 @@ hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,
           lent_disks(capsule, head, map, directory, std::move(stop)), of};
 }
 
+hibernation::PageBase checked_base(const Parts& parts, Stick& stick,
+                                   const format::CapsuleDirectory& capsule,
+                                   const format::Head& head, std::size_t most,
+                                   const ProgressSink& progress, std::stop_token stop) {
+  const auto map = memory_map(capsule, head);
+  const auto open = segment_opener(capsule, head);
+  const auto& name = head.find(head.hibernation->map)->digest;
+  if (!stick.has_seen_memory(name)) {
+    using Of = hibernation::PageBaseCheck::Of;
+    auto disks = lent_disks(capsule, head, map, fifo_directory(parts, head.capsule), stop);
+    hibernation::verify_page_base(map, open, std::move(disks), progress, stop,
+                                  stick.has_seen_base(name) ? Of::own : Of::all_segments);
+    stick.note_memory_seen(name);
+  }
+  auto base = hibernation::read_page_base(map, open, most);
+  if (const auto local = parts.cache->of(head.capsule)) compare_with(*local, base);
+  return base;
+}
+
 hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop) {
@@ -164,17 +183,7 @@ hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
     return {};
   }
   try {
-    const auto map = memory_map(capsule, head);
-    const auto open = segment_opener(capsule, head);
-    const auto& name = head.find(head.hibernation->map)->digest;
-    if (!stick.has_seen_memory(name)) {
-      auto disks = lent_disks(capsule, head, map, fifo_directory(parts, head.capsule), stop);
-      hibernation::verify_page_base(map, open, std::move(disks), progress, stop);
-      stick.note_memory_seen(name);
-    }
-    auto base = hibernation::read_page_base(map, open);
-    if (const auto local = parts.cache->of(head.capsule)) compare_with(*local, base);
-    return base;
+    return checked_base(parts, stick, capsule, head, hibernation::most_referred, progress, stop);
   } catch (const Fault& fault) {
     // A sector that can't be read any more must not keep a machine from ever being ejected.
     if (!stick.is_open() || stop.stop_requested()) throw;

@@ -61,6 +61,13 @@ hibernation::PageBase memory_base(const Parts& parts, Stick& stick,
                                   const format::CapsuleDirectory& capsule, const format::Head& head,
                                   const ProgressSink& progress, std::stop_token stop);
 
+/// The same of a head that has pages, and throws Fault for whatever is wrong with them. `most`: of
+/// segments.
+hibernation::PageBase checked_base(const Parts& parts, Stick& stick,
+                                   const format::CapsuleDirectory& capsule,
+                                   const format::Head& head, std::size_t most,
+                                   const ProgressSink& progress, std::stop_token stop);
+
 /// The device is checked little by little for what a launch took from this computer's cache
 /// instead; for the jobs that will rely on it. What the disks lend is read until `stop`.
 hibernation::PageBaseCheck memory_check(const format::CapsuleDirectory& capsule,

@@ -62,6 +62,17 @@ void Stick::note_memory_seen(const Digest& map) {
 void Stick::forget_memory_seen(const Digest& map) {
   const std::lock_guard lock(mutex_);
   memory_seen_.erase(map);
+  base_seen_.erase(map);
+}
+
+void Stick::note_base_seen(const Digest& map) {
+  const std::lock_guard lock(mutex_);
+  base_seen_.insert(map);
+}
+
+bool Stick::has_seen_base(const Digest& map) const {
+  const std::lock_guard lock(mutex_);
+  return base_seen_.contains(map);
 }
 
 bool Stick::has_seen_memory(const Digest& map) const {

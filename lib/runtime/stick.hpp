@@ -50,6 +50,9 @@ class Stick {
   void note_memory_seen(const Digest& map);
   bool has_seen_memory(const Digest& map) const;
   void forget_memory_seen(const Digest& map);
+  /// The same but for its own segment: it was written with a base that was seen.
+  void note_base_seen(const Digest& map);
+  bool has_seen_base(const Digest& map) const;
   /// That what it holds of this capsule's memory was found damaged: nothing of it is referred to
   /// any more in this insertion; any thread.
   void distrust_memory(CapsuleId capsule);
@@ -65,6 +68,7 @@ class Stick {
   mutable std::mutex mutex_;
   std::shared_ptr<const UniqueFd> root_;  ///< guarded by mutex_
   std::set<Digest> memory_seen_;          ///< digests of maps; guarded by mutex_
+  std::set<Digest> base_seen_;            ///< the same
   std::set<CapsuleId> memory_damaged_;    ///< guarded by mutex_
 };
 

@@ -95,8 +95,11 @@ def settle(journey, deed, before, may_end):
         return settle_without_stick(journey, before)
     if deed.name == "pack":
         wait_until_shown(journey)
-        now = journey.rest("running", without=True)
-        outcome = "packed" if now else "not packed"
+        now = journey.rest("running", "ready", without=True)
+        outcome = "packed" if now and now["State"] == "running" else "not packed"
+        if now and now["State"] == "ready":
+            # Committed, and then undone: the device has it as it was, and it goes on here on its own disks.
+            journey.where.must("remove", "--yes", journey.machine.name)
     else:
         journey.rest("running")
         outcome = "ran on"

@@ -54,6 +54,27 @@ TEST_CASE("memory that was written anew is the same, and not worn any more") {
   CHECK(size_of(made.store.segments.at(5)) < ByteCount(200));
 }
 
+TEST_CASE("with the new segment there are not more than the next eject refers to") {
+  PageStore store;
+  auto memory = first_memory(4000);
+  store.encode(1, stream_of(memory), 0);
+  std::uint64_t number = 1;
+  const auto write = [&](std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i) memory[i] = 9'000'000 + number * 10'000 + i;
+    store.encode(number + 1, stream_of(memory), number);
+    ++number;
+  };
+  while (number < most_referred) write(3000 + number * 30, 30);
+  REQUIRE(worn(store.map(number)) == ByteCount());
+  write(0, 2600);
+  REQUIRE(store.map(number).segments.size() == most_referred + 1);
+  REQUIRE(worn(store.map(number)) > ByteCount());
+  store.encode(number + 1, stream_of(memory),
+               read_page_base(store.map(number), store.opener(), most_referred - 1));
+  CHECK(worn(store.map(number + 1)) == ByteCount());
+  CHECK((store.decode(number + 1) == stream_of(memory)));
+}
+
 TEST_CASE("all of it is in one segment when that is wanted") {
   Worn made;
   CHECK(is_compact(made.store.map(1)));

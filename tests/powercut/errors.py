@@ -110,6 +110,11 @@ def leave_a_layer(trial):
     trial.machine.goes_on_at(trial.host)
 
 
+def leave_two_segments(trial):
+    leave_a_layer(trial)
+    leave_a_layer(trial)
+
+
 def be_there_only(trial):
     trial.say("eject")
     trial.plug()
@@ -122,7 +127,7 @@ JOBS = {job.words[0]: job for job in (
     Job("a launch", ("launch",), True, ALL, be_there_only),
     Job("a merge", ("merge",), True, ALL, leave_a_layer),
     Job("a fold", ("fold",), True, ALL, leave_a_layer),
-    Job("a compaction", ("compact",), True, ALL, leave_a_layer),
+    Job("a compaction", ("compact",), True, ALL, leave_two_segments),
     Job("a verification", ("verify",), False, {"look": 10}))}
 
 

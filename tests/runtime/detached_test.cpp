@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "runtime/running_world.hpp"
 
@@ -23,6 +24,13 @@ struct KeptWorld : RunningWorld {
            capsule.value.str();
   }
   bool keeps(TestHost& host) const { return fs::exists(kept_in(host) / "head.json"); }
+  GenerationId kept_generation(TestHost& host) const {
+    std::ifstream file(kept_in(host) / "head.json", std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const auto head = format::read_head(bytes);
+    REQUIRE(head);
+    return head->head.generation.id;
+  }
   std::vector<fs::path> copies() {
     std::vector<fs::path> out;
     for (const auto& each : fs::directory_iterator(kept_in(anvil)))
@@ -81,6 +89,31 @@ TEST_CASE("a machine whose device is gone goes on with what is kept here, and th
   CHECK(anvil.counter(world.guest) == 2);
   world.tick(anvil);
   world.check_that_bellows_has(3);
+}
+
+TEST_CASE("copies of the disks count on when the memory beside them was written anew") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  for (int session = 0; session < 2; ++session) {
+    REQUIRE(world.eject() == "done");
+    anvil.pull();
+    anvil.plug();
+    REQUIRE(anvil.reaches(world.capsule, "ready"));
+    REQUIRE(world.launch(anvil, LaunchRequest::Device::needed) == "done");
+  }
+  const auto kept = [&] {
+    return anvil.capsule(world.capsule) && world.keeps(anvil) &&
+           world.kept_generation(anvil) == world.head(world.capsule).generation.id;
+  };
+  REQUIRE(anvil.until(kept));
+  REQUIRE(anvil.result([&] {
+    return anvil.host().compact(world.capsule, Commands::WhenNeeded::refuse);
+  }) == "done");
+  CHECK(world.head(world.capsule).history.back().what == "compact");
+  CHECK(kept());
+  world.strand();
+  CHECK(world.go_on_without_device() == "done");
+  CHECK(anvil.counter(world.guest) == 1);
 }
 
 TEST_CASE("a new daemon finds a machine that runs without its device, and leaves it alone") {

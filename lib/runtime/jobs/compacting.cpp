@@ -92,11 +92,9 @@ Plan plan(Tending& at, hibernation::PageMap map, const JobContext& job) {
       pace.spend(ByteCount(done.done.value - std::exchange(read, done.done).value), job.stop);
       told(done);
     };
-    out.base = memory_base(at.parts, *at.order.stick, at.capsule, head, checked, job.stop);
-    // Nothing is referred to that was not found whole.
-    if (out.base.key != out.before.key)
-      throw at.fault(Remedy::other_device, "what the device has of it is damaged",
-                     "Look at it with satchelctl verify.");
+    // With the new one there are no more than the next eject refers to.
+    out.base = checked_base(at.parts, *at.order.stick, at.capsule, head,
+                            hibernation::most_referred - 1, checked, job.stop);
     out.at_most = hibernation::worn(out.before);
   } else {
     out.base.key = out.before.key;
@@ -104,31 +102,54 @@ Plan plan(Tending& at, hibernation::PageMap map, const JobContext& job) {
   }
   std::vector<std::string> targets;
   for (const auto& disk : head.disks) targets.push_back(disk.target);
-  out.base.disks =
-      hibernation::borrowed_again(out.before, segment_opener(at.capsule, head), std::move(targets));
+  out.base.disks = hibernation::borrowed_again(out.before, segment_opener(at.capsule, head),
+                                               std::move(targets), out.base.segments);
   if (at.order.session) out.base.tags = at.parts.tags->of(head.capsule);
   return out;
 }
 
-void check_room_for(Tending& at, ByteCount amount) {
-  const auto needed = amount + at.parts.config.space.keep_free_device;
-  const auto free = at.capsule.room().free;
-  if (needed <= free) return;
-  throw at.fault(
-      Remedy::free_space,
-      "the device has " + to_string(free) + " free and about " + to_string(needed) + " are needed",
-      "Delete something from the device; the machine is not affected.");
+/// Bytes that may be written.
+struct Allowance {
+  ByteCount free;
+  ByteCount largest_file;
+  std::uint64_t written = 0;
+
+  bool has(std::uint64_t more) const {
+    return written + more <= free.value && written + more <= largest_file.value;
+  }
+};
+
+Fault no_room(const Tending& at, const Allowance& room, ByteCount needed) {
+  if (room.largest_file < room.free)
+    return at.fault(Remedy::other_device,
+                    "it might become larger than a file may be on this device",
+                    "Use a device formatted with ext4 or exFAT (satchelctl format).");
+  return at.fault(Remedy::free_space,
+                  "the device has " + to_string(room.free) + " to spare and about " +
+                      to_string(needed) + " are needed",
+                  "Delete something from the device; the machine is not affected.");
+}
+
+Allowance allowance(const Tending& at, ByteCount needed) {
+  const auto room = at.capsule.room();
+  const auto kept = at.parts.config.space.keep_free_device;
+  Allowance out{ByteCount(room.free.value - std::min(room.free, kept).value), room.largest_file};
+  if (!out.has(needed.value)) throw no_room(at, out, needed);
+  return out;
+}
+
+bool is_kept_here(const Tending& at) {
+  const auto local = at.parts.cache->of(at.head().capsule);
+  return local && std::filesystem::exists(local->directory());
 }
 
 /// A copy on this computer, for its cache; or one that takes nothing.
 Rescue copy_here(const Tending& at) {
-  const auto local = at.parts.cache->of(at.head().capsule);
-  const auto room = [&]() -> std::uint64_t {
-    if (!local || !std::filesystem::exists(local->directory())) return 0;
-    const auto free = free_space(local->directory()).value;
-    return free - std::min(free, at.parts.config.space.keep_free_host.value);
-  };
-  return {at.order.stick, local ? local->directory() : "", ByteCount(room())};
+  if (!is_kept_here(at)) return {at.order.stick, {}, ByteCount()};
+  const auto directory = at.parts.cache->of(at.head().capsule)->directory();
+  const auto free = free_space(directory).value;
+  const auto room = free - std::min(free, at.parts.config.space.keep_free_host.value);
+  return {at.order.stick, directory, ByteCount(room)};
 }
 
 /// The memory there is, read on a thread of its own.
@@ -139,7 +160,7 @@ class Reading {
         share_(std::min(1.0, static_cast<double>(sum_of(map.segments).value) /
                                  static_cast<double>(map.stream_size.value))),
         memory_(at.capsule, at.head(), fifo_directory(at.parts, at.head().capsule),
-                at.parts.cache.get()),
+                is_kept_here(at) ? at.parts.cache.get() : nullptr),
         thread_([this, threads](const std::stop_token& stop) { read(threads, stop); }),
         on_stop_(std::move(job), [this] { thread_.request_stop(); }) {}
 
@@ -183,13 +204,16 @@ struct Written {
 };
 
 Written write_anew(Tending& at, Plan plan, Sequence number, Rescue& copy, const JobContext& job) {
+  auto room = allowance(at, plan.at_most);
   // In the background one core is enough.
   const auto threads = at.order.bytes_per_second > 0 ? 1U : worker_threads(at.parts.config);
   Pace pace{ByteCount(at.order.bytes_per_second)};
   auto pages = at.capsule.create_object(pages_object(number.value));
   hibernation::PageSinks sinks;
   sinks.segment = [&](std::span<const std::byte> bytes) {
+    if (!room.has(bytes.size())) throw no_room(at, room, ByteCount(room.written + bytes.size()));
     pages.write(bytes);
+    room.written += bytes.size();
     copy.write(bytes);
     pace.spend(ByteCount(bytes.size()), job.stop);
   };
@@ -244,7 +268,6 @@ std::string compact(Tending& at, const JobContext& job) {
   const auto files = map.segments.size();
   job.meter->expect(map.stream_size);
   auto work = plan(at, std::move(map), job);
-  check_room_for(at, work.at_most);
   auto next = next_of(at, "compact");
   const auto number = next.generation.seq;
   auto copy = copy_here(at);
@@ -254,7 +277,11 @@ std::string compact(Tending& at, const JobContext& job) {
   auto stored = store_bytes(at.capsule, written.encoded.map,
                             "memory/" + std::to_string(number.value) + ".map");
   job.meter->name("committing");
+  const auto& seen = at.head().find(at.head().hibernation->map)->digest;
+  const bool base_seen =
+      at.order.extent == TendOrder::Extent::all || at.order.stick->has_seen_memory(seen);
   commit(at, with_memory(std::move(next), written, std::move(stored)));
+  if (base_seen) at.order.stick->note_base_seen(at.head().find(at.head().hibernation->map)->digest);
   keep_here(at, written, copy);
   keep_up(at, "compact");
   const auto now = written.encoded.segments.size();
