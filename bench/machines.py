@@ -24,7 +24,7 @@ DISPLAY = f"""\
 BUILD_BENCH = os.path.join(os.environ.get("SATCHEL_BUILD", os.path.join(TREE, "build", "release")), "bench")
 IDLING = {"idle": 20, "settle": 60}  # seconds
 # Merges in the background would write beside what is measured.
-QUIET = {"merge": {"layers": 0, "size": "0B"}, "fold": {"cow_limit": "0%"}}
+QUIET = {"merge": {"layers": 0, "size": "0B"}, "fold": {"cow_limit": "0%"}, "compact": {"size": "0B"}}
 
 
 class Keyboard:
