@@ -22,8 +22,6 @@ namespace {
 
 const Digest& map_of(const format::Head& head) { return head.find(head.hibernation->map)->digest; }
 
-/// Less than such a part of all is not worth reading all for it.
-constexpr std::uint64_t least_part = 64;
 /// So often after one another: what is written whole of differences may leave their segments worn.
 constexpr std::size_t most_rounds = 4;
 
@@ -31,11 +29,7 @@ constexpr std::size_t most_rounds = 4;
 std::optional<ByteCount> worn_with_room(const Parts& parts, const Stick& stick,
                                         const format::Head& head) {
   const auto capsule = format::CapsuleDirectory::open(stick.root()->get(), head.capsule);
-  const auto map = memory_map(capsule, head);
-  const auto worn = hibernation::worn(map);
-  std::uint64_t all = 0;
-  for (const auto& segment : map.segments) all += segment.size.value;
-  if (worn.value < all / least_part) return ByteCount();
+  const auto worn = hibernation::worn(memory_map(capsule, head));
   if (capsule.room().free < worn + worn + parts.config.space.keep_free_device) return std::nullopt;
   return worn;
 }

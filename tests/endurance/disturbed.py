@@ -100,6 +100,7 @@ def settle(journey, deed, before, may_end):
         if now and now["State"] == "ready":
             # Committed, and then undone: the device has it as it was, and it goes on here on its own disks.
             journey.where.must("remove", "--yes", journey.machine.name)
+            journey.acknowledged = 0
     else:
         journey.rest("running")
         outcome = "ran on"
