@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -76,9 +77,13 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 }
 
 /// The program as one that ends when the thread does that waits for it, however that ends: what
-/// outlived a killed daemon would keep the device busy, and write beside the next daemon.
+/// outlived a killed daemon would keep the device busy, and write beside the next daemon. Where
+/// that thread was gone before the kernel was asked for the signal, nothing is begun.
 std::vector<std::string> tied(const std::vector<std::string>& program) {
   std::vector<std::string> out{"setpriv", "--pdeathsig", "KILL", "--"};
+  for (const auto* each : {"sh", "-c", "[ \"$PPID\" = \"$0\" ] && exec \"$@\""})
+    out.emplace_back(each);
+  out.push_back(std::to_string(::getpid()));
   out.insert(out.end(), program.begin(), program.end());
   return out;
 }
@@ -88,9 +93,11 @@ Fault not_started(const std::string& program, const std::string& why) {
                {"start", program, why, "Install it, or put it where the service's PATH finds it."});
 }
 
-/// What setpriv says, with this status, of a program that it could not become.
+/// What a shell says, with this status, of a program that it could not become.
 constexpr int not_found = 127;
-constexpr std::string_view could_not_become = "setpriv: failed to execute ";
+bool could_not_become(const std::string& program, const std::string& errors) {
+  return errors.find("exec: " + program + ": not found") != errors.npos;
+}
 
 /// A child that is certainly ended and reaped when this goes out of scope.
 class Child {
@@ -258,7 +265,7 @@ ProcessEnd run_process(const ProcessRun& run) {
     }
   }
   result.exit_status = child.reap();
-  if (result.exit_status == not_found && result.errors.starts_with(could_not_become))
+  if (result.exit_status == not_found && could_not_become(run.arguments[0], result.errors))
     throw not_started(run.arguments[0], std::strerror(ENOENT));
   return result;
 }

@@ -115,6 +115,11 @@ void read(Section& top, Config& out) {
   display.scalar("listen", out.display.listen, "socket, or an IPv4 or IPv6 address", display_place);
   display.refuse_others();
 
+  auto device = top.in("device");
+  device.scalar("patience", out.device.patience, "a duration from 10s to 24h, as in 2min",
+                deadline);
+  device.refuse_others();
+
   auto eject = top.in("eject");
   eject.scalar("power_off", out.eject.power_off, "true or false",
                words<PowerOff>({{"true", PowerOff::yes}, {"false", PowerOff::no}}));

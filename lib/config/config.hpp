@@ -87,6 +87,13 @@ struct Config {
     bool operator==(const Display&) const = default;
   } display;
 
+  struct Device {
+    /// One that was given something to do and has done nothing of it for this long: what was begun
+    /// on it is given up.
+    std::chrono::seconds patience = std::chrono::minutes(2);
+    bool operator==(const Device&) const = default;
+  } device;
+
   struct Eject {
     PowerOff power_off = PowerOff::yes;  ///< the port, after unmounting
     /// After this long an eject is given up and the machine runs on.

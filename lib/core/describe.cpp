@@ -56,8 +56,19 @@ std::string kept(const Session& session) {
   return "The machine is held in this computer's memory, paused.";
 }
 
-template <class S>
-std::string upkeep_sentence(const S& at) {
+std::string tending_sentence(Upkeep what) {
+  switch (what) {
+    case Upkeep::merge:
+      return "Merging what earlier sessions wrote on the device.";
+    case Upkeep::fold:
+      return "Merging all changes into the image file on the device.";
+    case Upkeep::compact:
+      break;
+  }
+  return "Writing the machine's stored memory anew, in fewer pieces.";
+}
+
+std::string upkeep_sentence(const Tending& at) {
   if (at.work.removal) return " It is then ejected.";
   if (at.wanted) return " It is then launched.";
   return at.session ? " " + guest_sentence(*at.session) : std::string();
@@ -132,18 +143,7 @@ std::string detail(const State& state) {
             return std::string("Writing a checkpoint to the device while the machine runs.") +
                    (at.work.removal ? " It is then ejected." : "");
           },
-          [](const Merging& at) {
-            return std::string("Merging what earlier sessions wrote on the device.") +
-                   upkeep_sentence(at);
-          },
-          [](const Folding& at) {
-            return std::string("Merging all changes into the image file on the device.") +
-                   upkeep_sentence(at);
-          },
-          [](const Compacting& at) {
-            return "Writing the machine's stored memory anew, in fewer pieces." +
-                   upkeep_sentence(at);
-          },
+          [](const Tending& at) { return tending_sentence(at.what) + upkeep_sentence(at); },
           [](const Ejecting& at) {
             return std::string(at.session && !at.apart
                                    ? "Saving the machine to the device. Do not pull it out yet."
@@ -154,6 +154,7 @@ std::string detail(const State& state) {
             auto out = at.trouble ? at.trouble->what + " " : std::string();
             if (at.saving)
               return out + "The device was pulled out; saving the machine on this computer.";
+            if (at.exporting) return out + "Writing this computer's session to plain files.";
             return out +
                    (at.idle ? "The machine does not use its device. "
                             : "The device was pulled out. ") +
@@ -225,12 +226,10 @@ std::string next_step(const State& state) {
                                       ? "Eject to check its disks in, or launch it again."
                                       : "Eject before you pull the device out.");
           },
-          [](const Merging&) { return std::string("Eject before you pull the device out."); },
-          [](const Folding&) { return std::string("Eject before you pull the device out."); },
-          [](const Compacting&) { return std::string("Eject before you pull the device out."); },
+          [](const Tending&) { return std::string("Eject before you pull the device out."); },
           [](const Safe&) { return std::string("Pull the device out."); },
           [&](const Stranded& at) {
-            if (at.saving) return std::string();
+            if (job_of(at)) return std::string();
             return of(at.trouble, at.idle ? "Launch it to try the device again."
                                           : "Plug the same device in again to go on.");
           },

@@ -39,9 +39,6 @@ std::string lacking(const Lacking& seen);
 /// session depends on it. The device as a whole may be pulled when all its capsules say so.
 bool can_unplug(const State& state);
 
-/// Merging, folding or compacting: work that an eject or a launch puts an end to.
-bool is_upkeep(const State& state);
-
 /// Whether the session goes on from what was found although no mark there says so: an eject of it
 /// got as far as its commit, and its guest lives or has lived since.
 bool is_unmarked(const Session& session, const Found& found);
@@ -55,6 +52,7 @@ const Session* session_of(const State& state);
 /// The newest generation on the device, where it is known.
 const Found* found_of(const State& state);
 /// The job under way, where there is one.
+std::optional<JobId> job_of(const Stranded& at);
 std::optional<JobId> job_of(const State& state);
 /// The device's insertion, where it is in a port.
 std::optional<Insertion> device_of(const State& state);

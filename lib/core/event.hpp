@@ -57,6 +57,7 @@ enum class MergeToo { no, yes };
 struct EjectAsked {
   Requester by = Requester::person;
   MergeToo merge = MergeToo::no;  ///< once the device has the machine, its layers are merged
+  bool operator==(const EjectAsked&) const = default;
 };
 /// `although`: another host's session may still need what is changed.
 enum class Although { refuse, go_on };

@@ -7,11 +7,21 @@
 namespace satchel::core {
 
 std::string_view name(const State& state) {
-  static constexpr std::array<std::string_view, 17> names = {
-      "absent",  "examining",     "locked",   "untrusted", "ready",      "launching",
-      "running", "checkpointing", "merging",  "folding",   "compacting", "ejecting",
-      "safe",    "stranded",      "detached", "diverged",  "failed"};
+  static constexpr std::array<std::string_view, 15> names = {
+      "absent",    "examining", "locked",        "untrusted", "ready",
+      "launching", "running",   "checkpointing", "tending",   "ejecting",
+      "safe",      "stranded",  "detached",      "diverged",  "failed"};
   static_assert(std::variant_size_v<State> == names.size());
+  if (const auto* at = std::get_if<Tending>(&state)) {
+    switch (at->what) {
+      case Upkeep::merge:
+        return "merging";
+      case Upkeep::fold:
+        return "folding";
+      case Upkeep::compact:
+        return "compacting";
+    }
+  }
   return names.at(state.index());
 }
 
@@ -144,11 +154,6 @@ std::string_view name(LaunchFrom from) {
   return "";
 }
 
-bool is_upkeep(const State& state) {
-  return std::holds_alternative<Merging>(state) || std::holds_alternative<Folding>(state) ||
-         std::holds_alternative<Compacting>(state);
-}
-
 const Session* session_of(const State& state) {
   return std::visit(
       [](const auto& at) -> const Session* {
@@ -181,8 +186,10 @@ const Found* found_of(const State& state) {
       state);
 }
 
+std::optional<JobId> job_of(const Stranded& at) { return at.saving ? at.saving : at.exporting; }
+
 std::optional<JobId> job_of(const State& state) {
-  if (const auto* at = std::get_if<Stranded>(&state)) return at->saving;
+  if (const auto* at = std::get_if<Stranded>(&state)) return job_of(*at);
   if (const auto* at = std::get_if<Detached>(&state)) return at->starting;
   if (const auto* at = std::get_if<Diverged>(&state))
     return at->resolving ? std::optional(at->resolving->job) : std::nullopt;

@@ -11,7 +11,7 @@ namespace satchel::core {
 
 Step on(const Stranded& at, const DeviceAppeared& event, const Given& given) {
   if (at.idle == event.device) return std::nullopt;
-  if (!at.saving) return examine(event.device, at.session, {}, given);
+  if (!job_of(at)) return examine(event.device, at.session, {}, given);
   if (at.arrived) return std::nullopt;
   auto state = at;
   state.arrived = event.device;
@@ -26,7 +26,28 @@ Step on(const Stranded& at, const DeviceGone& event, const Given&) {
   return Transition{std::move(state), {}};
 }
 
+namespace {
+
+Step export_ended(const Stranded& at, const JobEnded& event, const Given& given) {
+  if (std::holds_alternative<Done>(event.outcome)) {
+    std::vector<Effect> effects = {DropSession{at.session.id, DropCause::resolved}};
+    const auto device = at.arrived ? at.arrived : at.idle;
+    if (device) return after(std::move(effects), examine(*device, {}, {}, given));
+    return Transition{Absent{}, std::move(effects)};
+  }
+  auto end = ending_of(event);
+  auto state = at;
+  state.exporting.reset();
+  state.session = without_files(as_told(at.session, end.session));
+  state.trouble = end.trouble;
+  if (state.arrived) return examine(*state.arrived, state.session, {}, given);
+  return Transition{std::move(state), {}};
+}
+
+}  // namespace
+
 Step on(const Stranded& at, const JobEnded& event, const Given& given) {
+  if (at.exporting == event.job) return export_ended(at, event, given);
   if (at.saving != event.job) return std::nullopt;
   auto state = at;
   state.saving.reset();
@@ -48,7 +69,7 @@ Step on(const Stranded& at, const JobEnded& event, const Given& given) {
 }
 
 Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
-  if (at.saving) return std::nullopt;
+  if (job_of(at)) return std::nullopt;
   if (event.without_device == WithoutDevice::yes) {
     if (may_be_ejected(at.session) && event.memory == Memory::use) return std::nullopt;
     return go_on_detached(at.session, at.idle, event, given);
@@ -60,23 +81,38 @@ Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
 Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
   // It is being done; whoever asked is told when it is.
   if (at.saving && !at.idle) return Transition{at, {}};
+  // That has saved the guest first, and has left nothing behind when it ends early.
+  if (at.exporting && (event.by == Requester::host_shutdown || !at.idle))
+    return Transition{at, {Cancel{*at.exporting}}};
   // Whatever is only in memory would be lost with the computer's power.
-  const bool can_be_saved = is_alive(at.session.guest) && !at.saving;
+  const bool can_be_saved = is_alive(at.session.guest) && !job_of(at);
   if (can_be_saved && (event.by == Requester::host_shutdown || !at.idle))
     return save_here(at.session, at.idle, {}, given);
-  if (at.idle && !at.saving) return release(*at.idle, {}, at.session, event.by, given);
+  if (at.idle && !job_of(at)) return release(*at.idle, {}, at.session, event, given);
   return std::nullopt;
 }
 
 Step on(const Stranded& at, const ChoiceMade& event, const Given& given) {
-  if (event.choice != Choice::discard_ours || at.saving) return std::nullopt;
+  if (job_of(at)) return std::nullopt;
+  if (event.choice == Choice::export_ours) {
+    auto state = at;
+    state.exporting = given.next;
+    state.trouble.reset();
+    return Transition{std::move(state), {Resolve{given.next, event.choice}}};
+  }
+  if (event.choice != Choice::discard_ours) return std::nullopt;
   std::vector<Effect> effects = {DropSession{at.session.id, DropCause::discarded}};
   if (at.idle) return after(std::move(effects), examine(*at.idle, {}, {}, given));
   return Transition{Absent{}, std::move(effects)};
 }
 
+Step on(const Stranded& at, const CancelAsked&, const Given&) {
+  if (!at.exporting) return std::nullopt;
+  return Transition{at, {Cancel{*at.exporting}}};
+}
+
 Step on(const Stranded& at, const SaveDue&, const Given& given) {
-  if (at.saving || !is_alive(at.session.guest)) return std::nullopt;
+  if (job_of(at) || !is_alive(at.session.guest)) return std::nullopt;
   auto state = at;
   state.saving = given.next;
   return Transition{std::move(state), {SaveStranded{given.next}}};
@@ -158,10 +194,10 @@ Step on(const Diverged& at, const JobEnded& event, const Given& given) {
 }
 
 Step on(const Diverged& at, const EjectAsked& event, const Given& given) {
-  if (!at.resolving) return release(at.device, at.theirs, at.ours, event.by, given);
+  if (!at.resolving) return release(at.device, at.theirs, at.ours, event, given);
   if (at.resolving->removal) return Transition{at, {}};
   auto state = at;
-  state.resolving->removal = event.by;
+  state.resolving->removal = event;
   return Transition{std::move(state), {}};
 }
 

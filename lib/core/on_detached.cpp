@@ -68,7 +68,7 @@ Step on(const Detached& at, const EjectAsked& event, const Given& given) {
   if (!at.starting) return save_here(at.session, at.idle, {}, given);
   if (at.leaving) return Transition{at, {}};
   auto state = at;
-  state.leaving = event.by;
+  state.leaving = event;
   return Transition{std::move(state), {Cancel{*at.starting}}};
 }
 

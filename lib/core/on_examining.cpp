@@ -42,7 +42,7 @@ Step on(const Examining& at, const Examined& event, const Given& given) {
     if (found != nullptr && at.ours) {
       auto settled = settle(work.on, *found, at.ours, {}, {given.next, Policy{OnInsert::ask}});
       if (const auto* running = std::get_if<Running>(&settled.state)) {
-        auto then = on(*running, EjectAsked{*work.removal}, given);
+        auto then = on(*running, *work.removal, given);
         if (then) return after(std::move(settled.effects), std::move(*then));
       }
     }
@@ -79,8 +79,8 @@ Step on(const Examining& at, const LaunchAsked& event, const Given&) {
 
 Step on(const Examining& at, const EjectAsked& event, const Given&) {
   // With a session of ours the answer is needed: it decides whether there is something to check in.
-  if (at.ours) return with_removal(at, event.by, {});
-  return with_removal(at, event.by, {Cancel{at.work.job}});
+  if (at.ours) return with_removal(at, event, {});
+  return with_removal(at, event, {Cancel{at.work.job}});
 }
 
 Step on(const Examining& at, const CancelAsked&, const Given&) {

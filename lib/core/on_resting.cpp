@@ -41,7 +41,7 @@ Step on(const Locked& at, const UnlockGiven&, const Given& given) {
 }
 
 Step on(const Locked& at, const EjectAsked& event, const Given& given) {
-  return release(at.device, {}, at.ours, event.by, given);
+  return release(at.device, {}, at.ours, event, given);
 }
 
 // untrusted
@@ -61,7 +61,7 @@ Step on(const Untrusted& at, const TrustGiven&, const Given& given) {
 }
 
 Step on(const Untrusted& at, const EjectAsked& event, const Given& given) {
-  return release(at.device, {}, at.ours, event.by, given);
+  return release(at.device, {}, at.ours, event, given);
 }
 
 // ready
@@ -84,12 +84,7 @@ Step on(const Ready& at, const LaunchAsked& event, const Given& given) {
 }
 
 Step on(const Ready& at, const EjectAsked& event, const Given& given) {
-  if (event.merge == MergeToo::yes && !at.found.lacks) {
-    auto merging = tend(at.device, at.found, {}, StartUpkeep{given.next, Upkeep::merge, event.by});
-    std::get<Merging>(merging.state).work.removal = event.by;
-    return merging;
-  }
-  return release(at.device, at.found, {}, event.by, given);
+  return let_go(at.device, at.found, event, given);
 }
 
 Step on(const Ready& at, const RollbackAsked& event, const Given& given) {
@@ -146,7 +141,7 @@ Step on(const Failed& at, const LaunchAsked& event, const Given& given) {
 }
 
 Step on(const Failed& at, const EjectAsked& event, const Given& given) {
-  return release(at.device, {}, at.ours, event.by, given);
+  return release(at.device, {}, at.ours, event, given);
 }
 
 }  // namespace satchel::core

@@ -34,82 +34,13 @@ Step begin(const Running& at, StartUpkeep how) {
   return std::nullopt;
 }
 
-template <class S>
-Step device_gone(const S& at, const DeviceGone& event) {
-  auto state = at;
-  std::vector<Effect> effects;
-  if (state.session) {
-    if (needs_device(*state.session)) effects.emplace_back(PauseGuest{});
-    state.session = without_files(*state.session);
-  }
-  effects.emplace_back(Cancel{at.work.job});
-  return with_work(state, gone(at.work, event.device), std::move(effects));
-}
-
-template <class S>
-Step ended(const S& at, const JobEnded& event, const Given& given) {
-  if (event.job != at.work.job) return std::nullopt;
-  auto end = ending_of(event);
-  auto found = end.found.value_or(at.found);
-  Transition then = [&] {
-    if (!at.session) return rest(at.work, std::move(found), end.trouble, end.health, given);
-    auto session = as_told(*at.session, end.session);
-    session.guest = at.session->guest;  // it never ends or pauses the guest
-    return go_on(at.work, std::move(found), std::move(session), end.trouble, end.health, given);
-  }();
-  if (at.wanted) {
-    Step launched;
-    if (const auto* ready = std::get_if<Ready>(&then.state))
-      launched = on(*ready, *at.wanted, given);
-    if (const auto* running = std::get_if<Running>(&then.state))
-      launched = on(*running, *at.wanted, given);
-    if (launched) then = after(std::move(then.effects), std::move(*launched));
-  }
-  return after(told(end.trouble, Notice::upkeep_failed), std::move(then));
-}
-
-template <class S>
-Step launch_asked(const S& at, const LaunchAsked& event, const Given& given) {
-  auto state = at;
-  if (at.session) {
-    const auto running = Running{at.work.on, at.found, *at.session};
-    auto step = on(running, event, given);
-    if (!step) return std::nullopt;
-    // Resumed at once: what runs and what is merged don't disturb each other.
-    if (std::holds_alternative<Running>(step->state)) return Transition{at, step->effects};
-  } else if (!on(Ready{at.work.on, at.found}, event, given)) {
-    return std::nullopt;
-  }
-  state.wanted = event;
-  return Transition{std::move(state), {Cancel{at.work.job}}};
-}
-
-template <class S>
-Step guest_stopped(const S& at) {
-  if (!at.session || !is_alive(at.session->guest)) return std::nullopt;
-  auto state = at;
-  state.session->guest = Guest::off;
-  return Transition{std::move(state), {Tell{Notice::guest_off}}};
-}
-
 }  // namespace
 
 // how it begins
 
 Transition tend(Insertion device, Found found, std::optional<Session> session, StartUpkeep start) {
   const auto work = Work{start.job, device, device};
-  const auto state = [&]() -> State {
-    switch (start.what) {
-      case Upkeep::merge:
-        return Merging{work, std::move(found), std::move(session)};
-      case Upkeep::fold:
-        return Folding{work, std::move(found), std::move(session)};
-      case Upkeep::compact:
-        break;
-    }
-    return Compacting{work, std::move(found), std::move(session)};
-  };
-  return {state(), {start}};
+  return {Tending{start.what, work, std::move(found), std::move(session)}, {start}};
 }
 
 Step on(const Ready& at, const UpkeepAsked& event, const Given& given) {
@@ -134,68 +65,75 @@ Step on(const Running& at, const UpkeepDue& event, const Given& given) {
   return begin(at, start(event.what, Requester::policy, Although::refuse, given));
 }
 
-// merging
+// while it is under way
 
-Step on(const Merging& at, const DeviceAppeared& event, const Given&) {
+Step on(const Tending& at, const DeviceAppeared& event, const Given&) {
   return with_work(at, appeared(at.work, event.device), {});
 }
-Step on(const Merging& at, const DeviceGone& event, const Given&) { return device_gone(at, event); }
-Step on(const Merging& at, const JobEnded& event, const Given& given) {
-  return ended(at, event, given);
+
+Step on(const Tending& at, const DeviceGone& event, const Given&) {
+  auto state = at;
+  std::vector<Effect> effects;
+  if (state.session) {
+    if (needs_device(*state.session)) effects.emplace_back(PauseGuest{});
+    state.session = without_files(*state.session);
+  }
+  effects.emplace_back(Cancel{at.work.job});
+  return with_work(state, gone(at.work, event.device), std::move(effects));
 }
-Step on(const Merging& at, const LaunchAsked& event, const Given& given) {
-  return launch_asked(at, event, given);
+
+Step on(const Tending& at, const JobEnded& event, const Given& given) {
+  if (event.job != at.work.job) return std::nullopt;
+  auto end = ending_of(event);
+  auto found = end.found.value_or(at.found);
+  Transition then = [&] {
+    if (!at.session) return rest(at.work, std::move(found), end.trouble, end.health, given);
+    auto session = as_told(*at.session, end.session);
+    session.guest = at.session->guest;  // it never ends or pauses the guest
+    return go_on(at.work, std::move(found), std::move(session), end.trouble, end.health, given);
+  }();
+  if (at.wanted) {
+    Step launched;
+    if (const auto* ready = std::get_if<Ready>(&then.state))
+      launched = on(*ready, *at.wanted, given);
+    if (const auto* running = std::get_if<Running>(&then.state))
+      launched = on(*running, *at.wanted, given);
+    if (launched) then = after(std::move(then.effects), std::move(*launched));
+  }
+  return after(told(end.trouble, Notice::upkeep_failed), std::move(then));
 }
-Step on(const Merging& at, const EjectAsked& event, const Given&) {
+
+Step on(const Tending& at, const LaunchAsked& event, const Given& given) {
+  auto state = at;
+  if (at.session) {
+    const auto running = Running{at.work.on, at.found, *at.session};
+    auto step = on(running, event, given);
+    if (!step) return std::nullopt;
+    // Resumed at once: what runs and what is merged don't disturb each other.
+    if (std::holds_alternative<Running>(step->state)) return Transition{at, step->effects};
+  } else if (!on(Ready{at.work.on, at.found}, event, given)) {
+    return std::nullopt;
+  }
+  state.wanted = event;
+  return Transition{std::move(state), {Cancel{at.work.job}}};
+}
+
+Step on(const Tending& at, const EjectAsked& event, const Given&) {
   // What is asked for besides the eject is under way already.
-  if (event.merge == MergeToo::yes) return with_removal(at, event.by, {});
-  return with_removal(at, event.by, {Cancel{at.work.job}});
+  if (at.what == Upkeep::merge && event.merge == MergeToo::yes)
+    return with_removal(at, EjectAsked{event.by}, {});
+  return with_removal(at, event, {Cancel{at.work.job}});
 }
-Step on(const Merging& at, const CancelAsked&, const Given&) {
+
+Step on(const Tending& at, const CancelAsked&, const Given&) {
   return Transition{at, {Cancel{at.work.job}}};
 }
-Step on(const Merging& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
 
-// folding
-
-Step on(const Folding& at, const DeviceAppeared& event, const Given&) {
-  return with_work(at, appeared(at.work, event.device), {});
+Step on(const Tending& at, const GuestStopped&, const Given&) {
+  if (!at.session || !is_alive(at.session->guest)) return std::nullopt;
+  auto state = at;
+  state.session->guest = Guest::off;
+  return Transition{std::move(state), {Tell{Notice::guest_off}}};
 }
-Step on(const Folding& at, const DeviceGone& event, const Given&) { return device_gone(at, event); }
-Step on(const Folding& at, const JobEnded& event, const Given& given) {
-  return ended(at, event, given);
-}
-Step on(const Folding& at, const LaunchAsked& event, const Given& given) {
-  return launch_asked(at, event, given);
-}
-Step on(const Folding& at, const EjectAsked& event, const Given&) {
-  return with_removal(at, event.by, {Cancel{at.work.job}});
-}
-Step on(const Folding& at, const CancelAsked&, const Given&) {
-  return Transition{at, {Cancel{at.work.job}}};
-}
-Step on(const Folding& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
-
-// compacting
-
-Step on(const Compacting& at, const DeviceAppeared& event, const Given&) {
-  return with_work(at, appeared(at.work, event.device), {});
-}
-Step on(const Compacting& at, const DeviceGone& event, const Given&) {
-  return device_gone(at, event);
-}
-Step on(const Compacting& at, const JobEnded& event, const Given& given) {
-  return ended(at, event, given);
-}
-Step on(const Compacting& at, const LaunchAsked& event, const Given& given) {
-  return launch_asked(at, event, given);
-}
-Step on(const Compacting& at, const EjectAsked& event, const Given&) {
-  return with_removal(at, event.by, {Cancel{at.work.job}});
-}
-Step on(const Compacting& at, const CancelAsked&, const Given&) {
-  return Transition{at, {Cancel{at.work.job}}};
-}
-Step on(const Compacting& at, const GuestStopped&, const Given&) { return guest_stopped(at); }
 
 }  // namespace satchel::core

@@ -41,7 +41,7 @@ Step on(const Launching& at, const JobEnded& event, const Given& given) {
 }
 
 Step on(const Launching& at, const EjectAsked& event, const Given&) {
-  return with_removal(at, event.by, {Cancel{at.work.job}});
+  return with_removal(at, event, {Cancel{at.work.job}});
 }
 
 Step on(const Launching& at, const CancelAsked&, const Given&) {
@@ -167,7 +167,7 @@ Step on(const Checkpointing& at, const JobEnded& event, const Given& given) {
 }
 
 Step on(const Checkpointing& at, const EjectAsked& event, const Given&) {
-  return with_removal(at, event.by, {});
+  return with_removal(at, event, {});
 }
 
 Step on(const Checkpointing& at, const CancelAsked&, const Given&) {

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/describe.hpp"
 #include "core/transitions.hpp"
 
 namespace satchel::core {
@@ -24,10 +25,8 @@ Session* observed_session(State& state) {
   if (auto* at = std::get_if<Ejecting>(&state))
     return at->apart && at->session ? &*at->session : nullptr;
   if (auto* at = std::get_if<Checkpointing>(&state)) return &at->session;
-  if (auto* at = std::get_if<Merging>(&state)) return at->session ? &*at->session : nullptr;
-  if (auto* at = std::get_if<Folding>(&state)) return at->session ? &*at->session : nullptr;
-  if (auto* at = std::get_if<Compacting>(&state)) return at->session ? &*at->session : nullptr;
-  if (auto* at = std::get_if<Stranded>(&state)) return at->saving ? nullptr : &at->session;
+  if (auto* at = std::get_if<Tending>(&state)) return at->session ? &*at->session : nullptr;
+  if (auto* at = std::get_if<Stranded>(&state)) return job_of(*at) ? nullptr : &at->session;
   if (auto* at = std::get_if<Diverged>(&state)) return at->resolving ? nullptr : &at->ours;
   return nullptr;
 }
@@ -37,8 +36,7 @@ bool has_its_device(const State& state) {
   return std::visit(
       [](const auto& at) {
         using S = std::decay_t<decltype(at)>;
-        if constexpr (std::is_same_v<S, Checkpointing> || std::is_same_v<S, Merging> ||
-                      std::is_same_v<S, Folding> || std::is_same_v<S, Compacting>)
+        if constexpr (std::is_same_v<S, Checkpointing> || std::is_same_v<S, Tending>)
           return at.work.now == at.work.on;
         else
           return false;

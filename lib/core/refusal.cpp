@@ -25,7 +25,7 @@ Reason launch(const State& state, const LaunchAsked& asked) {
     if (auto why = why_not_launched(at->found); !why.empty())
       return {std::move(why), next_step(state)};
   if (std::holds_alternative<Running>(state) || std::holds_alternative<Checkpointing>(state) ||
-      (session_of(state) != nullptr && is_upkeep(state)))
+      (session_of(state) != nullptr && std::holds_alternative<Tending>(state)))
     return {"The machine runs on this computer already.", {}};
   if (const auto* ours = session_of(state);
       ours != nullptr && asked.without_device == WithoutDevice::yes && may_be_ejected(*ours))
@@ -34,6 +34,8 @@ Reason launch(const State& state, const LaunchAsked& asked) {
             "boots from the disks that are kept here."};
   if (const auto* at = std::get_if<Stranded>(&state); at != nullptr && at->saving)
     return {"The machine is being saved on this computer.", wait_for_it};
+  if (const auto* at = std::get_if<Stranded>(&state); at != nullptr && at->exporting)
+    return {"What this computer has of the machine is being exported.", wait_for_it};
   if (const auto* at = std::get_if<Detached>(&state); at != nullptr && !at->starting)
     return {"The machine runs on this computer already, without its device.", {}};
   if (std::holds_alternative<Launching>(state) || std::holds_alternative<Detached>(state))
@@ -72,12 +74,16 @@ Reason needed(const Found& found, const std::optional<Session>& ours) {
 }
 
 Reason upkeep(const State& state, Upkeep what) {
-  if (std::holds_alternative<Merging>(state))
-    return {"The layers are being merged already.", wait_for_it};
-  if (std::holds_alternative<Folding>(state))
-    return {"The changes are being merged into the image file already.", wait_for_it};
-  if (std::holds_alternative<Compacting>(state))
-    return {"The machine's memory is being compacted already.", wait_for_it};
+  if (const auto* at = std::get_if<Tending>(&state)) {
+    switch (at->what) {
+      case Upkeep::merge:
+        return {"The layers are being merged already.", wait_for_it};
+      case Upkeep::fold:
+        return {"The changes are being merged into the image file already.", wait_for_it};
+      case Upkeep::compact:
+        return {"The machine's memory is being compacted already.", wait_for_it};
+    }
+  }
   Reason why;
   if (const auto* ready = std::get_if<Ready>(&state)) {
     why = needed(ready->found, {});
@@ -110,8 +116,11 @@ Reason choice(const State& state) {
     if (at->resolving) return {"The choice made is being carried out.", {}};
     return {why_not_launched(at->theirs), next_step(state)};
   }
-  if (std::holds_alternative<Stranded>(state))
-    return {detail(state), "Plug the same device in again to go on, or discard what is kept here."};
+  if (const auto* at = std::get_if<Stranded>(&state)) {
+    if (job_of(*at)) return {detail(state), wait_for_it};
+    return {detail(state),
+            "Plug the same device in again to go on, or export or discard what is kept here."};
+  }
   if (std::holds_alternative<Detached>(state))
     return {detail(state), "Eject it first: it is saved on this computer then."};
   return {"There is nothing to choose: the machine has one history.", next_step(state)};

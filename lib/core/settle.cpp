@@ -214,15 +214,25 @@ bool is_needed_elsewhere(const Found& found, const std::optional<Session>& sessi
 }
 
 Transition release(Insertion device, std::optional<Found> found, std::optional<Session> apart,
-                   Requester by, const Given& given) {
+                   const EjectAsked& asked, const Given& given) {
   if (is_live(apart)) {
     auto again = examine(device, std::move(apart), {}, given);
-    std::get<Examining>(again.state).work.removal = by;
+    std::get<Examining>(again.state).work.removal = asked;
     return again;
   }
-  auto state = Ejecting{Work{given.next, device, device, by}, std::move(found), std::move(apart)};
+  auto state =
+      Ejecting{Work{given.next, device, device, asked}, std::move(found), std::move(apart)};
   state.apart = state.session.has_value();
   return {std::move(state), {ReleaseDevice{given.next}}};
+}
+
+Transition let_go(Insertion device, Found found, const EjectAsked& asked, const Given& given) {
+  if (asked.merge == MergeToo::no || found.lacks)
+    return release(device, std::move(found), {}, asked, given);
+  auto merging =
+      tend(device, std::move(found), {}, StartUpkeep{given.next, Upkeep::merge, asked.by});
+  std::get<Tending>(merging.state).work.removal = EjectAsked{asked.by};
+  return merging;
 }
 
 Transition strand(Session session, std::optional<Insertion> idle, std::optional<Reason> trouble,
@@ -267,8 +277,7 @@ Transition go_on(const Work& work, Found found, Session session, std::optional<R
   }
   if (work.now == work.on && health == DeviceHealth::works) {
     if (work.removal)
-      return check_in(work.on, std::move(found), std::move(session), EjectAsked{*work.removal},
-                      given);
+      return check_in(work.on, std::move(found), std::move(session), *work.removal, given);
     return {Running{work.on, std::move(found), std::move(session), std::move(trouble)}, {}};
   }
   if (work.now && work.now != work.on) {
@@ -286,7 +295,7 @@ Transition rest(const Work& work, Found found, std::optional<Reason> trouble, De
   if (!work.now) return {Absent{}, {}};
   if (work.now != work.on) return examine(*work.now, {}, {}, given);
   if (health == DeviceHealth::lost && trouble) return {Failed{work.on, {}, *trouble}, {}};
-  if (work.removal) return release(work.on, std::move(found), {}, *work.removal, given);
+  if (work.removal) return let_go(work.on, std::move(found), *work.removal, given);
   return {Ready{work.on, std::move(found), std::move(trouble)}, {}};
 }
 

@@ -34,14 +34,16 @@ Transition launch(Insertion device, Found found, std::optional<Session> session,
 /// Begin to check a session in and to release its device.
 Transition check_in(Insertion device, Found found, Session session, EjectAsked asked,
                     const Given& given);
-/// Begin to merge or fold.
+/// Begin to merge, fold or compact.
 Transition tend(Insertion device, Found found, std::optional<Session> session, StartUpkeep start);
 /// Whether another host may need the content that the merge would change.
 bool is_needed_elsewhere(const Found& found, const std::optional<Session>& session);
 /// Begin to release a device on which nothing of ours is open; with a live guest, to read it again
 /// so that the guest can be checked in.
 Transition release(Insertion device, std::optional<Found> found, std::optional<Session> apart,
-                   Requester by, const Given& given);
+                   const EjectAsked& asked, const Given& given);
+/// The same of a device at rest; its layers are merged before, where that is asked for too.
+Transition let_go(Insertion device, Found found, const EjectAsked& asked, const Given& given);
 /// Begin to go on without the device.
 Transition go_on_detached(Session session, std::optional<Insertion> idle, const LaunchAsked& asked,
                           const Given& given);
@@ -101,11 +103,11 @@ Step with_work(const S& at, std::optional<Work> work, std::vector<Effect> effect
 }
 
 template <class S>
-Step with_removal(const S& at, Requester by, std::vector<Effect> effects) {
+Step with_removal(const S& at, EjectAsked asked, std::vector<Effect> effects) {
   auto work = at.work;
   // A file manager asks again every other second; a request already known is agreed to.
   if (work.removal) return Transition{at, {}};
-  work.removal = by;
+  work.removal = asked;
   return with_work(at, work, std::move(effects));
 }
 

@@ -14,9 +14,9 @@ namespace satchel::core {
 /// The one job under way for this capsule, and what has happened to its device meanwhile.
 struct Work {
   JobId job;
-  Insertion on;                        ///< the insertion that the job works on
-  std::optional<Insertion> now;        ///< the device as it is now; none: gone
-  std::optional<Requester> removal{};  ///< an eject was asked for; done when this job ends
+  Insertion on;                         ///< the insertion that the job works on
+  std::optional<Insertion> now;         ///< the device as it is now; none: gone
+  std::optional<EjectAsked> removal{};  ///< asked for meanwhile; done when this job ends
   bool operator==(const Work&) const = default;
 };
 
@@ -83,32 +83,15 @@ struct Checkpointing {
   bool operator==(const Checkpointing&) const = default;
 };
 
-/// The layers of the disks are merged into their COW files, with a session whose guest may go on
-/// running, or at rest.
-struct Merging {
+/// What is on the device is put in order: its layers are merged, its COW files folded, or its
+/// stored memory compacted. With a session whose guest may go on running, or at rest.
+struct Tending {
+  Upkeep what = Upkeep::merge;
   Work work;
   Found found;
   std::optional<Session> session;
   std::optional<LaunchAsked> wanted{};  ///< asked for meanwhile
-  bool operator==(const Merging&) const = default;
-};
-
-/// The same for the COW files, which are merged into the image files and made anew.
-struct Folding {
-  Work work;
-  Found found;
-  std::optional<Session> session;
-  std::optional<LaunchAsked> wanted{};
-  bool operator==(const Folding&) const = default;
-};
-
-/// The stored memory is written anew, in fewer segments and without what it does not need.
-struct Compacting {
-  Work work;
-  Found found;
-  std::optional<Session> session;
-  std::optional<LaunchAsked> wanted{};
-  bool operator==(const Compacting&) const = default;
+  bool operator==(const Tending&) const = default;
 };
 
 /// With a session: it is checked in, then the device released. Without, or when the session is
@@ -132,19 +115,20 @@ struct Safe {
 struct Stranded {
   Session session;
   std::optional<JobId> saving{};       ///< the guest is being saved on this host
-  std::optional<Insertion> arrived{};  ///< came back while saving; examined when that has ended
+  std::optional<Insertion> arrived{};  ///< came back during a job; examined when that has ended
   std::optional<Insertion> idle{};     ///< in a port, but not used: failed, or released
   std::optional<Reason> trouble{};
+  std::optional<JobId> exporting{};  ///< it becomes plain files, by way of copies of its disks
   bool operator==(const Stranded&) const = default;
 };
 
 /// A session whose guest runs on copies of its disks that this host keeps, without its device.
 struct Detached {
   Session session;
-  std::optional<JobId> starting{};     ///< the copies are read, the guest is brought back
-  std::optional<Insertion> arrived{};  ///< came back meanwhile; examined when that has ended
-  std::optional<Insertion> idle{};     ///< in a port, but of no use
-  std::optional<Requester> leaving{};  ///< an eject was asked for; done when it is started
+  std::optional<JobId> starting{};      ///< the copies are read, the guest is brought back
+  std::optional<Insertion> arrived{};   ///< came back meanwhile; examined when that has ended
+  std::optional<Insertion> idle{};      ///< in a port, but of no use
+  std::optional<EjectAsked> leaving{};  ///< an eject was asked for; done when it is started
   bool operator==(const Detached&) const = default;
 };
 
@@ -167,8 +151,8 @@ struct Failed {
   bool operator==(const Failed&) const = default;
 };
 
-using State = std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running,
-                           Checkpointing, Merging, Folding, Compacting, Ejecting, Safe, Stranded,
-                           Detached, Diverged, Failed>;
+using State =
+    std::variant<Absent, Examining, Locked, Untrusted, Ready, Launching, Running, Checkpointing,
+                 Tending, Ejecting, Safe, Stranded, Detached, Diverged, Failed>;
 
 }  // namespace satchel::core

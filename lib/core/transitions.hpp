@@ -88,29 +88,13 @@ Step on(const Ejecting&, const EjectAsked&, const Given&);
 Step on(const Ejecting&, const CancelAsked&, const Given&);
 
 // on_upkeep.cpp: disk files are merged or memory compacted; whatever else is asked for ends that.
-Step on(const Merging&, const DeviceAppeared&, const Given&);
-Step on(const Merging&, const DeviceGone&, const Given&);
-Step on(const Merging&, const JobEnded&, const Given&);
-Step on(const Merging&, const LaunchAsked&, const Given&);
-Step on(const Merging&, const EjectAsked&, const Given&);
-Step on(const Merging&, const CancelAsked&, const Given&);
-Step on(const Merging&, const GuestStopped&, const Given&);
-
-Step on(const Folding&, const DeviceAppeared&, const Given&);
-Step on(const Folding&, const DeviceGone&, const Given&);
-Step on(const Folding&, const JobEnded&, const Given&);
-Step on(const Folding&, const LaunchAsked&, const Given&);
-Step on(const Folding&, const EjectAsked&, const Given&);
-Step on(const Folding&, const CancelAsked&, const Given&);
-Step on(const Folding&, const GuestStopped&, const Given&);
-
-Step on(const Compacting&, const DeviceAppeared&, const Given&);
-Step on(const Compacting&, const DeviceGone&, const Given&);
-Step on(const Compacting&, const JobEnded&, const Given&);
-Step on(const Compacting&, const LaunchAsked&, const Given&);
-Step on(const Compacting&, const EjectAsked&, const Given&);
-Step on(const Compacting&, const CancelAsked&, const Given&);
-Step on(const Compacting&, const GuestStopped&, const Given&);
+Step on(const Tending&, const DeviceAppeared&, const Given&);
+Step on(const Tending&, const DeviceGone&, const Given&);
+Step on(const Tending&, const JobEnded&, const Given&);
+Step on(const Tending&, const LaunchAsked&, const Given&);
+Step on(const Tending&, const EjectAsked&, const Given&);
+Step on(const Tending&, const CancelAsked&, const Given&);
+Step on(const Tending&, const GuestStopped&, const Given&);
 
 // on_apart.cpp: a session and its device are not together.
 Step on(const Stranded&, const DeviceAppeared&, const Given&);
@@ -119,6 +103,7 @@ Step on(const Stranded&, const JobEnded&, const Given&);
 Step on(const Stranded&, const LaunchAsked&, const Given&);
 Step on(const Stranded&, const EjectAsked&, const Given&);
 Step on(const Stranded&, const ChoiceMade&, const Given&);
+Step on(const Stranded&, const CancelAsked&, const Given&);
 Step on(const Stranded&, const SaveDue&, const Given&);
 
 Step on(const Diverged&, const DeviceAppeared&, const Given&);

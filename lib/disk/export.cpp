@@ -35,7 +35,7 @@ json graph(const ShownChain& chain, int descriptor) {
 }  // namespace
 
 std::vector<std::string> export_arguments(const Export& order) {
-  std::vector<std::string> out{"setpriv", "--pdeathsig", "KILL", "--", "qemu-storage-daemon"};
+  std::vector<std::string> out{"qemu-storage-daemon"};
   int descriptor = first_descriptor;
   std::vector<std::string> exports;
   for (const auto& chain : order.chains) {

@@ -165,11 +165,8 @@ void merge_chain(const ChainMerge& merge, const ProgressSink& progress, std::sto
     throw failed("its files are not in order", Remedy::report_bug);
   Dialogue dialogue(merge, progress);
   ProcessRun run;
-  // It must not go on alone when this process is killed: somebody else may use the files then.
-  run.arguments = {"setpriv",   "--pdeathsig",
-                   "KILL",      "qemu-storage-daemon",
-                   "--chardev", "socket,id=monitor,fd=3",
-                   "--monitor", "chardev=monitor"};
+  run.arguments = {"qemu-storage-daemon", "--chardev", "socket,id=monitor,fd=3", "--monitor",
+                   "chardev=monitor"};
   run.descriptors.push_back(dialogue.monitor().for_child());
   const auto needed = merge.files.begin() + static_cast<std::ptrdiff_t>(merge.top) + 1;
   run.descriptors.insert(run.descriptors.end(), merge.files.begin(), needed);

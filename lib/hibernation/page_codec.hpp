@@ -95,7 +95,7 @@ void verify_page_base(const PageMap& map, const SegmentOpener& open, DiskReader 
                       PageBaseCheck::Of of = PageBaseCheck::Of::all_segments);
 
 struct PageEncoderSettings {
-  int level = 1;             ///< zstd's, 1 to 19
+  int level = 1;             ///< zstd's, 1 to 19; higher ones while the segment's sink is slow
   unsigned threads = 2;      ///< 1 to 64
   std::uint64_t number = 1;  ///< of the generation; the base's are lower
   /// Whether the base's tags get those of the new segment's cells as well, for the generation after

@@ -8,6 +8,7 @@
 #include "hibernation/cell_tags.hpp"
 #include "hibernation/frames.hpp"
 #include "hibernation/handoff.hpp"
+#include "hibernation/level_control.hpp"
 #include "hibernation/page_codec.hpp"
 #include "hibernation/page_composer.hpp"
 #include "hibernation/page_portions.hpp"
@@ -166,26 +167,29 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
   {
     Composing composing(in, teller, settings.threads, composer, blocks, progress, composing_stop);
     const std::stop_callback on_stop(stop, [&] { composing_stop.request_stop(); });
+    LevelControl levels(settings.level, LevelControl::Clock::now());
     Pipeline<PackedCells> pipeline(
-        settings.threads, {[&](PackedCells& slot, const std::stop_token& ending) {
-                             auto block = blocks.take(ending);
-                             if (block) slot.block = std::move(*block);
-                             return block.has_value();
-                           },
-                           [&](PackedCells& slot) {
-                             slot.entry = {};
-                             if (slot.block.cells.empty()) return;
-                             const bool is_own = slot.block.of == FullBlock::Of::segment;
-                             const auto size =
-                                 pack_frame(slot.block.cells,
-                                            is_own ? settings.level : stand_in_level, slot.packed);
-                             slot.entry.packed_size = static_cast<std::uint32_t>(size);
-                             slot.entry.digest = digest_of(std::span(slot.packed).first(size));
-                           },
-                           [&](PackedCells& slot) {
-                             (slot.block.of == FullBlock::Of::segment ? own : stand_in).add(slot);
-                             if (!slot.block.borrowed.empty()) sinks.borrowed(slot.block.borrowed);
-                           }});
+        settings.threads,
+        {[&](PackedCells& slot, const std::stop_token& ending) {
+           auto block = blocks.take(ending);
+           if (block) slot.block = std::move(*block);
+           return block.has_value();
+         },
+         [&](PackedCells& slot) {
+           slot.entry = {};
+           if (slot.block.cells.empty()) return;
+           const bool is_own = slot.block.of == FullBlock::Of::segment;
+           const auto size =
+               pack_frame(slot.block.cells, is_own ? levels.level() : stand_in_level, slot.packed);
+           slot.entry.packed_size = static_cast<std::uint32_t>(size);
+           slot.entry.digest = digest_of(std::span(slot.packed).first(size));
+         },
+         [&](PackedCells& slot) {
+           const auto begin = LevelControl::Clock::now();
+           (slot.block.of == FullBlock::Of::segment ? own : stand_in).add(slot);
+           levels.wrote(slot.entry.packed_size, begin, LevelControl::Clock::now());
+           if (!slot.block.borrowed.empty()) sinks.borrowed(slot.block.borrowed);
+         }});
     pipeline.run(stop);
     composing.end();
     stream_size = composing.stream_size();

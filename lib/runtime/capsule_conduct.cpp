@@ -78,6 +78,7 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
     }
     co_return;
   }
+  if (auto reason = around_.board.given_up(job.id)) fault = std::move(reason);
   auto settling = failed(job, *fault);
   auto ended = co_await std::move(settling);
   const bool cancelled =

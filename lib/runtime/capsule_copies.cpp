@@ -114,10 +114,13 @@ void CapsuleRunner::copies_dropped() {
   around_.changed();
 }
 
-bool CapsuleRunner::can_go_on_detached() const {
+bool CapsuleRunner::has_its_copies() const {
   const auto* stranded = std::get_if<core::Stranded>(&state_);
-  return stranded != nullptr && !stranded->saving && !core::may_be_ejected(stranded->session) &&
-         session_ && keeps_ == session_->base;
+  return stranded != nullptr && !core::job_of(*stranded) && session_ && keeps_ == session_->base;
+}
+
+bool CapsuleRunner::can_go_on_detached() const {
+  return has_its_copies() && !core::may_be_ejected(*core::session_of(state_));
 }
 
 Task<core::Event> CapsuleRunner::go_on_detached(JobContext job, core::LaunchFrom from) {

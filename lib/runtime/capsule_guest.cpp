@@ -33,7 +33,8 @@ bool is_in_memory(core::Guest guest) {
 /// device, and a checkpoint nothing that lasts.
 bool leaves_guest_alone(const core::State& state) {
   const auto* ejecting = std::get_if<core::Ejecting>(&state);
-  return core::is_upkeep(state) || std::holds_alternative<core::Checkpointing>(state) ||
+  return std::holds_alternative<core::Tending>(state) ||
+         std::holds_alternative<core::Checkpointing>(state) ||
          std::holds_alternative<core::Examining>(state) || (ejecting != nullptr && ejecting->apart);
 }
 

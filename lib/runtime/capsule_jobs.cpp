@@ -176,7 +176,13 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
   CheckInOrder order{stick(), std::move(*session)};
   const auto insertion = order.stick->insertion();
   const auto limit = around_.parts.config.eject.deadline;
-  const auto deadline = around_.board.stop_after(job.id, limit);
+  const auto deadline = around_.board.give_up_after(
+      job.id, limit,
+      Fault(Remedy::retry,
+            Fault::Text{"eject", name_,
+                        "it took longer than " + std::to_string(limit.count()) + " seconds",
+                        "The machine goes on running. Try again when the device is less busy, or "
+                        "raise eject.deadline in satchel.yaml."}));
   auto emptying = around_.parts.readers->end_filling(insertion);
   co_await std::move(emptying);
   auto checking = check_in(around_.parts, std::move(order), job);
@@ -188,13 +194,6 @@ Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
     failure = std::current_exception();
   }
   deadline->cancel();
-  if (failure && job.stop.stop_requested() && !around_.board.was_cancelled(job.id))
-    throw Fault(
-        Remedy::retry,
-        Fault::Text{"eject", name_,
-                    "it took longer than " + std::to_string(limit.count()) + " seconds",
-                    "The machine goes on running. Try again when the device is less busy, or "
-                    "raise eject.deadline in satchel.yaml."});
   if (failure) std::rethrow_exception(failure);
   auto& done = *result;
   around_.devices.note_write(insertion, done.written, done.took);

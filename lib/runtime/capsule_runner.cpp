@@ -25,9 +25,7 @@ namespace {
 bool waits(const core::State& state) {
   if (const auto* at = std::get_if<core::Checkpointing>(&state))
     return at->work.removal.has_value();
-  if (const auto* at = std::get_if<core::Merging>(&state)) return at->work.removal || at->wanted;
-  if (const auto* at = std::get_if<core::Folding>(&state)) return at->work.removal || at->wanted;
-  if (const auto* at = std::get_if<core::Compacting>(&state)) return at->work.removal || at->wanted;
+  if (const auto* at = std::get_if<core::Tending>(&state)) return at->work.removal || at->wanted;
   return false;
 }
 
@@ -61,8 +59,8 @@ JobId CapsuleRunner::ask(core::Event event) {
   assign(std::move(*transition), event);
   const auto under_way = core::job_of(state_);
   const bool launch = std::holds_alternative<core::LaunchAsked>(event);
-  const bool background =
-      core::is_upkeep(state_) || std::holds_alternative<core::Checkpointing>(state_);
+  const bool background = std::holds_alternative<core::Tending>(state_) ||
+                          std::holds_alternative<core::Checkpointing>(state_);
   const bool other_work = background && (launch || std::holds_alternative<core::EjectAsked>(event));
   if (other_work && waits(state_)) return wait_behind(*under_way, asked_for(event));
   // Not when a paused guest was resumed beside a merge.

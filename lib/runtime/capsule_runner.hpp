@@ -60,8 +60,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// Something asked for: gives the job that it began, or that it waits for. Throws Fault when the
   /// answer is "not now".
   JobId ask(core::Event event);
-  /// Of a diverged capsule: this host's session becomes the files that the order says. Throws Fault
-  /// when the answer is "not now".
+  /// Of a diverged or stranded capsule: this host's session becomes the files that the order says.
+  /// Throws Fault when the answer is "not now".
   JobId ask_export(ExportOrder order);
 
   /// Begins the merge, fold or compaction that is due, at most once for a generation.
@@ -126,6 +126,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<core::Event> tend(JobContext job, core::StartUpkeep how);
   Task<core::Event> roll_back(JobContext job, Sequence to);
   Task<core::Event> resolve(JobContext job, core::Choice choice);
+  Task<void> export_here(std::shared_ptr<Stick> held, JobContext job);
+  Task<void> keep_both(std::shared_ptr<Stick> held, JobContext job);
   /// A job that ends as the one does that comes when this one has ended.
   JobId wait_behind(JobId first, std::string operation);
   Task<void> come_next(JobContext job, JobId first, std::string operation);
@@ -147,6 +149,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> keep_same_disks(GenerationId of, std::shared_ptr<Stick> held);
   /// Looks which generation's disks are kept here.
   Task<void> look_at_kept();
+  /// This host keeps all of the disks that the session, whose device is gone, was begun over.
+  bool has_its_copies() const;
   bool can_go_on_detached() const;
   Task<core::Event> go_on_detached(JobContext job, core::LaunchFrom from);
 

@@ -20,8 +20,9 @@ namespace {
 
 /// What an eject or a launch ends.
 std::string background(const core::State& state) {
-  if (std::holds_alternative<core::Compacting>(state)) return "compaction";
-  return core::is_upkeep(state) ? "merge" : "checkpoint";
+  const auto* tending = std::get_if<core::Tending>(&state);
+  if (tending == nullptr) return "checkpoint";
+  return tending->what == core::Upkeep::compact ? "compaction" : "merge";
 }
 
 }  // namespace

@@ -57,6 +57,10 @@ CapsuleView CapsuleRunner::view() const {
     view.next_step +=
         " Without it: satchelctl launch --without-device goes on with what this computer keeps of "
         "its disks.";
+  if (has_its_copies())
+    view.next_step +=
+        " If the device is lost: satchelctl resolve export-ours writes what is here to plain "
+        "files.";
   view.can_unplug = core::can_unplug(state_);
   if (const auto insertion = core::device_of(state_))
     view.device = around_.devices.number_of(*insertion);

@@ -12,6 +12,7 @@
 #include "hibernation/alive_cells.hpp"
 #include "runtime/beside_reading.hpp"
 #include "runtime/capsule_runner.hpp"
+#include "runtime/heads.hpp"
 #include "runtime/memory_file.hpp"
 
 namespace satchel {
@@ -36,7 +37,7 @@ std::optional<ByteCount> worn_with_room(const Parts& parts, const Stick& stick,
 
 std::size_t rounds_of(const format::Head& head) {
   const auto last = std::find_if(head.history.rbegin(), head.history.rend(),
-                                 [](const format::Past& each) { return each.what != "compact"; });
+                                 [](const auto& each) { return each.what != what::compact; });
   return static_cast<std::size_t>(last - head.history.rbegin());
 }
 

@@ -55,7 +55,8 @@ struct ExportRequest {
   enum class Layout { flat, chain } layout = Layout::flat;
   enum class Memory { with, without } memory = Memory::with;
   std::optional<Sequence> generation;  ///< none: the newest
-  /// session: of a diverged machine what this host kept of it, which is given up afterwards. Flat.
+  /// session: of a diverged or stranded machine what this host has of it, which is given up
+  /// afterwards. Flat.
   enum class Of { device, session } of = Of::device;
 };
 

@@ -2,6 +2,7 @@
 // uses them any more. Knows nothing of what capsules do; the hooks tell whoever does. Loop thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "core/event.hpp"
 #include "core/words.hpp"
 #include "runtime/parts.hpp"
+#include "runtime/silence.hpp"
 #include "runtime/stick.hpp"
 #include "runtime/view.hpp"
 
@@ -77,6 +79,13 @@ class Devices {
   void note_write(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
   void note_read(core::Insertion insertion, ByteCount bytes, std::chrono::milliseconds took);
 
+  /// Of one on which something is under way: how long it has not answered. Said once, and when it
+  /// answers again.
+  std::chrono::seconds look_at_silence(core::Insertion insertion,
+                                       std::chrono::steady_clock::time_point now);
+  /// Nothing is under way on it any more.
+  void look_away(core::Insertion insertion);
+
   std::vector<DeviceView> views() const;
 
  private:
@@ -87,6 +96,8 @@ class Devices {
     std::vector<CapsuleId> capsules{};  ///< found on it when it came
     std::shared_ptr<Stick> stick;    ///< null while it is being looked at, or when it could not be
     std::optional<Fault> refusal{};  ///< why it could not be
+    Silence silence{};
+    std::chrono::seconds silent{};  ///< as last seen
   };
   void present(const Plug& plug);
   void absent(const std::string& node);

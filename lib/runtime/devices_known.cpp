@@ -48,12 +48,6 @@ void Devices::forget(core::Insertion insertion, CapsuleId capsule) {
   if (auto* entry = find(insertion)) std::erase(entry->capsules, capsule);
 }
 
-std::vector<DeviceView> Devices::views() const {
-  std::vector<DeviceView> out;
-  for (const auto& [insertion, entry] : entries_) out.push_back(entry.view);
-  return out;
-}
-
 Devices::Entry* Devices::find(core::Insertion insertion) {
   const auto found = entries_.find(insertion);
   return found == entries_.end() ? nullptr : &found->second;

@@ -30,13 +30,19 @@ format::Head next_head(const format::Head& before, const Author& by, std::string
 /// The first head of a capsule: no objects, disks or machine yet. `what` made it: "pack".
 format::Head first_head(CapsuleId capsule, std::string name, const Author& by, std::string what);
 
-/// What history calls the commits that begin and end a session on the device; they are looked for.
+/// What history calls the commits that begin and end a session on the device, and those that put it
+/// in order; they are looked for.
 namespace what {
 inline constexpr auto check_out = "check out";
 inline constexpr auto checked_out = ", checked out";  ///< behind "pack" of a running machine
 inline constexpr auto eject = "eject";
 inline constexpr auto checkpoint = "checkpoint";
 inline constexpr auto launch_undone = "launch undone";
+inline constexpr auto merge_begun = "merge begun";
+inline constexpr auto merge = "merge";
+inline constexpr auto fold_begun = "fold begun";
+inline constexpr auto fold = "fold";
+inline constexpr auto compact = "compact";
 }  // namespace what
 
 /// The name of another host whose session here was taken over and has not ended since, as far as

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -42,7 +43,8 @@ Host::Host(Parts& parts, std::string version)
                                          [this](const JobEnd& end) {
                                            refresh();
                                            if (listener_.job_ended) listener_.job_ended(end);
-                                         }}),
+                                         },
+                                         [this] { look_at_silence(); }}),
       room_(parts, HostRoom::Hooks{[this] { return view_.sessions > 0; }, [this] { changed(); }}) {
   view_.version = std::move(version);
   view_.host_id = parts.key.public_key().host_id().value.str();
@@ -74,6 +76,31 @@ Task<void> Host::start() {
   co_await std::move(noting);
   room_.start();
   refresh();
+}
+
+void Host::look_at_silence() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto patience = parts_.config.device.patience;
+  const auto busy = board_.devices();
+  for (const auto& view : devices_.views()) {
+    const core::Insertion insertion(view.number.value);
+    if (!busy.contains(view.number)) {
+      devices_.look_away(insertion);
+      continue;
+    }
+    if (devices_.look_at_silence(insertion, now) < patience) continue;
+    const Fault why(
+        Remedy::retry,
+        Fault::Text{"use", view.node,
+                    "it has not answered for " + std::to_string(patience.count()) + " seconds",
+                    "Pull it out and plug it in again, in another port if it does "
+                    "this again. Nothing that was told to be on it is lost."});
+    bool is_news = false;
+    for (const auto job : board_.on(view.number)) is_news = board_.give_up(job, why) || is_news;
+    if (is_news)
+      parts_.log.warning(std::string(why.what()) +
+                         ": what was begun on it is given up as soon as it lets go");
+  }
 }
 
 Task<void> Host::note_hypervisor() {

@@ -113,6 +113,8 @@ class Host : public Commands {
   /// Forgets a save image that was never finished.
   Task<void> check_save_image(Session& session);
   Task<void> undo_pack(const Session& session);
+  /// Tells of devices that do not answer, and gives up what waits too long for them.
+  void look_at_silence();
   Task<void> note_hypervisor();
   Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);

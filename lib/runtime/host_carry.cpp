@@ -33,8 +33,8 @@ core::Insertion readable_device(const CapsuleRunner& runner) {
   if (!device)
     throw Fault(Remedy::replug,
                 Fault::Text{"export", name, busy_with(runner),
-                            "Plug its device in: what this computer has of the machine is not "
-                            "whole without it."});
+                            "Plug its device in: its generations are on that alone. If it is lost, "
+                            "satchelctl resolve export-ours writes what this computer has."});
   if (!core::found_of(runner.state()))
     throw Fault(Remedy::other_device, Fault::Text{"export", name, busy_with(runner), {}});
   return *device;

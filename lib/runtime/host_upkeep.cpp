@@ -55,7 +55,7 @@ void Host::check_unread(CapsuleId capsule, const std::string& what) const {
 void Host::check_untended(core::Insertion insertion, const std::string& what,
                           const std::string& name) const {
   for (const auto& neighbour : capsules_on(insertion))
-    if (core::is_upkeep(neighbour->state()))
+    if (std::holds_alternative<core::Tending>(neighbour->state()))
       throw Fault(Remedy::retry, Fault::Text{what,
                                              name,
                                              neighbour->view().name + " is " +
@@ -67,7 +67,8 @@ void Host::check_untended(core::Insertion insertion, const std::string& what,
 Task<void> Host::end_upkeep(core::Insertion insertion, CapsuleId asking) {
   std::vector<JobId> jobs;
   for (const auto& capsule : capsules_on(insertion))
-    if (capsule->id() != asking && core::is_upkeep(capsule->state()) && !capsule->domain())
+    if (capsule->id() != asking && std::holds_alternative<core::Tending>(capsule->state()) &&
+        !capsule->domain())
       jobs.push_back(capsule->ask(core::CancelAsked{}));
   for (const auto& job : jobs) {
     auto waiting = board_.wait(job);

@@ -26,7 +26,7 @@ JobBoard::JobBoard(asio::any_io_executor loop, Hooks hooks)
 JobContext JobBoard::begin(Subject subject) {
   const JobId id = next();
   ++last_;
-  Job job{std::move(subject), {}, std::make_shared<Meter>(), false, 0, {}, {}};
+  Job job{std::move(subject), {}, std::make_shared<Meter>()};
   JobContext context{id, job.stop.get_token(), job.meter};
   jobs_.emplace(id, std::move(job));
   if (!std::exchange(ticking_, true)) asio::co_spawn(loop_, tick(), asio::detached);
@@ -41,6 +41,7 @@ Task<void> JobBoard::tick() {
     boost::system::error_code woken;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     hooks_.changed();
+    hooks_.ticked();
   }
   ticking_ = false;
 }
@@ -95,13 +96,40 @@ bool JobBoard::was_cancelled(JobId id) const {
   return job != jobs_.end() && job->second.cancelled;
 }
 
-std::shared_ptr<asio::steady_timer> JobBoard::stop_after(JobId id, std::chrono::seconds time) {
+bool JobBoard::give_up(JobId id, Fault why) {
+  const auto job = jobs_.find(id);
+  if (job == jobs_.end() || job->second.given_up) return false;
+  job->second.given_up = std::move(why);
+  job->second.stop.request_stop();
+  return true;
+}
+
+std::shared_ptr<asio::steady_timer> JobBoard::give_up_after(JobId id, std::chrono::seconds time,
+                                                            Fault why) {
   auto timer = std::make_shared<asio::steady_timer>(loop_, time);
-  timer->async_wait([this, id, timer](boost::system::error_code taken_back) {
-    if (taken_back) return;
-    if (const auto job = jobs_.find(id); job != jobs_.end()) job->second.stop.request_stop();
+  timer->async_wait([this, id, timer, why](boost::system::error_code taken_back) {
+    if (!taken_back) give_up(id, why);
   });
   return timer;
+}
+
+std::optional<Fault> JobBoard::given_up(JobId id) const {
+  const auto job = jobs_.find(id);
+  return job == jobs_.end() ? std::nullopt : job->second.given_up;
+}
+
+std::set<DeviceNumber> JobBoard::devices() const {
+  std::set<DeviceNumber> out;
+  for (const auto& [id, job] : jobs_)
+    if (job.subject.device) out.insert(*job.subject.device);
+  return out;
+}
+
+std::vector<JobId> JobBoard::on(DeviceNumber device) const {
+  std::vector<JobId> out;
+  for (const auto& [id, job] : jobs_)
+    if (job.subject.device == device) out.push_back(id);
+  return out;
 }
 
 void JobBoard::follow(JobId whole, JobId part) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ class JobBoard {
   struct Hooks {
     std::function<void()> changed;
     std::function<void(const JobEnd&)> ended;
+    std::function<void()> ticked;  ///< a few times a second while there are jobs, and once after
   };
   JobBoard(boost::asio::any_io_executor loop, Hooks hooks);
 
@@ -51,8 +53,17 @@ class JobBoard {
   void stop(JobId id);
   /// Whether a cancel() was the reason for it to end soon.
   bool was_cancelled(JobId id) const;
-  /// Asks it to end when it takes longer, which is a failure; cancel the timer to take that back.
-  std::shared_ptr<boost::asio::steady_timer> stop_after(JobId id, std::chrono::seconds time);
+  /// Asks it to end soon: it fails for this reason then, if it does not succeed all the same.
+  /// False: that was so before.
+  bool give_up(JobId id, Fault why);
+  /// The same when it takes longer; cancel the timer to take that back.
+  std::shared_ptr<boost::asio::steady_timer> give_up_after(JobId id, std::chrono::seconds time,
+                                                           Fault why);
+  /// The first reason for which it was given up.
+  std::optional<Fault> given_up(JobId id) const;
+  /// The devices that are worked on, and all jobs on one of them.
+  std::set<DeviceNumber> devices() const;
+  std::vector<JobId> on(DeviceNumber device) const;
   /// Shows the part's step and bytes as the whole's, while the whole waits for it.
   void follow(JobId whole, JobId part);
   /// Waits for its end; at once, with what is known, when it has ended already.
@@ -67,9 +78,10 @@ class JobBoard {
     std::stop_source stop;
     std::shared_ptr<Meter> meter;
     bool cancelled = false;
+    std::optional<Fault> given_up{};
     double shown = 0;  ///< of its progress, which never falls
     std::string remarks{};
-    std::vector<std::shared_ptr<boost::asio::steady_timer>> waiters;
+    std::vector<std::shared_ptr<boost::asio::steady_timer>> waiters{};
   };
   void end(JobEnd how);
   Task<void> tick();

@@ -43,8 +43,9 @@ ByteCount sweep_until(format::CapsuleDirectory& capsule, std::vector<Sequence> k
 }  // namespace
 
 bool keeps_content(const std::string& what) {
-  return what == what::check_out || what == what::launch_undone || what == "merge begun" ||
-         what == "merge" || what == "fold begun" || what == "fold" || what == "compact";
+  return what == what::check_out || what == what::launch_undone || what == what::merge_begun ||
+         what == what::merge || what == what::fold_begun || what == what::fold ||
+         what == what::compact;
 }
 
 std::vector<Content> contents(const History& history) {

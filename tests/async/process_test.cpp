@@ -72,6 +72,33 @@ TEST_CASE("a child ends with a daemon that is killed") {
   CHECK(read(told.get(), word.data(), word.size()) == 0);
 }
 
+TEST_CASE("a child ends with a daemon that is killed while it is being started") {
+  for (int i = 0; i < 100; ++i) {
+    std::array<int, 2> ends{};
+    REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+    const UniqueFd told(ends[0]);
+    UniqueFd teller(ends[1]);
+    const pid_t daemon = fork();
+    REQUIRE(daemon >= 0);
+    if (daemon == 0) {
+      auto run = shell("exec sleep 600");
+      run.descriptors = {teller.get()};
+      if (write(teller.get(), "!", 1) == 1) run_process(run);
+      _exit(0);
+    }
+    teller.reset();
+    char word = 0;
+    REQUIRE(read(told.get(), &word, 1) == 1);
+    std::this_thread::sleep_for(std::chrono::microseconds(50 * i));
+    REQUIRE(kill(daemon, SIGKILL) == 0);
+    REQUIRE(waitpid(daemon, nullptr, 0) == daemon);
+    pollfd watched{told.get(), POLLIN, 0};
+    INFO("killed after " << 50 * i << " us");
+    REQUIRE(poll(&watched, 1, 60'000) == 1);
+    CHECK(read(told.get(), &word, 1) == 0);
+  }
+}
+
 TEST_CASE("a child reads what it is given as standard input, and nothing otherwise") {
   int ends[2];
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);

@@ -50,6 +50,7 @@ networks:
   default: nat
   otherwise: link-down
 display: {listen: "::1"}
+device: {patience: 45s}
 eject: {power_off: false, deadline: 90s}
 space: {keep_free_host: 2GiB, keep_free_device: 0B}
 cache: {memory: 3MiB, disks: 5MiB, disks_of: everywhere}
@@ -78,6 +79,7 @@ capsules:
   CHECK(parsed->networks.otherwise == Otherwise::link_down);
   CHECK(parsed->display.listen == std::optional<std::string>("::1"));
   CHECK(parsed->eject.power_off == PowerOff::no);
+  CHECK(parsed->device.patience == 45s);
   CHECK(parsed->eject.deadline == 90s);
   CHECK(parsed->space.keep_free_host == mebibytes(2048));
   CHECK(parsed->space.keep_free_device == ByteCount(0));

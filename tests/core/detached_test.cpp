@@ -106,7 +106,7 @@ TEST_CASE("the device goes once more while the guest is on copies: it runs on") 
   CHECK_FALSE(effect<PauseGuest>(gone));
   CHECK_FALSE(effect<SaveStranded>(gone));
 
-  const State merging = Merging{work(), found_checked_out_by_us(), on_copies()};
+  const State merging = Tending{Upkeep::merge, work(), found_checked_out_by_us(), on_copies()};
   CHECK_FALSE(effect<PauseGuest>(must(merging, DeviceGone{first_stay})));
 }
 
@@ -199,5 +199,5 @@ TEST_CASE("an eject comes after the start, also when the device has come meanwhi
   const auto leaving = must(arrived.state, EjectAsked{});
   const auto reading = must(leaving.state, started(on_copies()));
   REQUIRE(std::holds_alternative<Examining>(reading.state));
-  CHECK(std::get<Examining>(reading.state).work.removal == Requester::person);
+  CHECK(std::get<Examining>(reading.state).work.removal == EjectAsked{Requester::person});
 }

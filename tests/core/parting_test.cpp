@@ -262,6 +262,27 @@ TEST_CASE("a stranded session can be discarded by its user") {
   CHECK(has<DropSession>(step));
 }
 
+TEST_CASE("a stranded session becomes plain files, and is given up when it is") {
+  const auto begun = must(Stranded{session(Guest::saved)}, ChoiceMade{Choice::export_ours});
+  REQUIRE(has<Resolve>(begun));
+  CHECK(ignored(begun.state, LaunchAsked{}));
+  CHECK(ignored(begun.state, ChoiceMade{Choice::discard_ours}));
+  CHECK(has<Cancel>(must(begun.state, CancelAsked{})));
+  CHECK(has<Cancel>(must(begun.state, EjectAsked{Requester::host_shutdown})));
+  const auto done = must(begun.state, JobEnded{next_job, Done{}});
+  CHECK(has<DropSession>(done));
+  CHECK(name(done.state) == "absent");
+
+  const auto back = must(begun.state, DeviceAppeared{second_stay});
+  CHECK(name(back.state) == "stranded");
+  const auto kept = must(back.state, JobEnded{next_job, JobFailed{reason(), {}}});
+  CHECK(name(kept.state) == "examining");
+  CHECK(session_of(kept.state)->id == session(Guest::saved).id);
+  const auto given_up = must(back.state, JobEnded{next_job, Done{}});
+  CHECK(name(given_up.state) == "examining");
+  CHECK(session_of(given_up.state) == nullptr);
+}
+
 TEST_CASE("a guest that went off with the power can be checked in, booted or discarded") {
   const auto told = must(Absent{}, SessionFound{session(Guest::off), first_stay});
   const auto off = must(told.state, Examined{next_job, found_checked_out_by_us()});

@@ -68,7 +68,7 @@ std::vector<NamedState> states() {
   auto work_gone = work();
   work_gone.now.reset();
   auto work_removal = work();
-  work_removal.removal = Requester::person;
+  work_removal.removal = EjectAsked{};
   const auto runs = session(Guest::runs);
   const auto off = session(Guest::off);
   const auto saved = session(Guest::saved);
@@ -97,15 +97,17 @@ std::vector<NamedState> states() {
       {"checkpointing", Checkpointing{work(), found(), runs}},
       {"checkpointing, device gone", Checkpointing{work_gone, found(), halted}},
       {"checkpointing, eject asked", Checkpointing{work_removal, found(), runs}},
-      {"merging at rest", Merging{work(), found(), {}}},
-      {"merging", Merging{work(), found_checked_out_by_us(), runs}},
-      {"merging, guest off", Merging{work(), found_checked_out_by_us(), off}},
-      {"merging, device gone", Merging{work_gone, found_checked_out_by_us(), halted}},
-      {"merging, eject asked", Merging{work_removal, found_checked_out_by_us(), runs}},
-      {"folding at rest", Folding{work(), found(), {}}},
-      {"folding", Folding{work(), found_checked_out_by_us(), runs}},
-      {"compacting at rest", Compacting{work(), found(), {}}},
-      {"compacting", Compacting{work(), found_checked_out_by_us(), runs}},
+      {"merging at rest", Tending{Upkeep::merge, work(), found(), {}}},
+      {"merging", Tending{Upkeep::merge, work(), found_checked_out_by_us(), runs}},
+      {"merging, guest off", Tending{Upkeep::merge, work(), found_checked_out_by_us(), off}},
+      {"merging, device gone",
+       Tending{Upkeep::merge, work_gone, found_checked_out_by_us(), halted}},
+      {"merging, eject asked",
+       Tending{Upkeep::merge, work_removal, found_checked_out_by_us(), runs}},
+      {"folding at rest", Tending{Upkeep::fold, work(), found(), {}}},
+      {"folding", Tending{Upkeep::fold, work(), found_checked_out_by_us(), runs}},
+      {"compacting at rest", Tending{Upkeep::compact, work(), found(), {}}},
+      {"compacting", Tending{Upkeep::compact, work(), found_checked_out_by_us(), runs}},
       {"ejecting", Ejecting{work(), found(), runs}},
       {"ejecting, device gone", Ejecting{work_gone, found(), runs}},
       {"ejecting, releasing only", Ejecting{work_removal, found(), {}}},
@@ -113,6 +115,7 @@ std::vector<NamedState> states() {
       {"stranded, being saved", Stranded{halted, under_way}},
       {"stranded, saved", Stranded{saved}},
       {"stranded, guest off", Stranded{off}},
+      {"stranded, being exported", Stranded{saved, {}, {}, {}, {}, under_way}},
       {"stranded, device there but unused", Stranded{halted, {}, {}, first_stay}},
       {"detached, starting", Detached{saved, under_way}},
       {"detached", Detached{on_copies()}},

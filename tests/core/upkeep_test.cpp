@@ -32,7 +32,9 @@ const E* effect(const Transition& step) {
 Running running(Guest guest) {
   return Running{first_stay, found_checked_out_by_us(), session(guest)};
 }
-Merging merging(Guest guest) { return Merging{work(), found_checked_out_by_us(), session(guest)}; }
+Tending merging(Guest guest) {
+  return Tending{Upkeep::merge, work(), found_checked_out_by_us(), session(guest)};
+}
 
 }  // namespace
 
@@ -76,8 +78,8 @@ TEST_CASE("an eject ends a merge and goes on at once when it has ended, however 
     CHECK(name(then.state) == "ejecting");
     CHECK(effect<StartEject>(then));
   }
-  for (const State& rests :
-       {State(Folding{work(), found(), {}}), State(Compacting{work(), found(), {}})}) {
+  for (const State& rests : {State(Tending{Upkeep::fold, work(), found(), {}}),
+                             State(Tending{Upkeep::compact, work(), found(), {}})}) {
     const auto at_rest = must(rests, EjectAsked{});
     CHECK(effect<Cancel>(at_rest));
     const auto released = must(at_rest.state, JobEnded{under_way, Cancelled{}});
@@ -86,7 +88,7 @@ TEST_CASE("an eject ends a merge and goes on at once when it has ended, however 
 }
 
 TEST_CASE("a launch ends a merge at rest and comes next") {
-  const auto asked = must(Merging{work(), found(), {}}, LaunchAsked{});
+  const auto asked = must(Tending{Upkeep::merge, work(), found(), {}}, LaunchAsked{});
   CHECK(effect<Cancel>(asked));
   const auto then = must(asked.state, JobEnded{under_way, Cancelled{}});
   CHECK(name(then.state) == "launching");
@@ -112,7 +114,7 @@ TEST_CASE("a device that is pulled during a merge halts the guest and strands th
   CHECK(name(ended.state) == "stranded");
   CHECK(effect<SaveStranded>(ended));
 
-  const auto at_rest = must(Merging{work(), found(), {}}, DeviceGone{first_stay});
+  const auto at_rest = must(Tending{Upkeep::merge, work(), found(), {}}, DeviceGone{first_stay});
   CHECK(name(must(at_rest.state, JobEnded{under_way, Cancelled{}}).state) == "absent");
 }
 
@@ -156,4 +158,30 @@ TEST_CASE(
   CHECK(name(at_rest.state) == "merging");
   const auto then = must(at_rest.state, JobEnded{next_job, JobFailed{reason(), {}}});
   CHECK(effect<ReleaseDevice>(then));
+}
+
+TEST_CASE("an eject that merges too still does when it had to end something first") {
+  const EjectAsked merging_too{Requester::person, MergeToo::yes};
+  for (const auto what : {Upkeep::fold, Upkeep::compact}) {
+    const auto beside =
+        must(Tending{what, work(), found_checked_out_by_us(), session(Guest::runs)}, merging_too);
+    CHECK(effect<Cancel>(beside));
+    const auto ejects = must(beside.state, JobEnded{under_way, Cancelled{session(Guest::runs)}});
+    REQUIRE(effect<StartEject>(ejects));
+    CHECK(effect<StartEject>(ejects)->merge == MergeToo::yes);
+
+    const auto at_rest = must(Tending{what, work(), found(), {}}, merging_too);
+    const auto merges = must(at_rest.state, JobEnded{under_way, Cancelled{}});
+    CHECK(name(merges.state) == "merging");
+    CHECK(effect<ReleaseDevice>(must(merges.state, JobEnded{next_job, Done{found(4), {}}})));
+  }
+  const auto known = must(Tending{Upkeep::merge, work(), found(), {}}, merging_too);
+  CHECK_FALSE(effect<Cancel>(known));
+  CHECK(effect<ReleaseDevice>(must(known.state, JobEnded{under_way, Done{found(4), {}}})));
+
+  const auto checkpointing =
+      must(Checkpointing{work(), found_checked_out_by_us(), session(Guest::runs)}, merging_too);
+  const auto ended = must(checkpointing.state, JobEnded{under_way, Done{found(4), {}}});
+  REQUIRE(effect<StartEject>(ended));
+  CHECK(effect<StartEject>(ended)->merge == MergeToo::yes);
 }

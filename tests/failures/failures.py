@@ -131,6 +131,10 @@ class Rig:
 
     def kill(self, scene):
         """The daemon is gone, with all that it has started; libvirtd goes on."""
+        if self.instants.is_of_device:
+            # Who waits for a device that stands still ends when that goes on.
+            scene.host.process.kill()
+            self.instants.go_on()
         scene.host.kill()
         scene.guests = scene.host.guests()
         if pid := self.instants.go_on():

@@ -109,12 +109,14 @@ std::string without_uuid(std::string_view path) {
 }
 
 // As docs/FAILURES.md names it: within the capsule's directory "slots/0"; elsewhere on the device
-// "device:satchel/README.txt", "capsule:" the capsule's directory itself; "host:" and "run:" are
-// the state and the runtime directory. Empty: none of these.
+// "device:satchel/README.txt", "capsule:" the capsule's directory itself, "node:" the device
+// without its filesystem; "host:" and "run:" are the state and the runtime directory. Empty: none
+// of these.
 std::string name_of(const std::string& path) {
   std::string_view rest;
   if (is_below(path, "STATE_DIRECTORY", rest)) return "host:" + without_uuid(rest);
   if (is_below(path, "RUNTIME_DIRECTORY", rest)) return "run:" + without_uuid(rest);
+  if (path.starts_with("/dev/loop")) return "node:";
   if (!path.starts_with("/media/")) return {};
   const auto mounted = path.find('/', std::strlen("/media/"));
   if (mounted == path.npos) return "device:";

@@ -28,9 +28,10 @@ class Instants:
 
     def __init__(self):
         self.path = os.path.join(WORLD, "instant")
-        self.stopped = None
+        self.stopped, self.is_of_device = None, False
 
     def arm(self, deed, pattern, number):
+        self.is_of_device = deed == "request"
         self._order(f"{deed} {pattern} {number}\n")
 
     def list_calls(self):
@@ -74,7 +75,7 @@ class Instants:
         return pid
 
     def disarm(self):
-        for end in ("", ".hit", ".calls"):
+        for end in ("", ".hit", ".calls", ".count"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + end)
 
@@ -96,6 +97,12 @@ class Holding:
         if self.number:
             with open(glob.glob(os.path.join(place, "satchel", "*", "heads", f"{self.number}.json"))[0]) as file:
                 self.what = json.load(file)["history"][-1]["what"].split(", ")[0]
+
+    @classmethod
+    def nothing(cls):
+        found = cls.__new__(cls)
+        found.number, found.what = 0, ""
+        return found
 
     def __str__(self):
         return f"generation {self.number} ({self.what})" if self.number else "no generation"

@@ -167,7 +167,18 @@ void TestHost::plug_only(const std::string& node, const std::string& fs_uuid) {
   plug.label = "SATCHEL";
   plug.fs_type = fs_type;
   plug.fs_uuid = fs_uuid;
+  plug.sysfs = sysfs_of(node);
   plugs.plug(plug);
+}
+
+std::filesystem::path TestHost::sysfs_of(const std::string& node) const {
+  return home_ / "sys" / std::filesystem::path(node).filename();
+}
+
+void TestHost::kernel_counts(std::uint64_t completed, std::uint64_t in_flight,
+                             const std::string& node) {
+  std::filesystem::create_directories(sysfs_of(node));
+  std::ofstream(sysfs_of(node) / "stat") << completed << " 0 0 0 0 0 0 0 " << in_flight << " 0 0\n";
 }
 
 void TestHost::plug(const std::string& node, const std::string& fs_uuid) {

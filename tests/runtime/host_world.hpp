@@ -88,6 +88,9 @@ class TestHost {
   /// Without waiting for what comes of it.
   void plug_only(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");
   void pull(const std::string& node = "/dev/fake1");
+  /// Of that device, from now on.
+  void kernel_counts(std::uint64_t completed, std::uint64_t in_flight,
+                     const std::string& node = "/dev/fake1");
 
   /// Waits for the job's end.
   JobEnd end_of(JobId job);
@@ -141,6 +144,7 @@ class TestHost {
  private:
   void watch();
   void await_plugged(const std::string& node);
+  std::filesystem::path sysfs_of(const std::string& node) const;
 
   TestLoop& loop_;
   std::filesystem::path home_;

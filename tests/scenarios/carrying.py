@@ -5,27 +5,8 @@ import pwd
 import re
 import shutil
 import struct
-import subprocess
 
 from travel import *
-
-
-class Terminal(Ticks):
-    """What a guest says on its terminal from now on, while `with` lasts."""
-
-    def __init__(self, host, name, path):
-        super().__init__(path)
-        self._pty = host.virsh("ttyconsole", name).strip()
-
-    def __enter__(self):
-        self._file = open(self.path, "wb")
-        self._reader = subprocess.Popen(["cat", self._pty], stdout=self._file)
-        return self
-
-    def __exit__(self, *_):
-        self._reader.kill()
-        self._reader.wait()
-        self._file.close()
 
 
 def stream_of(save):

@@ -88,6 +88,27 @@ def its_stick_went_on_elsewhere():
     ours.eject(b)
 
 
+def its_stick_is_lost():
+    """Written to plain files, it goes on under plain libvirt where it was, and nothing of it stays in the service's care"""
+    (stick, machine), b, stock = packed_stick(pullable=True), keeping("b"), new_host("s")
+    run_and_pull(b, stick, machine)
+    expect("the way to plain files is not said", "export-ours" in b.must("status"))
+    refused(b, "resolve", machine.name, "keep-both", words=["Plug the same device in again"])
+    place = os.path.join(WORLD, "rescued")
+    b.must("resolve", machine.name, "export-ours", "--to", place)
+    machine.await_state(b, "absent")
+    equal("what is kept of the session", os.listdir(os.path.join(b.state, "sessions")), [])
+    b.stop()
+    last = machine.ticks.last()
+    stock.virsh("restore", os.path.join(place, "guest.save"))
+    with Terminal(stock, machine.name, os.path.join(WORLD, "terminal")) as heard:
+        heard.await_more(5)
+        counts = heard.check_unbroken()
+        equal("boots", heard.boots(), [])
+        expect(f"it did not go on from {last}: {counts}", counts[0] > last)
+    stock.end_guests()
+
+
 def what_is_kept_is_read_before_it_is_used():
     """A copy with a flipped bit is refused and removed, nothing is lost, and the stick goes on with the machine"""
     (stick, machine), b = packed_stick(pullable=True), keeping("b")
@@ -109,5 +130,5 @@ def what_is_kept_is_read_before_it_is_used():
 
 
 if __name__ == "__main__":
-    scenes("detached", a_machine_goes_on_without_its_stick, its_stick_went_on_elsewhere,
+    scenes("detached", a_machine_goes_on_without_its_stick, its_stick_went_on_elsewhere, its_stick_is_lost,
            what_is_kept_is_read_before_it_is_used)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The daemon restarted, killed, and the stick failing or pulled, while a machine runs from it."""
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from travel import *
 
@@ -124,6 +125,34 @@ def a_stick_that_fails_after_the_streams_end_loses_nothing():
     machine.eject(b)
 
 
+def a_stick_that_stops_answering_holds_nobody_up():
+    """A stick that takes requests and answers none is told of, others work meanwhile, the eject to it is given up, and
+    when it answers again the machine runs, and is ejected"""
+    (stick, machine), b, other = packed_stick(pullable=True), new_host("b", device={"patience": "12s"}), new_stick("64M")
+    b.start()
+    machine.insert(b, stick)
+    qemu = b.guests()
+    stick.freeze()
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            eject = beside.submit(b.ctl, "eject", machine.name)
+            wait_for(lambda: "does not answer" in device(b, stick)["Detail"], 60, "it is told that the stick does not answer")
+            plug(b, other)
+            expect("the other stick is not shown", other.node in b.must("list"))
+            equal("the other stick", device(b, other)["Detail"], "")
+            wait_for(lambda: "is given up" in b.log(), 60, "the eject is given up")
+            stick.thaw()
+            status, output, errors = eject.result()
+        expect(f"the eject: {status} {output}{errors}", status != 0 and "has not answered for 12 seconds" in errors)
+    finally:
+        stick.thaw()
+    wait_for(lambda: not device(b, stick)["Detail"], 30, "it answers again")
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    equal("what runs", b.guests(), qemu)
+    machine.eject(b)
+
+
 def a_stick_pulled_in_use_goes_on_elsewhere_only_when_told():
     """Pulled without an eject, the stick says elsewhere who has it checked out and waits; taken over there, the first
     host tells the two histories apart when the stick is back"""
@@ -178,5 +207,5 @@ def a_pulled_stick_that_is_back_goes_on():
 if __name__ == "__main__":
     scenes("faults", a_restart_disturbs_no_guest, killed_in_the_middle_of_an_eject_the_daemon_finds_out,
          killed_after_the_commit_the_daemon_finds_out, a_cancelled_eject_leaves_the_guest_running,
-         a_stick_that_fails_after_the_streams_end_loses_nothing,
+         a_stick_that_fails_after_the_streams_end_loses_nothing, a_stick_that_stops_answering_holds_nobody_up,
          a_stick_pulled_in_use_goes_on_elsewhere_only_when_told, a_pulled_stick_that_is_back_goes_on)

@@ -11,7 +11,7 @@ import threading
 import time
 
 from host import domain_xml
-from world import Failure, Host, Stick, Ticks, make_disk, play, run, say, wait_for
+from world import Failure, Host, Stick, Terminal, Ticks, make_disk, play, run, say, wait_for
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
 CAPSULE = "org.satchel.Satchel1.Capsule"

@@ -3,6 +3,7 @@ import importlib.machinery
 import importlib.util
 import os
 import re
+import subprocess
 
 from checks import Failure, run, wait_for
 
@@ -102,3 +103,21 @@ class Ticks:
                 raise Failure(f"{match[1]} {count} follows {before} in {', '.join(self.paths)}:\n{seen}")
             before = count
         return self.counts()
+
+
+class Terminal(Ticks):
+    """What a guest says on its terminal from now on, while `with` lasts."""
+
+    def __init__(self, host, name, path):
+        super().__init__(path)
+        self._pty = host.virsh("ttyconsole", name).strip()
+
+    def __enter__(self):
+        self._file = open(self.path, "wb")
+        self._reader = subprocess.Popen(["cat", self._pty], stdout=self._file)
+        return self
+
+    def __exit__(self, *_):
+        self._reader.kill()
+        self._reader.wait()
+        self._file.close()

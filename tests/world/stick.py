@@ -70,6 +70,13 @@ class Stick:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._trigger(what))
 
+    def freeze(self):
+        """One behind nbdkit takes requests and answers none, until thaw()."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._server.send_signal(signal.SIGCONT)
+
     def forget(self):
         """What this computer has cached below the filesystem of a stick behind nbdkit comes from the medium again."""
         with open(self._served_path(), "r+b", buffering=0) as served:

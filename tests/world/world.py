@@ -7,8 +7,8 @@
     sys.exit(checks.finish())
 """
 from checks import Checks, Failure, play, run, say, wait_for
-from guest import Ticks, make_disk
+from guest import Terminal, Ticks, make_disk
 from host import Host
 from stick import Stick
 
-__all__ = ["Checks", "Failure", "Host", "Stick", "Ticks", "make_disk", "play", "run", "say", "wait_for"]
+__all__ = ["Checks", "Failure", "Host", "Stick", "Terminal", "Ticks", "make_disk", "play", "run", "say", "wait_for"]

@@ -268,7 +268,7 @@ std::string compact(Tending& at, const JobContext& job) {
   const auto files = map.segments.size();
   job.meter->expect(map.stream_size);
   auto work = plan(at, std::move(map), job);
-  auto next = next_of(at, "compact");
+  auto next = next_of(at, what::compact);
   const auto number = next.generation.seq;
   auto copy = copy_here(at);
   const auto written = write_anew(at, std::move(work), number, copy, job);
@@ -283,7 +283,7 @@ std::string compact(Tending& at, const JobContext& job) {
   commit(at, with_memory(std::move(next), written, std::move(stored)));
   if (base_seen) at.order.stick->note_base_seen(at.head().find(at.head().hibernation->map)->digest);
   keep_here(at, written, copy);
-  keep_up(at, "compact");
+  keep_up(at, what::compact);
   const auto now = written.encoded.segments.size();
   return "Its memory takes " + to_string(sum_of(written.encoded.segments)) + " of the device in " +
          std::to_string(now) + (now == 1 ? " file" : " files") + "; it was " + to_string(before) +

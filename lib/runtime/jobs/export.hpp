@@ -19,7 +19,7 @@ enum class DiskLayout {
 };
 
 struct ExportOrder {
-  std::shared_ptr<Stick> stick;
+  std::shared_ptr<Stick> stick;  ///< null: what is exported is on this computer
   CapsuleId capsule;
   std::shared_ptr<disk::GivenDirectory> to;  ///< its shown() becomes part of the XML's paths
   DiskLayout layout = DiskLayout::flat;

@@ -15,6 +15,7 @@
 #include "base/handle.hpp"
 #include "machine/description.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/jobs/below.hpp"
 #include "runtime/jobs/guest_clock.hpp"
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/jobs/saved_memory.hpp"
@@ -25,56 +26,30 @@ namespace satchel {
 
 namespace {
 
-/// What the guest gets below its overlays.
-struct Below {
-  format::Head head;
-  OpenObject open;
-};
 /// Files lane; may bring the session up to date with what it finds, and throws Fault.
 using OpenBelow = std::function<Below(Session&)>;
 
 Below open_on(const Parts& parts, const std::shared_ptr<Stick>& stick, Session& session) {
-  const auto capsule = std::make_shared<format::CapsuleDirectory>(
-      format::CapsuleDirectory::open(stick->root()->get(), session.capsule));
-  auto seen = capsule->examine();
-  if (!seen.newest || !is_of_session(seen.newest->head, session))
+  auto below = below_on(*stick, session, "go on with");
+  if (!is_of_session(below.head, session))
     throw Fault(Remedy::choose,
                 Fault::Text{"go on with",
                             session.capsule_name,
                             "the device does not hold the generation that it began with",
                             {}});
-  follow(session, seen.newest->head);
+  follow(session, below.head);
   // It is there: copies of its disks need not be.
   parts.disks->give_way(mebibytes(256), session.capsule);
   session.on_copies = false;
   session.disk_sequence = stick->disk_sequence();
-  return {std::move(seen.newest->head), [capsule](const format::Object& object) {
-            return capsule->open_checked(object, format::CapsuleDirectory::Access::read);
-          }};
-}
-
-ByteCount size_of(const std::vector<format::Object>& files) {
-  ByteCount sum;
-  for (const auto& file : files) sum = sum + file.size;
-  return sum;
+  return below;
 }
 
 Below open_kept(const Parts& parts, Session& session, const JobContext& job) {
-  auto head = parts.disks->kept(session.capsule);
-  if (!head || head->generation.id != session.base)
-    throw Fault(Remedy::replug,
-                Fault::Text{"go on without the device with", session.capsule_name,
-                            head ? "what this computer keeps of its disks is older than what the "
-                                   "machine wrote to"
-                                 : "this computer has no complete copy of its disks",
-                            "Plug its device in. Copies are made while a machine runs that is at "
-                            "home here: see cache.disks in satchel.yaml."});
-  job.meter->expect(size_of(DiskCache::files_of(*head)));
-  parts.disks->check(*head, job.meter->begin("checking its disks"), job.stop);
+  auto below = below_on_copies(parts, session, "go on without the device with", job);
   session.on_copies = true;
   session.disk_sequence = 0;
-  return {std::move(*head), [cache = parts.disks, id = session.capsule](
-                                const format::Object& object) { return cache->open(id, object); }};
+  return below;
 }
 
 /// The description in a save image, with the chains as they are lent now: a merge that was under

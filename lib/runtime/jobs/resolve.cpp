@@ -28,8 +28,9 @@ struct Opened {
   SessionSource source;
 };
 
+/// `stick`: with the files that the session was begun over; null: this computer has copies of them.
 Task<Opened> open_here(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
-                       JobContext job) {
+                       std::string doing, JobContext job) {
   job.meter->name("looking at what is kept here");
   auto stranding = strand(parts, capsule);
   auto session = co_await std::move(stranding);
@@ -39,11 +40,12 @@ Task<Opened> open_here(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   if (definition.empty() && !session.save_image)
     throw Fault(
         Remedy::fix_config,
-        Fault::Text{"keep", session.capsule_name, "libvirt does not know the machine any more",
+        Fault::Text{doing, session.capsule_name, "libvirt does not know the machine any more",
                     "What it wrote is in " + parts.shelf.directory(capsule).string() + "."});
   auto opening = offload(parts.lanes.files, [&] {
-    auto directory = format::CapsuleDirectory::open(stick->root()->get(), capsule);
-    return open_session(directory, session, definition, parts.host_name);
+    const auto below =
+        stick ? below_on(*stick, session, doing) : below_on_copies(parts, session, doing, job);
+    return open_session(below, session, definition, parts.host_name);
   });
   auto source = co_await std::move(opening);
   Opened out{std::move(session), std::move(source)};
@@ -100,7 +102,7 @@ Task<format::SignedHead> make(Parts& parts, NewCapsule& order, const Opened& ope
 
 Task<KeptBeside> keep_beside(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
                              JobContext job) {
-  auto looking = open_here(parts, stick, capsule, job);
+  auto looking = open_here(parts, stick, capsule, "keep", job);
   const auto opened = co_await std::move(looking);
   auto planning = offload(parts.lanes.files, [&] { return plan(parts, stick, opened); });
   auto order = co_await std::move(planning);
@@ -112,7 +114,7 @@ Task<KeptBeside> keep_beside(Parts& parts, std::shared_ptr<Stick> stick, Capsule
 }
 
 Task<Exported> export_session(Parts& parts, ExportOrder order, JobContext job) {
-  auto looking = open_here(parts, order.stick, order.capsule, job);
+  auto looking = open_here(parts, order.stick, order.capsule, "export", job);
   auto opened = co_await std::move(looking);
   if (order.generation.memory == GenerationChoice::Memory::without)
     opened.source.content.memory.reset();

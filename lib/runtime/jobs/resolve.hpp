@@ -23,7 +23,8 @@ struct KeptBeside {
 Task<KeptBeside> keep_beside(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
                              JobContext job);
 
-/// Writes the session as plain files; `order.layout` is flat. Throws Fault.
+/// Writes the session as plain files; `order.layout` is flat. Without a stick in the order it is
+/// put together from the copies of its disks that this computer keeps. Throws Fault.
 Task<Exported> export_session(Parts& parts, ExportOrder order, JobContext job);
 
 }  // namespace satchel

@@ -12,6 +12,7 @@
 #include "base/host_file.hpp"
 #include "core/describe.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/heads.hpp"
 #include "runtime/jobs/machine_now.hpp"
 #include "runtime/sessions.hpp"
 
@@ -47,12 +48,12 @@ ByteCount size_of(int fd, const std::string& path) {
 void check_unmerged(const format::Head& newest, const Session& session) {
   for (const auto& [generation, what] : newest.history)
     if (generation.seq > session.base_sequence &&
-        (what.starts_with("merge") || what.starts_with("fold")))
+        (what.starts_with(what::merge) || what.starts_with(what::fold)))
       throw lost(session, generation.host_name + " has merged the files that it was begun over");
 }
 
-ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::Head& newest,
-                       const Session& session, const DiskOverlay& overlay) {
+ExportedDisk open_disk(const Below& below, const Session& session, const DiskOverlay& overlay) {
+  const auto& newest = below.head;
   const auto known = std::find_if(newest.disks.begin(), newest.disks.end(),
                                   [&](const auto& each) { return each.target == overlay.target; });
   const bool whole = known != newest.disks.end() &&
@@ -61,12 +62,12 @@ ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::He
   if (!whole)
     throw lost(session,
                "the device lacks files of disk " + overlay.target + " that it was begun over");
-  const format::Disk below{overlay.target, known->virtual_size, overlay.chain};
-  auto files = open_chain(capsule, newest, below);
+  const format::Disk begun_over{overlay.target, known->virtual_size, overlay.chain};
+  auto files = open_chain(below.open, newest, begun_over);
   ExportedDisk out{overlay.target, known->virtual_size, {}};
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const auto size = size_of(files[i].get(), below.chain[i]);
-    out.chain.push_back({file_name(below.chain[i]), std::move(files[i]), size});
+    const auto size = size_of(files[i].get(), begun_over.chain[i]);
+    out.chain.push_back({file_name(begun_over.chain[i]), std::move(files[i]), size});
   }
   const auto ours = overlay.overlays();
   for (auto each = ours.rbegin(); each != ours.rend(); ++each) {
@@ -78,11 +79,10 @@ ExportedDisk open_disk(const format::CapsuleDirectory& capsule, const format::He
 }
 
 /// What is in a CD drive; the device has it as long as its newest generation does.
-ExportedDisk open_medium(const format::CapsuleDirectory& capsule, const format::Head& newest,
-                         const Session& session, const std::string& target) {
-  for (const auto& disk : newest.disks) {
+ExportedDisk open_medium(const Below& below, const Session& session, const std::string& target) {
+  for (const auto& disk : below.head.disks) {
     if (disk.target != target || !disk.is_medium()) continue;
-    auto files = open_chain(capsule, newest, disk);
+    auto files = open_chain(below.open, below.head, disk);
     const auto size = size_of(files.front().get(), disk.chain.front());
     ExportedDisk out{target, disk.virtual_size, {}};
     out.chain.push_back({file_name(disk.chain.front()), std::move(files.front()), size});
@@ -117,12 +117,9 @@ ExportedMemory stream_of(const ImportedMemory& memory, std::string image) {
 
 }  // namespace
 
-SessionSource open_session(format::CapsuleDirectory& capsule, const Session& session,
+SessionSource open_session(const Below& below, const Session& session,
                            const std::string& definition, const std::string& here) {
-  const auto seen = capsule.examine();
-  if (!seen.newest) throw lost(session, "no generation on the device is complete");
-  const auto& newest = seen.newest->head;
-  check_unmerged(newest, session);
+  check_unmerged(below.head, session);
 
   SessionSource out;
   auto& content = out.content;
@@ -138,7 +135,7 @@ SessionSource open_session(format::CapsuleDirectory& capsule, const Session& ses
     out.memory->was_paused = false;
     content.memory = stream_of(*out.memory, *session.save_image);
   }
-  auto reading = read_machine_now(xml, moment, newest.machine_json, doing);
+  auto reading = read_machine_now(xml, moment, below.head.machine_json, doing);
   for (const auto& each : reading.left_behind)
     out.left_behind.push_back(each.where + ": " + each.what);
   if (!reading.machine.devices.tpms.empty()) throw no_tpm_yet(doing, session.capsule_name);
@@ -146,9 +143,9 @@ SessionSource open_session(format::CapsuleDirectory& capsule, const Session& ses
   content.state = "as " + here + " left it, begun " + core::to_string(session.started);
   content.accelerator = reading.machine.accelerator;
   for (const auto& overlay : session.disks)
-    content.disks.push_back(open_disk(capsule, newest, session, overlay));
+    content.disks.push_back(open_disk(below, session, overlay));
   for (const auto& target : reading.media)
-    content.disks.push_back(open_medium(capsule, newest, session, target));
+    content.disks.push_back(open_medium(below, session, target));
   if (session.nvram) content.nvram = read_host_file(*session.nvram);
   content.machine = std::move(reading.machine);
   return out;

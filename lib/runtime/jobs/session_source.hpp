@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "format/capsule_directory.hpp"
+#include "runtime/jobs/below.hpp"
 #include "runtime/jobs/export_source.hpp"
 #include "runtime/jobs/saved_memory.hpp"
 #include "session/session.hpp"
@@ -19,10 +19,10 @@ struct SessionSource {
 };
 
 /// Opens and checks what the session, whose guest is saved or off, goes on from. `definition` is
-/// the domain's inactive XML, for a guest that is off. `name` and `here` are for people: the
-/// machine's name, this host's. Throws Fault{choose} when its device does not have the files any
-/// more that it was begun over, or they were changed since.
-SessionSource open_session(format::CapsuleDirectory& capsule, const Session& session,
+/// the domain's inactive XML, for a guest that is off. `here` is for people: this host's name.
+/// Throws Fault{choose} when what is below does not have the files any more that the session was
+/// begun over, or they were changed since.
+SessionSource open_session(const Below& below, const Session& session,
                            const std::string& definition, const std::string& here);
 
 }  // namespace satchel

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/fault.hpp"
+#include "runtime/heads.hpp"
 #include "runtime/jobs/compacting.hpp"
 #include "runtime/jobs/tending.hpp"
 #include "runtime/older.hpp"
@@ -29,7 +30,7 @@ Task<void> merge_and_commit(Tending& at, std::vector<Span> spans, JobContext job
       commit_merged(at, spans, job);
     else
       commit_folded(at, spans, job);
-    keep_up(at, what == core::Upkeep::merge ? "merge" : "fold");
+    keep_up(at, what == core::Upkeep::merge ? what::merge : what::fold);
   });
   co_await std::move(working);
 }

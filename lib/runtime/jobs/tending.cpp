@@ -132,7 +132,7 @@ bool are_hidden(const Tending& at, const std::vector<Span>& spans, const format:
 }  // namespace
 
 void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what) {
-  const std::string begun = what == core::Upkeep::merge ? "merge begun" : "fold begun";
+  const std::string begun = what == core::Upkeep::merge ? what::merge_begun : what::fold_begun;
   const auto& history = at.head().history;
   const bool known = !history.empty() && history.back().what == begun;
   if (known && (!at.previous || are_hidden(at, spans, at.previous->head))) return;
@@ -176,7 +176,7 @@ void merge_span(Tending& at, const Span& span, const JobContext& job) {
 }
 
 void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
-  auto next = next_of(at, "merge");
+  auto next = next_of(at, what::merge);
   const bool renewing = renews(at);
   if (renewing) next.epoch += 1;
   for (const auto& span : spans) {
@@ -199,7 +199,7 @@ void commit_merged(Tending& at, const std::vector<Span>& spans, const JobContext
 }
 
 void commit_folded(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
-  auto next = next_of(at, "fold");
+  auto next = next_of(at, what::fold);
   next.epoch += 1;
   for (const auto& span : spans) {
     const auto& chain = at.disk(span.target).chain;

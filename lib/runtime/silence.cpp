@@ -1,0 +1,14 @@
+#include "runtime/silence.hpp"
+
+namespace satchel {
+
+std::chrono::seconds Silence::look(const std::optional<disk::DeviceActivity>& seen,
+                                   Clock::time_point now) {
+  const bool waits = seen && seen->in_flight > 0;
+  const bool same = waits && before_ && before_->completed == seen->completed;
+  before_ = waits ? seen : std::nullopt;
+  if (!same) since_ = now;
+  return std::chrono::floor<std::chrono::seconds>(now - since_);
+}
+
+}  // namespace satchel
