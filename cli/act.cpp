@@ -126,18 +126,33 @@ Task<std::optional<std::string>> begin_saving(Context& context, CapsuleId capsul
   co_return std::nullopt;
 }
 
+/// None: it is saved already. What is being exported is not any more, and asked for again then.
+Task<std::optional<JobEnd>> save_here(Context& context, CapsuleView capsule) {
+  for (int tries = 0;; ++tries) {
+    auto beginning = begin_saving(context, capsule.id);
+    const auto job = co_await std::move(beginning);
+    if (!job) co_return std::nullopt;
+    bool again = false;
+    try {
+      auto running = run_job(context, *job, "Saving " + quoted(capsule.name) + " here");
+      auto end = co_await std::move(running);
+      co_return std::optional(std::move(end));
+    } catch (const Refusal& refusal) {
+      again = refusal.code() == ExitCode::cancelled && tries == 0;
+      if (!again) throw;
+    }
+  }
+}
+
 Task<void> save_stranded(Context& context, const HostView& host, std::vector<JobEnd>& ends,
                          std::optional<Refusal>& refused) {
   for (const auto& capsule : host.capsules) {
     const bool waits = capsule.state == "stranded" && !capsule.device;
     if (!waits && capsule.state != "detached") continue;
     try {
-      auto beginning = begin_saving(context, capsule.id);
-      const auto job = co_await std::move(beginning);
-      if (!job) continue;
-      auto running = run_job(context, *job, "Saving " + quoted(capsule.name) + " here");
-      auto end = co_await std::move(running);
-      ends.push_back(std::move(end));
+      auto saving = save_here(context, capsule);
+      auto end = co_await std::move(saving);
+      if (end) ends.push_back(std::move(*end));
     } catch (const Refusal& refusal) {
       if (refusal.code() == ExitCode::no_daemon || refusal.code() == ExitCode::left_running) throw;
       if (context.output == Output::people)

@@ -62,8 +62,10 @@ Task<ExitCode> export_ours(Context& context, CapsuleView capsule, std::string to
   const auto begun = "Exporting what " + quoted(capsule) + " did here to " + place;
   const Sentence sentence = [&](const HostView&) {
     directory.keep();
-    return "It is in " + place + "; the machine on the device is the only " + quoted(capsule) +
-           " of this computer now.\n" + how_to_go_on(directory);
+    const auto rest = capsule.device ? "; the machine on the device is the only " +
+                                           quoted(capsule) + " of this computer now.\n"
+                                     : ", and leaves this computer's care.\n";
+    return "It is in " + place + rest + how_to_go_on(directory);
   };
   auto carrying = carry_through(context, capsule, reply.read<ObjectPath>().value, begun, sentence);
   co_return co_await std::move(carrying);

@@ -26,20 +26,25 @@ Step on(const Stranded& at, const DeviceGone& event, const Given&) {
   return Transition{std::move(state), {}};
 }
 
+Step on(const Stranded& at, const DeviceReleased& event, const Given&) {
+  if (at.arrived != event.device) return std::nullopt;
+  auto state = at;
+  state.idle = std::exchange(state.arrived, std::nullopt);
+  return Transition{std::move(state), {}};
+}
+
 namespace {
 
 Step export_ended(const Stranded& at, const JobEnded& event, const Given& given) {
   if (std::holds_alternative<Done>(event.outcome)) {
     std::vector<Effect> effects = {DropSession{at.session.id, DropCause::resolved}};
-    const auto device = at.arrived ? at.arrived : at.idle;
-    if (device) return after(std::move(effects), examine(*device, {}, {}, given));
-    return Transition{Absent{}, std::move(effects)};
+    if (at.arrived) return after(std::move(effects), examine(*at.arrived, {}, {}, given));
+    return after(std::move(effects), part({}, {}, at.idle, given));
   }
   auto end = ending_of(event);
   auto state = at;
   state.exporting.reset();
   state.session = without_files(as_told(at.session, end.session));
-  state.trouble = end.trouble;
   if (state.arrived) return examine(*state.arrived, state.session, {}, given);
   return Transition{std::move(state), {}};
 }
@@ -82,7 +87,7 @@ Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
   // It is being done; whoever asked is told when it is.
   if (at.saving && !at.idle) return Transition{at, {}};
   // That has saved the guest first, and has left nothing behind when it ends early.
-  if (at.exporting && (event.by == Requester::host_shutdown || !at.idle))
+  if (at.exporting && (event.by == Requester::host_shutdown || (!at.idle && !at.arrived)))
     return Transition{at, {Cancel{*at.exporting}}};
   // Whatever is only in memory would be lost with the computer's power.
   const bool can_be_saved = is_alive(at.session.guest) && !job_of(at);
@@ -97,7 +102,6 @@ Step on(const Stranded& at, const ChoiceMade& event, const Given& given) {
   if (event.choice == Choice::export_ours) {
     auto state = at;
     state.exporting = given.next;
-    state.trouble.reset();
     return Transition{std::move(state), {Resolve{given.next, event.choice}}};
   }
   if (event.choice != Choice::discard_ours) return std::nullopt;

@@ -106,7 +106,8 @@ template <class S>
 Step with_removal(const S& at, EjectAsked asked, std::vector<Effect> effects) {
   auto work = at.work;
   // A file manager asks again every other second; a request already known is agreed to.
-  if (work.removal) return Transition{at, {}};
+  if (work.removal && asked.merge == MergeToo::no) return Transition{at, {}};
+  if (work.removal) effects.clear();
   work.removal = asked;
   return with_work(at, work, std::move(effects));
 }

@@ -99,6 +99,7 @@ Step on(const Tending&, const GuestStopped&, const Given&);
 // on_apart.cpp: a session and its device are not together.
 Step on(const Stranded&, const DeviceAppeared&, const Given&);
 Step on(const Stranded&, const DeviceGone&, const Given&);
+Step on(const Stranded&, const DeviceReleased&, const Given&);
 Step on(const Stranded&, const JobEnded&, const Given&);
 Step on(const Stranded&, const LaunchAsked&, const Given&);
 Step on(const Stranded&, const EjectAsked&, const Given&);

@@ -95,9 +95,11 @@ void verify_page_base(const PageMap& map, const SegmentOpener& open, DiskReader 
                       PageBaseCheck::Of of = PageBaseCheck::Of::all_segments);
 
 struct PageEncoderSettings {
-  int level = 1;             ///< zstd's, 1 to 19; higher ones while the segment's sink is slow
+  int level = 1;             ///< zstd's, 1 to 19
   unsigned threads = 2;      ///< 1 to 64
   std::uint64_t number = 1;  ///< of the generation; the base's are lower
+  /// Whether higher levels are used while the segment's sink is slower than the compression.
+  enum class Level { as_set, follows_sink } level_is = Level::follows_sink;
   /// Whether the base's tags get those of the new segment's cells as well, for the generation after
   /// it.
   enum class OwnTags { unwanted, wanted } own_tags = OwnTags::unwanted;

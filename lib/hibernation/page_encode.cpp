@@ -187,7 +187,8 @@ EncodedPages encode_pages(const Source& in, const PageSinks& sinks, PageBase bas
          [&](PackedCells& slot) {
            const auto begin = LevelControl::Clock::now();
            (slot.block.of == FullBlock::Of::segment ? own : stand_in).add(slot);
-           levels.wrote(slot.entry.packed_size, begin, LevelControl::Clock::now());
+           if (settings.level_is == PageEncoderSettings::Level::follows_sink)
+             levels.wrote(slot.entry.packed_size, begin, LevelControl::Clock::now());
            if (!slot.block.borrowed.empty()) sinks.borrowed(slot.block.borrowed);
          }});
     pipeline.run(stop);

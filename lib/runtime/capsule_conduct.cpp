@@ -66,8 +66,8 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
       around_.board.end_failed(job.id, *unreadable);
     } else if (const auto next = core::job_of(state_); more_wanted && next && *next != job.id) {
       // Who asked for the launch or the eject was given this job: it ends as that does.
-      auto waiting = around_.board.wait(*next);
-      const auto end = co_await std::move(waiting);
+      auto following = end_of_chain(job.id, *next);
+      const auto end = co_await std::move(following);
       around_.board.end_like(job.id, end);
     } else if (wanted && std::holds_alternative<core::Ready>(state_)) {
       const auto why = core::refusal(state_, *wanted);
@@ -78,7 +78,11 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
     }
     co_return;
   }
-  if (auto reason = around_.board.given_up(job.id)) fault = std::move(reason);
+  // Where the device turned out to be lost, that is what counts.
+  if (auto reason = around_.board.given_up(job.id); reason && fault->remedy() != Remedy::replug) {
+    around_.parts.log.debug(fault->what());
+    fault = std::move(reason);
+  }
   auto settling = failed(job, *fault);
   auto ended = co_await std::move(settling);
   const bool cancelled =

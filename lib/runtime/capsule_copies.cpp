@@ -126,19 +126,8 @@ bool CapsuleRunner::can_go_on_detached() const {
 Task<core::Event> CapsuleRunner::go_on_detached(JobContext job, core::LaunchFrom from) {
   const auto start =
       from == core::LaunchFrom::session ? machine::Start::boot : machine::Start::resume;
-  std::exception_ptr failure;
-  try {
-    auto going_on = satchel::go_on_detached(around_.parts, id_, start, job);
-    session_ = co_await std::move(going_on);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    // Where a copy was found to be damaged there is one less.
-    auto looking = look_at_kept();
-    co_await std::move(looking);
-    std::rethrow_exception(failure);
-  }
+  auto going_on = with_copies(satchel::go_on_detached(around_.parts, id_, start, job));
+  session_ = co_await std::move(going_on);
   auto asking = core_session_now(around_.parts, *session_);
   core::Done done;
   done.session = co_await std::move(asking);

@@ -38,7 +38,7 @@ Task<void> CapsuleRunner::export_here(std::shared_ptr<Stick> held, JobContext jo
                 Fault::Text{"export", name_, "nobody said where to",
                             "Give a directory: satchelctl resolve MACHINE export-ours --to DIR"});
   order->stick = std::move(held);
-  auto exporting = export_session(around_.parts, *order, job);
+  auto exporting = with_copies(export_session(around_.parts, *order, job));
   const auto exported = co_await std::move(exporting);
   around_.parts.log.info(name_ + " (" + exported.state + ") was exported to " + order->to->shown() +
                          ", " + to_string(exported.written));

@@ -161,7 +161,9 @@ void CapsuleRunner::perform(const core::Effect& effect) {
 
 void CapsuleRunner::begin(JobId job, std::string operation, Work work) {
   std::optional<DeviceNumber> device;
-  if (const auto insertion = core::device_of(state_))
+  const bool is_apart = std::holds_alternative<core::Stranded>(state_) ||
+                        std::holds_alternative<core::Detached>(state_);
+  if (const auto insertion = core::device_of(state_); insertion && !is_apart)
     device = around_.devices.number_of(*insertion);
   auto context = around_.board.begin({std::move(operation), id_, device});
   if (context.id != job)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -130,6 +131,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<void> keep_both(std::shared_ptr<Stick> held, JobContext job);
   /// A job that ends as the one does that comes when this one has ended.
   JobId wait_behind(JobId first, std::string operation);
+  /// The end of what somebody asked for and `next`, which is under way, is the way to: an eject may
+  /// come behind a merge. `whole` shows what is at work.
+  Task<JobEnd> end_of_chain(JobId whole, JobId next);
   Task<void> come_next(JobContext job, JobId first, std::string operation);
 
   /// Has the device's memory read, when this insertion has not done so yet.
@@ -153,6 +157,23 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   bool has_its_copies() const;
   bool can_go_on_detached() const;
   Task<core::Event> go_on_detached(JobContext job, core::LaunchFrom from);
+  /// Work that reads what is kept here: where it fails a copy may be gone that was damaged.
+  template <class T>
+  Task<T> with_copies(Task<T> work) {
+    std::optional<T> result;
+    std::exception_ptr failure;
+    try {
+      result = co_await std::move(work);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      auto looking = look_at_kept();
+      co_await std::move(looking);
+      std::rethrow_exception(failure);
+    }
+    co_return std::move(*result);
+  }
 
   core::Found found_in(const format::SignedHead& head) const;
   /// Generation and node are filled in.

@@ -25,6 +25,12 @@ std::string background(const core::State& state) {
   return tending->what == core::Upkeep::compact ? "compaction" : "merge";
 }
 
+/// Its layers are merged because an eject is to do that, which is what comes next.
+bool is_on_its_way_out(const core::State& state) {
+  const auto* tending = std::get_if<core::Tending>(&state);
+  return tending != nullptr && tending->what == core::Upkeep::merge && tending->work.removal;
+}
+
 }  // namespace
 
 Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
@@ -158,6 +164,20 @@ JobId CapsuleRunner::wait_behind(JobId first, std::string operation) {
   return id;
 }
 
+Task<JobEnd> CapsuleRunner::end_of_chain(JobId whole, JobId next) {
+  for (;;) {
+    const bool merges_first = is_on_its_way_out(state_);
+    around_.board.follow(whole, next);
+    auto waiting = around_.board.wait(next);
+    auto end = co_await std::move(waiting);
+    const auto then = core::job_of(state_);
+    if (!merges_first || !then || *then == next) co_return end;
+    if (end.result != "done" && end.result != "cancelled")
+      around_.board.remark(whole, "The layers are not merged: " + end.message);
+    next = *then;
+  }
+}
+
 Task<void> CapsuleRunner::come_next(JobContext job, JobId first, std::string operation) {
   const auto self = shared_from_this();
   const bool merges = background(state_) == "merge";
@@ -167,10 +187,9 @@ Task<void> CapsuleRunner::come_next(JobContext job, JobId first, std::string ope
     around_.board.remark(job.id, (merges ? "The layers are not merged: " : "") + before.message);
   const auto next = core::job_of(state_);
   const bool came = std::holds_alternative<core::Ejecting>(state_) ||
-                    std::holds_alternative<core::Launching>(state_);
+                    std::holds_alternative<core::Launching>(state_) || is_on_its_way_out(state_);
   if (next && came) {
-    around_.board.follow(job.id, *next);
-    auto following = around_.board.wait(*next);
+    auto following = end_of_chain(job.id, *next);
     const auto end = co_await std::move(following);
     around_.board.end_like(job.id, end);
   } else if (std::holds_alternative<core::Safe>(state_) ||

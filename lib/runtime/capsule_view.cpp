@@ -55,7 +55,8 @@ CapsuleView CapsuleRunner::view() const {
   view.next_step = core::next_step(state_);
   if (can_go_on_detached())
     view.next_step +=
-        " Without it: satchelctl launch --without-device goes on with what this computer keeps of "
+        " Without its device: satchelctl launch --without-device goes on with what this computer "
+        "keeps of "
         "its disks.";
   if (has_its_copies())
     view.next_step +=

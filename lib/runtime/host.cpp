@@ -97,9 +97,10 @@ void Host::look_at_silence() {
                     "this again. Nothing that was told to be on it is lost."});
     bool is_news = false;
     for (const auto job : board_.on(view.number)) is_news = board_.give_up(job, why) || is_news;
-    if (is_news)
-      parts_.log.warning(std::string(why.what()) +
-                         ": what was begun on it is given up as soon as it lets go");
+    if (!is_news) continue;
+    parts_.readers->stop_on(insertion);
+    parts_.log.warning(std::string(why.what()) +
+                       ": what was begun on it is given up as soon as it lets go");
   }
 }
 

@@ -58,7 +58,8 @@ Task<void> Host::conduct(JobContext job, Work work) {
   } else if (board_.was_cancelled(job.id)) {
     board_.end_cancelled(job.id);
   } else {
-    if (auto reason = board_.given_up(job.id)) fault = std::move(reason);
+    if (auto reason = board_.given_up(job.id); reason && fault->remedy() != Remedy::replug)
+      fault = std::move(reason);
     parts_.log.warning(std::string(fault->what()) + ". " + fault->next_step());
     board_.end_failed(job.id, *fault);
   }

@@ -4,7 +4,8 @@ namespace satchel {
 
 std::chrono::seconds Silence::look(const std::optional<disk::DeviceActivity>& seen,
                                    Clock::time_point now) {
-  const bool waits = seen && seen->in_flight > 0;
+  // A request that is tried again is nowhere for a moment.
+  const bool waits = seen && (seen->in_flight > 0 || (before_ && before_->in_flight > 0));
   const bool same = waits && before_ && before_->completed == seen->completed;
   before_ = waits ? seen : std::nullopt;
   if (!same) since_ = now;

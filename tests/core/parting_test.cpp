@@ -281,6 +281,12 @@ TEST_CASE("a stranded session becomes plain files, and is given up when it is") 
   const auto given_up = must(back.state, JobEnded{next_job, Done{}});
   CHECK(name(given_up.state) == "examining");
   CHECK(session_of(given_up.state) == nullptr);
+
+  // Let go of again meanwhile, it is not used.
+  CHECK(ignored(back.state, EjectAsked{}));
+  const auto released = must(back.state, DeviceReleased{second_stay});
+  CHECK(name(must(released.state, JobEnded{next_job, Cancelled{}}).state) == "stranded");
+  CHECK(name(must(released.state, JobEnded{next_job, Done{}}).state) == "safe");
 }
 
 TEST_CASE("a guest that went off with the power can be checked in, booted or discarded") {

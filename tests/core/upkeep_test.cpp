@@ -175,6 +175,11 @@ TEST_CASE("an eject that merges too still does when it had to end something firs
     CHECK(name(merges.state) == "merging");
     CHECK(effect<ReleaseDevice>(must(merges.state, JobEnded{next_job, Done{found(4), {}}})));
   }
+  const auto by_desktop =
+      must(Tending{Upkeep::fold, work(), found(), {}}, EjectAsked{Requester::desktop});
+  const auto also_merging = must(by_desktop.state, merging_too);
+  CHECK(name(must(also_merging.state, JobEnded{under_way, Cancelled{}}).state) == "merging");
+
   const auto known = must(Tending{Upkeep::merge, work(), found(), {}}, merging_too);
   CHECK_FALSE(effect<Cancel>(known));
   CHECK(effect<ReleaseDevice>(must(known.state, JobEnded{under_way, Done{found(4), {}}})));

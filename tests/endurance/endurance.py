@@ -14,7 +14,7 @@ from disturbed import Disturbed
 from soak import soak
 
 # Kills, pulls, cycles.
-AMOUNTS = {"short": (12, 10, 25), "long": (1000, 200, 500)}
+AMOUNTS = {"short": (100, 20, 25), "long": (1000, 200, 500)}
 SHORT_SEED = 2  # always the same instants; the long form draws others
 
 

@@ -284,6 +284,23 @@ TEST_CASE("at rest an eject that merges too merges first and lets the device go 
   CHECK(world.content() == before);
 }
 
+TEST_CASE("an eject that merges too is answered when all that it had to end and to do is done") {
+  UpkeepWorld world(2);
+  auto& anvil = world.anvil;
+  const auto before = world.content();
+  anvil.start();
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  const auto fold = anvil.host().fold(world.capsule, Commands::WhenNeeded::refuse);
+  const auto eject = anvil.host().eject(world.capsule, Commands::Layers::merge);
+  INFO(anvil.log.all());
+  CHECK(anvil.end_of(eject).result == "done");
+  CHECK(anvil.state(world.capsule) == "safe");
+  CHECK(anvil.end_of(fold).result == "cancelled");
+  CHECK(world.chain() == merged);
+  CHECK(world.content() == before);
+}
+
 TEST_CASE("a machine that still runs on the files it was packed from has nothing to merge") {
   HostWorld world;
   world.anvil.start();

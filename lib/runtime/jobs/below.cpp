@@ -24,9 +24,9 @@ Below below_on(const Stick& stick, const Session& session, const std::string& de
       format::CapsuleDirectory::open(stick.root()->get(), session.capsule));
   auto seen = capsule->examine();
   if (!seen.newest)
-    throw Fault(
-        Remedy::choose,
-        Fault::Text{deed, session.capsule_name, "no generation on the device is complete", {}});
+    throw Fault(Remedy::choose,
+                Fault::Text{deed, session.capsule_name, "no generation on the device is complete",
+                            "What this computer wrote is kept."});
   return {std::move(seen.newest->head), [capsule](const format::Object& object) {
             return capsule->open_checked(object, format::CapsuleDirectory::Access::read);
           }};
@@ -41,7 +41,7 @@ Below below_on_copies(const Parts& parts, const Session& session, const std::str
                             head ? "what this computer keeps of its disks is older than what the "
                                    "machine wrote to"
                                  : "this computer has no complete copy of its disks",
-                            "Plug its device in. Copies are made while a machine runs that is at "
+                            "It needs its device. Copies are made while a machine runs that is at "
                             "home here: see cache.disks in satchel.yaml."});
   job.meter->expect(size_of(DiskCache::files_of(*head)));
   parts.disks->check(*head, job.meter->begin("checking its disks"), job.stop);

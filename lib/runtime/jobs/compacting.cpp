@@ -222,6 +222,9 @@ Written write_anew(Tending& at, Plan plan, Sequence number, Rescue& copy, const 
   hibernation::PageEncoderSettings settings{at.parts.config.compression.level, threads,
                                             number.value};
   settings.own_tags = hibernation::PageEncoderSettings::OwnTags::wanted;
+  // The sink waits for its pace, not for the device.
+  if (at.order.bytes_per_second > 0)
+    settings.level_is = hibernation::PageEncoderSettings::Level::as_set;
   Reading reading(at, plan.before, threads, job.stop);
   auto encoded = hibernation::encode_pages(
       [&](std::span<std::byte> into, const std::stop_token& stop) {

@@ -37,14 +37,6 @@ std::vector<disk::SourceFile> top_first(const ExportedDisk& disk) {
   return out;
 }
 
-/// An export makes its directory's whole content: nothing is overwritten or mixed up.
-void check_empty(const ExportOrder& order, const std::string& name) {
-  const auto there = order.to->names();
-  if (there.empty()) return;
-  throw Fault(Remedy::fix_request, Fault::Text{"export", name, order.to->shown() + " is not empty",
-                                               "Give a new directory, or an empty one."});
-}
-
 struct Sizes {
   std::vector<ByteCount> disks;  ///< of each, as it is written
   ByteCount total;               ///< of all files
@@ -213,6 +205,13 @@ void check_firmware(const ExportSource& source, const machine::HostPolicy& polic
 }
 
 }  // namespace
+
+void check_empty(const ExportOrder& order, const std::string& name) {
+  const auto there = order.to->names();
+  if (there.empty()) return;
+  throw Fault(Remedy::fix_request, Fault::Text{"export", name, order.to->shown() + " is not empty",
+                                               "Give a new directory, or an empty one."});
+}
 
 Task<Exported> export_source(Parts& parts, const ExportOrder& order, const ExportSource& source,
                              JobContext job) {

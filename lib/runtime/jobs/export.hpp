@@ -32,6 +32,10 @@ struct Exported {
   ByteCount written;
 };
 
+/// An export makes its directory's whole content: throws Fault{fix_request} where there is
+/// something in it. Files lane.
+void check_empty(const ExportOrder& order, const std::string& name);
+
 /// What `order` names of its source is looked at before: here it only says where to, and how. The
 /// source is the caller's until the task has ended. Nothing is left in the directory when it fails.
 /// Throws Fault.

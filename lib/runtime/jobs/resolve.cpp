@@ -45,7 +45,7 @@ Task<Opened> open_here(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   auto opening = offload(parts.lanes.files, [&] {
     const auto below =
         stick ? below_on(*stick, session, doing) : below_on_copies(parts, session, doing, job);
-    return open_session(below, session, definition, parts.host_name);
+    return open_session(below, session, definition, parts.host_name, doing);
   });
   auto source = co_await std::move(opening);
   Opened out{std::move(session), std::move(source)};
@@ -114,6 +114,9 @@ Task<KeptBeside> keep_beside(Parts& parts, std::shared_ptr<Stick> stick, Capsule
 }
 
 Task<Exported> export_session(Parts& parts, ExportOrder order, JobContext job) {
+  auto looking_there =
+      offload(parts.lanes.files, [&] { check_empty(order, "the session that is kept here"); });
+  co_await std::move(looking_there);
   auto looking = open_here(parts, order.stick, order.capsule, "export", job);
   auto opened = co_await std::move(looking);
   if (order.generation.memory == GenerationChoice::Memory::without)

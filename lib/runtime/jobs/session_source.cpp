@@ -20,15 +20,14 @@ namespace satchel {
 
 namespace {
 
-constexpr auto doing = "keep";
 constexpr std::size_t largest_read = 1U << 20;
 
-Fault lost(const Session& session, std::string why) {
+Fault lost(const Session& session, const std::string& doing, std::string why) {
   return Fault(
       Remedy::choose,
       Fault::Text{doing, session.capsule_name + " as this computer left it", std::move(why),
-                  "What this computer wrote is kept; it can't be put together with this "
-                  "device any more."});
+                  "What this computer wrote is kept; it can't be put together with these "
+                  "files any more."});
 }
 
 UniqueFd open_here(const std::string& path, int flags) {
@@ -45,14 +44,16 @@ ByteCount size_of(int fd, const std::string& path) {
 
 /// A merge or fold by whoever took the machine over changes the files that this session needs; it
 /// is refused there unless somebody says that the session is given up.
-void check_unmerged(const format::Head& newest, const Session& session) {
+void check_unmerged(const format::Head& newest, const Session& session, const std::string& doing) {
   for (const auto& [generation, what] : newest.history)
     if (generation.seq > session.base_sequence &&
         (what.starts_with(what::merge) || what.starts_with(what::fold)))
-      throw lost(session, generation.host_name + " has merged the files that it was begun over");
+      throw lost(session, doing,
+                 generation.host_name + " has merged the files that it was begun over");
 }
 
-ExportedDisk open_disk(const Below& below, const Session& session, const DiskOverlay& overlay) {
+ExportedDisk open_disk(const Below& below, const Session& session, const DiskOverlay& overlay,
+                       const std::string& doing) {
   const auto& newest = below.head;
   const auto known = std::find_if(newest.disks.begin(), newest.disks.end(),
                                   [&](const auto& each) { return each.target == overlay.target; });
@@ -60,8 +61,8 @@ ExportedDisk open_disk(const Below& below, const Session& session, const DiskOve
                      std::all_of(overlay.chain.begin(), overlay.chain.end(),
                                  [&](const auto& path) { return newest.find(path) != nullptr; });
   if (!whole)
-    throw lost(session,
-               "the device lacks files of disk " + overlay.target + " that it was begun over");
+    throw lost(session, doing,
+               "there are not all files of disk " + overlay.target + " that it was begun over");
   const format::Disk begun_over{overlay.target, known->virtual_size, overlay.chain};
   auto files = open_chain(below.open, newest, begun_over);
   ExportedDisk out{overlay.target, known->virtual_size, {}};
@@ -79,7 +80,8 @@ ExportedDisk open_disk(const Below& below, const Session& session, const DiskOve
 }
 
 /// What is in a CD drive; the device has it as long as its newest generation does.
-ExportedDisk open_medium(const Below& below, const Session& session, const std::string& target) {
+ExportedDisk open_medium(const Below& below, const Session& session, const std::string& target,
+                         const std::string& doing) {
   for (const auto& disk : below.head.disks) {
     if (disk.target != target || !disk.is_medium()) continue;
     auto files = open_chain(below.open, below.head, disk);
@@ -88,7 +90,7 @@ ExportedDisk open_medium(const Below& below, const Session& session, const std::
     out.chain.push_back({file_name(disk.chain.front()), std::move(files.front()), size});
     return out;
   }
-  throw lost(session, "the device lacks the medium in its drive " + target);
+  throw lost(session, doing, "there is no copy of the medium in its drive " + target);
 }
 
 ExportedMemory stream_of(const ImportedMemory& memory, std::string image) {
@@ -118,8 +120,9 @@ ExportedMemory stream_of(const ImportedMemory& memory, std::string image) {
 }  // namespace
 
 SessionSource open_session(const Below& below, const Session& session,
-                           const std::string& definition, const std::string& here) {
-  check_unmerged(below.head, session);
+                           const std::string& definition, const std::string& here,
+                           const std::string& doing) {
+  check_unmerged(below.head, session, doing);
 
   SessionSource out;
   auto& content = out.content;
@@ -143,9 +146,9 @@ SessionSource open_session(const Below& below, const Session& session,
   content.state = "as " + here + " left it, begun " + core::to_string(session.started);
   content.accelerator = reading.machine.accelerator;
   for (const auto& overlay : session.disks)
-    content.disks.push_back(open_disk(below, session, overlay));
+    content.disks.push_back(open_disk(below, session, overlay, doing));
   for (const auto& target : reading.media)
-    content.disks.push_back(open_medium(below, session, target));
+    content.disks.push_back(open_medium(below, session, target, doing));
   if (session.nvram) content.nvram = read_host_file(*session.nvram);
   content.machine = std::move(reading.machine);
   return out;
