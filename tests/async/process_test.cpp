@@ -89,10 +89,11 @@ TEST_CASE("a child ends with a daemon that is killed while it is being started")
     teller.reset();
     char word = 0;
     REQUIRE(read(told.get(), &word, 1) == 1);
-    std::this_thread::sleep_for(std::chrono::microseconds(50 * i));
+    pollfd watched{told.get(), POLLIN, 0};
+    const timespec later{0, 50'000 * i};
+    REQUIRE(ppoll(&watched, 1, &later, nullptr) == 0);
     REQUIRE(kill(daemon, SIGKILL) == 0);
     REQUIRE(waitpid(daemon, nullptr, 0) == daemon);
-    pollfd watched{told.get(), POLLIN, 0};
     INFO("killed after " << 50 * i << " us");
     REQUIRE(poll(&watched, 1, 60'000) == 1);
     CHECK(read(told.get(), &word, 1) == 0);
