@@ -7,17 +7,17 @@ from scene import Scene
 from stick import Stick
 from travel import Machine, device, equal, plug
 
-# What nbdkit does first with each request that changes something: at the one that the order counts up to it stops, and
-# says so as a program of the daemon's does.
-STOP = """if read -r deed kind number <{order} 2>/dev/null && [ "$deed $kind" = "request change" ]; then
+# What nbdkit does first with each request that changes something: at the one that the order counts up to, of those that
+# come while mkfs is at work, it stops, and says so as a program of the daemon's does.
+STOP = """if read -r deed who number <{order} 2>/dev/null && [ "$deed $who" = "request mkfs" ] && pgrep -x 'mkfs.ext4|mke2fs' >/dev/null; then
   n=$(( $(cat {order}.count 2>/dev/null || echo 0) + 1 )); echo $n >{order}.count
-  if [ $n -eq $number ]; then echo "$$ request change" >{order}.hit; kill -STOP $$; fi
+  if [ $n -eq $number ]; then echo "$$ request mkfs" >{order}.hit; kill -STOP $$; fi
 fi
 """
 
 
 class StoppingStick(Stick):
-    """Stops at the Nth request that changes something, whoever makes it."""
+    """Stops at the Nth request of mkfs's that changes something."""
 
     def __init__(self, order):
         super().__init__("48M", pullable=True)
