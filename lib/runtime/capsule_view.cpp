@@ -56,8 +56,7 @@ CapsuleView CapsuleRunner::view() const {
   if (can_go_on_detached())
     view.next_step +=
         " Without its device: satchelctl launch --without-device goes on with what this computer "
-        "keeps of "
-        "its disks.";
+        "keeps of its disks.";
   if (has_its_copies())
     view.next_step +=
         " If the device is lost: satchelctl resolve export-ours writes what is here to plain "

@@ -25,6 +25,40 @@ ProcessRun shell(std::string script) {
   return run;
 }
 
+/// A process that runs such a script, which has the pipe's end as descriptor 3, and what is told by
+/// that: nothing more, for good, once nobody has it any more.
+struct Daemon {
+  UniqueFd told;
+  pid_t pid = -1;
+
+  explicit Daemon(const std::string& script, const std::string& first_word = {}) {
+    std::array<int, 2> ends{};
+    REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+    told.reset(ends[0]);
+    const UniqueFd teller(ends[1]);
+    pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid > 0) return;
+    auto run = shell(script);
+    run.descriptors = {teller.get()};
+    const auto size = static_cast<ssize_t>(first_word.size());
+    if (write(teller.get(), first_word.data(), first_word.size()) == size) run_process(run);
+    _exit(0);
+  }
+  void hears(std::size_t bytes) const {
+    std::string word(bytes, '\0');
+    REQUIRE(read(told.get(), word.data(), bytes) == static_cast<ssize_t>(bytes));
+  }
+  void ends_with_all_that_it_started() const {
+    REQUIRE(kill(pid, SIGKILL) == 0);
+    REQUIRE(waitpid(pid, nullptr, 0) == pid);
+    pollfd watched{told.get(), POLLIN, 0};
+    REQUIRE(poll(&watched, 1, 60'000) == 1);
+    char word = 0;
+    CHECK(read(told.get(), &word, 1) == 0);
+  }
+};
+
 bool is_alive(pid_t pid) { return kill(pid, 0) == 0; }
 
 }  // namespace
@@ -49,54 +83,20 @@ TEST_CASE("a program that is not there is a fault that says so") {
 }
 
 TEST_CASE("a child ends with a daemon that is killed") {
-  std::array<int, 2> ends{};
-  REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
-  const UniqueFd told(ends[0]);
-  UniqueFd teller(ends[1]);
-  const pid_t daemon = fork();
-  REQUIRE(daemon >= 0);
-  if (daemon == 0) {
-    auto run = shell("echo up >&3; exec sleep 600");
-    run.descriptors = {teller.get()};
-    run_process(run);
-    _exit(0);
-  }
-  teller.reset();
-  std::array<char, 8> word{};
-  REQUIRE(read(told.get(), word.data(), word.size()) == 3);
-  REQUIRE(kill(daemon, SIGKILL) == 0);
-  REQUIRE(waitpid(daemon, nullptr, 0) == daemon);
-  // Closed when the last one that has it is gone.
-  pollfd watched{told.get(), POLLIN, 0};
-  REQUIRE(poll(&watched, 1, 60'000) == 1);
-  CHECK(read(told.get(), word.data(), word.size()) == 0);
+  const Daemon daemon("echo up >&3; exec sleep 600");
+  daemon.hears(3);
+  daemon.ends_with_all_that_it_started();
 }
 
 TEST_CASE("a child ends with a daemon that is killed while it is being started") {
   for (int i = 0; i < 100; ++i) {
-    std::array<int, 2> ends{};
-    REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
-    const UniqueFd told(ends[0]);
-    UniqueFd teller(ends[1]);
-    const pid_t daemon = fork();
-    REQUIRE(daemon >= 0);
-    if (daemon == 0) {
-      auto run = shell("exec sleep 600");
-      run.descriptors = {teller.get()};
-      if (write(teller.get(), "!", 1) == 1) run_process(run);
-      _exit(0);
-    }
-    teller.reset();
-    char word = 0;
-    REQUIRE(read(told.get(), &word, 1) == 1);
-    pollfd watched{told.get(), POLLIN, 0};
+    const Daemon daemon("exec sleep 600", "!");
+    daemon.hears(1);
+    pollfd watched{daemon.told.get(), POLLIN, 0};
     const timespec later{0, 50'000 * i};
     REQUIRE(ppoll(&watched, 1, &later, nullptr) == 0);
-    REQUIRE(kill(daemon, SIGKILL) == 0);
-    REQUIRE(waitpid(daemon, nullptr, 0) == daemon);
     INFO("killed after " << 50 * i << " us");
-    REQUIRE(poll(&watched, 1, 60'000) == 1);
-    CHECK(read(told.get(), &word, 1) == 0);
+    daemon.ends_with_all_that_it_started();
   }
 }
 
