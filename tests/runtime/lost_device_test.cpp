@@ -1,10 +1,9 @@
 // A machine whose device does not come back: what this computer has of it becomes plain files.
-#include <fcntl.h>
-
 #include <catch2/catch.hpp>
 
 #include "fakes/fake_save_image.hpp"
 #include "runtime/kept_world.hpp"
+#include "runtime/session_export.hpp"
 
 namespace satchel::test {
 
@@ -19,13 +18,7 @@ struct LostWorld : KeptWorld {
     tick(anvil);
     fs::create_directory(to);
   }
-  ExportRequest request() const {
-    ExportRequest out;
-    out.capsule = capsule;
-    out.directory.reset(::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    out.of = ExportRequest::Of::session;
-    return out;
-  }
+  ExportRequest request() const { return export_of_session(capsule, to); }
   std::string export_ours() {
     return anvil.result([&] { return anvil.host().export_to(request()); });
   }

@@ -1,11 +1,10 @@
 // A machine whose device was pulled and went on elsewhere: every choice, and that nothing goes
 // before one is made.
-#include <fcntl.h>
-
 #include <catch2/catch.hpp>
 
 #include "fakes/fake_save_image.hpp"
 #include "runtime/host_world.hpp"
+#include "runtime/session_export.hpp"
 
 namespace satchel::test {
 
@@ -63,14 +62,7 @@ struct DivergedWorld : HostWorld {
   std::string choose(const std::string& choice) {
     return anvil.result([&] { return anvil.host().resolve(capsule, choice); });
   }
-  ExportRequest export_of_ours() const {
-    fs::create_directory(to);
-    ExportRequest out;
-    out.capsule = capsule;
-    out.directory.reset(::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    out.of = ExportRequest::Of::session;
-    return out;
-  }
+  ExportRequest export_of_ours() const { return export_of_session(capsule, to); }
   std::string export_ours() {
     return anvil.result([&] { return anvil.host().export_to(export_of_ours()); });
   }
