@@ -2,7 +2,8 @@
 import os
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
-KINDS = {"change": "write, fsync or other change", "look": "open or read", "room": "write or other call that takes room"}
+KINDS = {"change": "write, fsync or other change", "read": "read", "look": "open or read",
+         "room": "write or other call that takes room"}
 HOWS = {"once": "this once", "on": "and all after it, for good"}
 
 

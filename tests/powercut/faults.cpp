@@ -1,11 +1,12 @@
 // Loaded before satcheld's own libraries by tests/powercut, into it and all that it starts: lets
 // the Nth call that touches a filesystem fail. The file named by POWERCUT_FAULTS says which, while
 // it exists: the filesystem's device number; the kind of calls that count, which fail with EIO
-// ("change", "look") or, of those that take room, with ENOSPC ("room"); N from 1 on; and "once",
-// "on" when all after it fail as well (those that take room alone, where none is left, and a write
-// is cut short first), or "lie" when it is not done and said to be. What failed is written behind
-// that file's name and ".hit". Calls count from when the file was put there, those of all processes
-// together, in the eight bytes behind its name and ".count".
+// ("change"; "look", of which "read" are those that read a file's bytes) or, of those that take room,
+// with ENOSPC ("room"); N from 1 on; and "once", "on" when all after it fail as well (those that take
+// room alone, where none is left, and a write is cut short first), or "lie" when it is not done and
+// said to be. What failed is written behind that file's name and ".hit". Calls count from when the
+// file was put there, those of all processes together, in the eight bytes behind its name and
+// ".count".
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -33,7 +34,7 @@ F next(const char* name, F) {
   return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
 }
 
-enum class Kind { look, change, room };  ///< what takes room changes something as well
+enum class Kind { look, read, change, room };  ///< what takes room changes something as well
 enum class How { once, on, lie };
 enum class Fate { passes, fails, is_cut_short, is_left_out };
 
@@ -86,7 +87,10 @@ bool is_armed(const std::string& path) {
   if (read != 4) std::abort();
   const std::string_view kinds = kind;
   const std::string_view hows = how;
-  made.kind = kinds == "room" ? Kind::room : kinds == "change" ? Kind::change : Kind::look;
+  made.kind = kinds == "room"     ? Kind::room
+              : kinds == "change" ? Kind::change
+              : kinds == "read"   ? Kind::read
+                                  : Kind::look;
   made.how = hows == "on" ? How::on : hows == "lie" ? How::lie : How::once;
   if (order.count != nullptr) ::munmap(order.count, sizeof(Count));
   made.count = shared_count(path + ".count");
@@ -108,7 +112,8 @@ std::string name_of(int fd) {
 }
 
 bool counts(Kind kind) {
-  return kind == order.kind || (kind == Kind::room && order.kind == Kind::change);
+  return kind == order.kind || (kind == Kind::room && order.kind == Kind::change) ||
+         (kind == Kind::read && order.kind == Kind::look);
 }
 
 Fate fate_of_this(const std::string& told, const char* call, Kind kind, const std::string& name) {
@@ -214,10 +219,10 @@ ssize_t size_of(const iovec* parts, int number) {
 
 extern "C" {
 
-FAILING(look, 0, ssize_t, read, (int fd, void* bytes, size_t size), fd, fd, bytes, size)
-FAILING(look, 0, ssize_t, pread64, (int fd, void* bytes, size_t size, off64_t at), fd, fd, bytes,
+FAILING(read, 0, ssize_t, read, (int fd, void* bytes, size_t size), fd, fd, bytes, size)
+FAILING(read, 0, ssize_t, pread64, (int fd, void* bytes, size_t size, off64_t at), fd, fd, bytes,
         size, at)
-FAILING(look, 0, ssize_t, preadv64, (int fd, const iovec* parts, int number, off64_t at), fd, fd,
+FAILING(read, 0, ssize_t, preadv64, (int fd, const iovec* parts, int number, off64_t at), fd, fd,
         parts, number, at)
 WRITING(write, (int fd, const void* bytes, size_t size), fd, bytes, size)
 WRITING(pwrite64, (int fd, const void* bytes, size_t size, off64_t at), fd, bytes, size, at)

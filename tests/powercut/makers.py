@@ -46,10 +46,11 @@ def every_call_fails(make, wish, seed):
     rows = [(side, kind, how) for side in make.sides if wish.side in (None, side) for kind in make.sides[side] for how in HOWS]
     try:
         for side, kind, how in sorted(draw.sample(rows, -(-len(rows) // wish.share))):
-            outcomes, number = Outcomes(), draw.randint(1, min(wish.every, FEWEST_CALLS))
+            step = make.sides[side][kind] * wish.every
+            outcomes, number = Outcomes(), draw.randint(1, min(step, FEWEST_CALLS))
             while rounds.fail_once(outcomes, side, kind, number, how):
-                number += wish.every
-            say(f"          {side}: {KINDS[kind]}, {HOWS[how]}: every {wish.every}, up to call {number}; {outcomes}")
+                number += step
+            say(f"          {side}: {KINDS[kind]}, {HOWS[how]}: every {step}, up to call {number}; {outcomes}")
     finally:
         rounds.end()
     if rounds.wrong:

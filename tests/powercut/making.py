@@ -51,7 +51,7 @@ class Making:
 
     name, writes_to = "", "stick"
     lies_from = 12  # before that calls make directories, whose lack is noticed
-    sides = {"stick": {"change": 1, "room": 1, "look": 1}, "host": {"change": 1, "room": 1, "look": 1}}
+    sides = {side: {"change": 1, "room": 1, "read": 1, "look": 25} for side in ("stick", "host")}
 
     def __init__(self):
         self.faults, self.outcomes, self.verdict = Faults(), Outcomes(), Verdict(WORLD)
