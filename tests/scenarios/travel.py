@@ -46,6 +46,7 @@ def throw_away(stick):
         while stick.mounted_at():
             run("umount", "-l", stick.mounted_at())
         stick.pull()
+    stick.clear_mounts()
     os.unlink(stick.image)
 
 

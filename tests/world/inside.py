@@ -15,7 +15,7 @@ UDISKSD = "/usr/libexec/udisks2/udisksd"
 POLKITD = "/usr/lib/polkit-1/polkitd"
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUS = "/run/dbus/system_bus_socket"
-LOOPS = 64
+LOOPS = 256
 PATIENCE = 30  # seconds that a service may take to be ready, on a busy machine
 
 # A loop device that belongs to another world, or to the machine, is none of this one's business; nor is one

@@ -27,6 +27,7 @@ class Stick:
         # What a counterfeit one gives back must not come from this computer's own cache of nbdkit's file.
         self._medium, self._loop = ["file", self.image], ["--direct-io=on"] if keeps else []
         self.node, self._server, self._before = None, None, (0, 0)
+        self._left = []  # mounts with nothing under them
         run("truncate", "-s", size, self.image)
         if keeps:
             self._medium = counterfeit(self.image, keeps, beyond)
@@ -50,6 +51,7 @@ class Stick:
         reads and writes fail, udev tells 'remove', and the mount is left with nothing under it."""
         node, self.node = self.node, None
         if self.served:
+            self._left += mounts(node)
             self._server.send_signal(signal.SIGKILL)
             self._server.wait()
             run("umount", "-l", os.path.dirname(self._served_path()), check=False)
@@ -60,6 +62,17 @@ class Stick:
         run("losetup", "-d", node)
         wait_for(lambda: self._backing(node) is None, 10, f"{node} is free (is it still mounted?)")
         run("udevadm", "settle", "--timeout=20")
+
+    def be_missed(self):
+        """The kernel finds out that what it has still to write can't be written any more: ext4 is read-only from then on."""
+        for _, place in self._left:
+            run("sync", "-f", place, check=False)
+
+    def clear_mounts(self):
+        """What pulls have left mounted: UDisks2 does that where a node goes with its device, as a loop device's does not."""
+        for mount in set(self._left) & set(mounts()):
+            run("umount", "-l", mount[1])
+        self._left.clear()
 
     def fail(self, what="pwrite"):
         """Every such request to a pullable stick gets an I/O error from now on: pread, pwrite, flush."""
@@ -178,6 +191,13 @@ class Stick:
                 return file.read().strip()
         except OSError:
             return None
+
+
+def mounts(node=None):
+    """(number, place) of each mount in this world, or of those of one device."""
+    with open("/proc/self/mountinfo") as file:
+        found = [line.split() for line in file]
+    return [(fields[0], fields[4]) for fields in found if node in (None, fields[fields.index("-") + 2])]
 
 
 def counterfeit(image, keeps, beyond):

@@ -68,8 +68,9 @@ class QemuStream {
   std::stop_token stop_;
 };
 
-/// Where the encoded stream goes. A device that is lost is written to no more when there is a
-/// rescue: what counts then is the rest of the stream.
+/// Where the encoded stream goes. A device that fails is written to no more when there is a rescue:
+/// what counts then is the rest of the stream, without which the guest may have to stand still for
+/// good. A device that is merely full has its files, with which the guest goes on at once.
 class Destination {
  public:
   Destination(format::CapsuleDirectory& capsule, std::string object, Rescue* rescue)
@@ -87,25 +88,25 @@ class Destination {
     if (rescue_) rescue_->finish(map);
     std::optional<format::Object> object;
     on_device([&] { object = pages_->finish(); });
-    if (lost_) std::rethrow_exception(lost_);
+    if (failed_) std::rethrow_exception(failed_);
     return std::move(*object);
   }
 
  private:
   template <class Act>
   void on_device(Act act) {
-    if (lost_) return;
+    if (failed_) return;
     try {
       act();
     } catch (const Fault& fault) {
-      if (!rescue_ || !rescue_->is_kept() || fault.remedy() != Remedy::replug) throw;
-      lost_ = std::current_exception();
+      if (!rescue_ || !rescue_->is_kept() || fault.remedy() == Remedy::free_space) throw;
+      failed_ = std::current_exception();
     }
   }
 
   Rescue* rescue_;
-  std::optional<format::ObjectWriter> pages_;  ///< none: the device was lost before it was made
-  std::exception_ptr lost_;
+  std::optional<format::ObjectWriter> pages_;  ///< none: the device failed before it was made
+  std::exception_ptr failed_;
 };
 
 }  // namespace
