@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "async/wake.hpp"
 #include "base/fault.hpp"
@@ -16,6 +17,7 @@ namespace satchel::hibernation {
 
 namespace {
 constexpr int pipe_size = 1 << 20;
+constexpr std::string_view no_stream = "no QEMU stream\n";
 }
 
 RestoreFeed::RestoreFeed(const std::filesystem::path& directory) : path_(directory / "restore") {
@@ -36,7 +38,17 @@ RestoreFeed::~RestoreFeed() {
   std::filesystem::remove(path_, ignored);
 }
 
+void RestoreFeed::write_header(std::span<const std::byte> header, std::stop_token stop) {
+  write_all(header, stop);
+}
+
 void RestoreFeed::write(std::span<const std::byte> bytes, std::stop_token stop) {
+  if (bytes.empty()) return;
+  stream_has_begun_ = true;
+  write_all(bytes, stop);
+}
+
+void RestoreFeed::write_all(std::span<const std::byte> bytes, std::stop_token stop) {
   const StopWake wake(stop);
   while (!bytes.empty()) {
     if (stop.stop_requested())
@@ -60,6 +72,12 @@ void RestoreFeed::abandon() noexcept {
   // Opening for both directions wakes a reader that waits in open(2); closing gives it the end.
   const auto again = "/proc/self/fd/" + std::to_string(place_.get());
   fifo_.reset(::open(again.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!stream_has_begun_) {
+    // QEMU 7.2 waits for a first byte, and spins for good where the end comes before it. It refuses
+    // this one. A pipe too full for it has others to read.
+    const auto given = ::write(fifo_.get(), no_stream.data(), no_stream.size());
+    static_cast<void>(given);
+  }
   fifo_.reset();
 }
 

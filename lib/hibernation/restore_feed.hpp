@@ -23,8 +23,11 @@ class RestoreFeed {
   /// What to give to virDomainRestoreFlags.
   const std::filesystem::path& path() const { return path_; }
 
-  /// Writes all of it; waits for the reader as long as it takes. A stop request ends the wait by a
-  /// Fault with Remedy::retry: request it when the restore has failed, for nobody reads any more.
+  /// What libvirt reads itself (write_save_header): before all else, in one piece. As write().
+  void write_header(std::span<const std::byte> header, std::stop_token stop);
+  /// The next bytes of QEMU's stream: writes all of them, and waits for the reader as long as it
+  /// takes. A stop request ends the wait by a Fault with Remedy::retry: request it when the restore
+  /// has failed, for nobody reads any more.
   void write(std::span<const std::byte> bytes, std::stop_token stop);
 
   /// Ends the stream where it is, so that the restore fails. Returns at once; call again until the
@@ -32,10 +35,13 @@ class RestoreFeed {
   void abandon() noexcept;
 
  private:
+  void write_all(std::span<const std::byte> bytes, std::stop_token stop);
+
   std::filesystem::path path_;
   // Opened for both directions: neither our open nor our writes depend on when libvirt comes.
   UniqueFd fifo_;
   UniqueFd place_;  ///< the FIFO itself (O_PATH), reachable when its name is gone
+  bool stream_has_begun_ = false;
 };
 
 }  // namespace satchel::hibernation

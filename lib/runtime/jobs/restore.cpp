@@ -21,7 +21,7 @@ ByteCount feed_memory(const Parts& parts, const SavedGuest& from, hibernation::R
   const MemoryFile memory(from.capsule, from.head, fifo_directory(parts, from.head.capsule),
                           parts.cache.get());
   const auto header = hibernation::write_save_header(xml);
-  feed.write(std::as_bytes(std::span(header.data(), header.size())), stop);
+  feed.write_header(std::as_bytes(std::span(header.data(), header.size())), stop);
   const auto tags = begin_tags(parts, from.head.capsule, memory.stream_size());
   const auto decoded =
       memory.decode([&](std::span<const std::byte> bytes) { feed.write(bytes, stop); },
