@@ -56,6 +56,11 @@ std::string kept(const Session& session) {
   return "The machine is held in this computer's memory, paused.";
 }
 
+/// What went wrong, where that is not what the rest of the text says.
+std::string before(const std::optional<Reason>& trouble) {
+  return trouble && !trouble->what.empty() ? trouble->what + " " : std::string();
+}
+
 std::string tending_sentence(Upkeep what) {
   switch (what) {
     case Upkeep::merge:
@@ -126,7 +131,7 @@ std::string detail(const State& state) {
                    at.fingerprint + ".";
           },
           [](const Ready& at) {
-            auto out = at.trouble ? at.trouble->what + " " : std::string();
+            auto out = before(at.trouble);
             out += generation(at.found);
             if (at.found.lacks) out += " " + lacking(*at.found.lacks);
             if (at.found.checked_out) out += " " + held(*at.found.checked_out);
@@ -135,10 +140,7 @@ std::string detail(const State& state) {
           [](const Launching& at) {
             return launching_sentence(at) + (at.work.removal ? " It is then ejected." : "");
           },
-          [](const Running& at) {
-            return at.trouble ? at.trouble->what + " " + guest_sentence(at.session)
-                              : guest_sentence(at.session);
-          },
+          [](const Running& at) { return before(at.trouble) + guest_sentence(at.session); },
           [](const Checkpointing& at) {
             return std::string("Writing a checkpoint to the device while the machine runs.") +
                    (at.work.removal ? " It is then ejected." : "");
@@ -151,7 +153,7 @@ std::string detail(const State& state) {
           },
           [](const Safe&) { return std::string("The device may be pulled out."); },
           [](const Stranded& at) {
-            auto out = at.trouble ? at.trouble->what + " " : std::string();
+            auto out = before(at.trouble);
             if (at.saving)
               return out + "The device was pulled out; saving the machine on this computer.";
             if (at.exporting) return out + "Writing this computer's session to plain files.";
@@ -168,7 +170,7 @@ std::string detail(const State& state) {
                    " It does not use its device: what it does stays on this computer.";
           },
           [](const Diverged& at) {
-            auto out = at.trouble ? at.trouble->what + " " : std::string();
+            auto out = before(at.trouble);
             if (at.resolving)
               return out + (at.choice == Choice::export_ours
                                 ? "Writing this computer's session to plain files."

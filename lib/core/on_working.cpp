@@ -127,8 +127,7 @@ Step on(const Running& at, const GuestPaused& event, const Given&) {
   }
   if (at.session.guest == Guest::halted) return std::nullopt;
   state.session.guest = Guest::halted;
-  state.trouble = Reason{"The machine is paused because one of its disks failed.",
-                         "Make room on this host if it is full, then launch it to go on."};
+  state.trouble = Reason{{}, "Make room on this computer if it is full, then launch it to go on."};
   return Transition{std::move(state), {Tell{Notice::guest_halted}}};
 }
 

@@ -3,6 +3,8 @@
 #include <libvirt/virterror.h>
 
 #include <cerrno>
+#include <string_view>
+#include <system_error>
 
 namespace satchel {
 
@@ -15,6 +17,13 @@ struct Advice {
   Remedy remedy;
   std::string next;
 };
+
+/// Of what a helper of libvirt's has failed with there is this alone, in words.
+bool is_without_room(const virError& error) {
+  const std::string_view said = error.message ? error.message : "";
+  return said.find(std::generic_category().message(ENOSPC)) != said.npos ||
+         said.find(std::generic_category().message(EDQUOT)) != said.npos;
+}
 
 Advice advice_for(const virError& error) {
   switch (error.code) {
@@ -40,6 +49,9 @@ Advice advice_for(const virError& error) {
     case VIR_ERR_ACCESS_DENIED:
     case VIR_ERR_OPERATION_DENIED:
       return {Remedy::ask_admin, {}};
+    case VIR_ERR_OPERATION_FAILED:
+      if (is_without_room(error)) return {Remedy::free_space, {}};
+      return {Remedy::fix_config, {}};
     case VIR_ERR_XML_ERROR:
     case VIR_ERR_XML_DETAIL:
     case VIR_ERR_XML_INVALID_SCHEMA:
@@ -47,7 +59,6 @@ Advice advice_for(const virError& error) {
     case VIR_ERR_CONF_SYNTAX:
     case VIR_ERR_CPU_INCOMPATIBLE:
     case VIR_ERR_NO_NETWORK:
-    case VIR_ERR_OPERATION_FAILED:
       return {Remedy::fix_config, {}};
     case VIR_ERR_NO_SUPPORT:
     case VIR_ERR_OPERATION_UNSUPPORTED:

@@ -9,6 +9,7 @@ from checks import Failure, run
 from failing import WORLD, Faults, Outcomes
 from host import NAME, Host
 from libvirtd import SystemHost
+from own_disk import own_disk
 from recording import PreloadedHost
 from stick import Stick
 from travel import CAPSULE, Machine, as_the_head_has_it, equal, expect, head_of, plug, pull, throw_away, wait_for
@@ -32,19 +33,6 @@ class FaultyHost(PreloadedHost, SystemHost):
         os.makedirs(self.state, mode=0o711, exist_ok=True)
 
 
-@contextlib.contextmanager
-def own_disk():
-    """A place with a filesystem of its own, which the world's services don't see."""
-    image = os.path.join(WORLD, "look", "disk")
-    run("truncate", "-s", "1G", image)
-    run("mke2fs", "-q", "-t", "ext4", "-m", "0", image)
-    try:
-        with Stick._mounted(image, "rw") as place:
-            yield place
-    finally:
-        os.unlink(image)
-
-
 class Making:
     """A host and a stick between two tries of a job. `sides`: of so many calls of each kind one is tried, on the stick and on the
     host's own disk."""
@@ -56,7 +44,7 @@ class Making:
     def __init__(self):
         self.faults, self.outcomes, self.verdict = Faults(), Outcomes(), Verdict(WORLD)
         self._own = contextlib.ExitStack()
-        self.disk = self._own.enter_context(own_disk())
+        self.disk = self._own.enter_context(own_disk("disk"))
         self.host, self.stick = FaultyHost(self.faults, self.disk), Stick("192M")
         self.machine = Machine("traveller")
         self.prepare()

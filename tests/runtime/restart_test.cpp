@@ -227,7 +227,7 @@ TEST_CASE("what became of a guest while libvirt was away is asked when it is bac
     anvil.hypervisor.disk_fails(world.guest, "no space");
     anvil.hypervisor.regain_connection();
     CHECK(anvil.until([&] {
-      return anvil.detail(world.capsule).find("one of its disks failed") != std::string::npos;
+      return anvil.detail(world.capsule).find("because a disk failed") != std::string::npos;
     }));
   }
   SECTION("nothing") {

@@ -11,6 +11,7 @@ import threading
 import time
 
 from host import domain_xml
+from own_disk import fill
 from world import Failure, Host, Stick, Terminal, Ticks, make_disk, play, run, say, wait_for
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
@@ -256,16 +257,6 @@ def as_the_head_has_it(chain):
     for path in chain:
         shown = {"driver": "qcow2", "file": {"driver": "file", "filename": path}, "backing": shown}
     return "json:" + json.dumps(shown)
-
-
-def fill(place, leave):
-    """Takes the filesystem's room but for so many bytes; returns the file that does."""
-    path = os.path.join(place, "filler")
-    room = os.statvfs(place)
-    # Somebody else may be faster to take the last of it: then it is as full as it has to be.
-    with open(path, "wb") as file, contextlib.suppress(OSError):
-        os.posix_fallocate(file.fileno(), 0, max(room.f_bavail * room.f_frsize - leave, 4096))
-    return path
 
 
 class When:
