@@ -18,7 +18,7 @@ namespace satchel::hibernation {
 namespace {
 constexpr int pipe_size = 1 << 20;
 constexpr std::string_view no_stream = "no QEMU stream\n";
-}
+}  // namespace
 
 RestoreFeed::RestoreFeed(const std::filesystem::path& directory) : path_(directory / "restore") {
   std::error_code gone;  // a leftover of a killed daemon; what matters is that mkfifo succeeds

@@ -7,8 +7,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <optional>
+#include <string_view>
 
 #include "libvirt/fault.hpp"
 #include "libvirt/hypervisor.hpp"
@@ -90,13 +93,20 @@ void end_left_probe(virConnectPtr connection, Accelerator accelerator) {
   end_guest(left);
 }
 
+/// A libvirtd that goes on when this program is killed ends what it began for it. The embedded
+/// driver refuses to promise that.
+unsigned int lifetime(virConnectPtr connection) {
+  const std::unique_ptr<char, decltype(&std::free)> uri(virConnectGetURI(connection), &std::free);
+  const bool is_embedded = uri && std::string_view(uri.get()).find("///embed") != std::string::npos;
+  return is_embedded ? 0U : static_cast<unsigned int>(VIR_DOMAIN_START_AUTODESTROY);
+}
+
 /// Whether libvirt could start the probe. A lost connection is a Fault, a guest that died is not.
 bool start_probe(Link& link, DomainId id, Accelerator accelerator) {
   const auto connection = link.connection();
   end_left_probe(connection.get(), accelerator);
-  // No automatic end: the embedded driver has none.
-  const DomainHandle domain(
-      virDomainCreateXML(connection.get(), probe_xml(id, accelerator).c_str(), 0));
+  const DomainHandle domain(virDomainCreateXML(connection.get(), probe_xml(id, accelerator).c_str(),
+                                               lifetime(connection.get())));
   if (domain) return true;
   const bool unreachable = libvirt_error_code() == VIR_ERR_RPC;
   auto fault = libvirt_fault("start", "a probe guest");

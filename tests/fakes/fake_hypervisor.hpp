@@ -58,8 +58,8 @@ class FakeHypervisor final : public Hypervisor {
   void fail(Call call, int nth = 1, Remedy remedy = Remedy::retry);
   /// The next save fails between the end of its stream and its header.
   void fail_save_after_stream() { after_stream_ = AfterStream::fail; }
-  /// From now on a guest whose save is refused at its end has let go of its disks, and does not get
-  /// them back: it stands still, and does not give its memory a second time.
+  /// From now on a guest whose save or snapshot fails at its end has let go of its disks, and does
+  /// not get them back: it stands still, and does not give its memory a second time.
   void lose_disks() { disks_lost_ = true; }
   /// The next save fails when it may write its header, which is when an eject was committed.
   void fail_save_at_header() { after_stream_ = AfterStream::fail_at_header; }

@@ -50,7 +50,8 @@ Task<bool> FakeHypervisor::give_memory(DomainId id, std::string path, const char
   if (there != machines_.end() && there->second.aborted == aborted) there->second.aborted.reset();
   if (!same) throw refusal(doing, "machine " + id.value.str(), "domain is not running");
   if (!failed) co_return ran;
-  if (disks_lost_ && doing == saving) {
+  if (disks_lost_) {
+    there->second.state = GuestState::paused;
     there->second.is_stuck = true;
   } else if (ran && doing == saving) {
     there->second.state = GuestState::running;

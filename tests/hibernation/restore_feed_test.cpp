@@ -21,7 +21,9 @@ namespace {
 
 constexpr int no_wait = 0;
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
 
 /// A feed, and a reader that has opened it.
 class Fed {

@@ -1,11 +1,12 @@
 // Loaded before satcheld's own libraries by tests/powercut, into it and all that it starts: lets
 // the Nth call that touches a filesystem fail. The file named by POWERCUT_FAULTS says which, while
 // it exists: the filesystem's device number; the kind of calls that count, which fail with EIO
-// ("change"; "look", of which "read" are those that read a file's bytes) or, of those that take room,
-// with ENOSPC ("room"); N from 1 on; and "once", "on" when all after it fail as well (those that take
-// room alone, where none is left, and a write is cut short first), or "lie" when it is not done and
-// said to be. What failed is written behind that file's name and ".hit". Calls count from when the
-// file was put there, those of all processes together, in the eight bytes behind its name and
+// ("change"; "look", of which "read" are those that read a file's bytes) or, of those that take
+// room, with ENOSPC ("room"); N from 1 on; and "once", "on" when all after it fail as well (those
+// that take room alone, where none is left, and a write is cut short first), or "lie" when it is
+// not done and said to be. What failed is written behind that file's name and ".hit". Calls count
+// from when the file was put there, those of all processes together, in the eight bytes behind its
+// name and
 // ".count".
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -6,9 +6,9 @@ from checks import Failure, say
 from failing import HOWS, KINDS, Outcomes
 from formatting import Format
 from making import Create, NotWhole
-from packing import Pack
+from packing import Pack, PackRunning
 
-JOBS = {"create": Create, "pack": Pack, "import": Import, "export": Export, "format": Format}
+JOBS = {"create": Create, "pack": Pack, "pack-running": PackRunning, "import": Import, "export": Export, "format": Format}
 FEWEST_CALLS = 12  # the first that fails is one of so many: hardly a row has fewer
 MOST_WRONG = 6  # failures of one job, after which its rest is not played
 

@@ -1,10 +1,12 @@
-"""Packs whose calls fail, of a machine that is off."""
+"""Packs whose calls fail, of a machine that is off, and of one that runs."""
+import contextlib
 import os
 
 import counter
-from day import define_counter
+from day import define_counter, start_counter
+from guest import Ticks
 from making import Making
-from travel import digest, equal
+from travel import digest, equal, plug, pull
 
 
 class Pack(Making):
@@ -30,3 +32,58 @@ class Pack(Making):
 
     def is_untouched(self):
         equal("the machine on this computer", self.here(), self.before)
+
+
+class PackRunning(Pack):
+    """Of a machine that runs: it goes on, here or from the stick, whatever fails."""
+
+    name = "a pack of a running machine"
+
+    def prepare(self):
+        Making.prepare(self)
+        self.start()
+
+    def start(self):
+        """From a fresh disk."""
+        if "traveller" in self.host.virsh("list", "--all", "--name").split():
+            self.host.virsh("undefine", "traveller")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.host.directory, "traveller.serial"))
+        self.machine.ticks, self.machine.uuid = Ticks(start_counter(self.host, "traveller")), None
+        self.machine.ticks.await_count(2)
+        self.guests = self.host.guests()
+
+    def goes_on(self):
+        self.machine.ticks.await_more(2)
+        self.machine.ticks.check_unbroken()
+        equal("QEMU's process", self.host.guests(), self.guests)
+
+    def is_untouched(self):
+        self.goes_on()
+        equal("sessions", self.sessions(), [])
+
+    def left_behind(self):
+        words = super().left_behind()
+        self.goes_on()
+        return words
+
+    def is_whole(self):
+        """Ejected, the stick has all of it, and it goes on from there."""
+        self.machine.await_state(self.host, "running")
+        self.goes_on()
+        self.machine.eject(self.host)
+        pull(self.host, self.stick)
+        with self.stick.mount_ro() as place:
+            self.verdict.check(place, 2)
+        plug(self.host, self.stick)
+        self.machine.await_state(self.host, "ready")
+        self.host.must("launch", "traveller")
+        self.machine.await_state(self.host, "running")
+        self.machine.goes_on_at(self.host)
+        self.machine.eject(self.host)
+        pull(self.host, self.stick)
+        plug(self.host, self.stick)
+
+    def take_away(self):
+        self.remove(self.machine.await_state(self.host, "ready"))
+        self.start()

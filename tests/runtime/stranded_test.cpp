@@ -81,7 +81,7 @@ TEST_CASE("a guest that an eject has left without its disks goes on from that ej
   anvil.hypervisor.lose_disks();
   CHECK(world.eject() != "done");
   CHECK(anvil.guest(world.guest)->state == GuestState::paused);
-  CHECK(anvil.log.says("stands still after an eject that failed"));
+  CHECK(anvil.log.says("stands still after a save that failed"));
   fs::remove(map);
   anvil.pull();
   REQUIRE(anvil.until([&] { return anvil.log.says("; it counts"); }));
@@ -89,6 +89,23 @@ TEST_CASE("a guest that an eject has left without its disks goes on from that ej
   CHECK(anvil.guest(world.guest)->state == GuestState::shut_off);
   anvil.plug();
   INFO(anvil.log.all());
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.counter(world.guest) == 1);
+}
+
+TEST_CASE("a guest that a checkpoint has left without its disks goes on from its copy") {
+  RunningWorld world(1);
+  auto& anvil = world.anvil;
+  anvil.hypervisor.lose_disks();
+  anvil.hypervisor.fail_save_at_header();
+  CHECK(anvil.result([&] { return anvil.host().checkpoint(world.capsule); }) != "done");
+  CHECK(anvil.guest(world.guest)->state == GuestState::paused);
+  anvil.pull();
+  INFO(anvil.log.all());
+  REQUIRE(anvil.until([&] { return anvil.log.says("; it counts"); }));
+  anvil.wait_for_jobs();
+  CHECK(anvil.guest(world.guest)->state == GuestState::shut_off);
+  anvil.plug();
   REQUIRE(anvil.reaches(world.capsule, "running"));
   CHECK(anvil.counter(world.guest) == 1);
 }

@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from libvirtd import SystemHost
 from travel import *
 
 
@@ -75,6 +76,24 @@ def killed_after_the_commit_the_daemon_finds_out():
         machine.goes_on_at(b)
         equal(f"guests after {moment}", list(b.guests()), ["traveller"])
     machine.eject(b)
+
+
+def killed_while_it_tries_the_processor_the_daemon_leaves_nothing_behind():
+    """Killed while a guest tries out what the processor can, the daemon leaves that to libvirtd to end"""
+    if not os.path.exists("/dev/kvm"):
+        return say("    this computer has no KVM to be tried out")
+    stick, machine, a = new_stick(), Machine("traveller"), new_host("a", kind=SystemHost)
+    machine.ticks = a.new_guest(machine.name, memory=128)
+    machine.ticks.await_count(3, seconds=180)
+    qemu = a.guests()
+    a.start()
+    plug(a, stick)
+    with When(lambda: any("satchel-probe" in name for name in a.guests()), a.kill) as killed:
+        a.ctl("pack", machine.name, stick.node)
+    expect("nothing was tried out", killed.happened)
+    wait_for(lambda: a.guests() == qemu, 30, f"nothing but the machine runs ({a.guests()})")
+    machine.ticks.await_more(3)
+    machine.ticks.check_unbroken()
 
 
 def a_cancelled_eject_leaves_the_guest_running():
@@ -210,6 +229,7 @@ def a_pulled_stick_that_is_back_goes_on():
 
 if __name__ == "__main__":
     scenes("faults", a_restart_disturbs_no_guest, killed_in_the_middle_of_an_eject_the_daemon_finds_out,
-         killed_after_the_commit_the_daemon_finds_out, a_cancelled_eject_leaves_the_guest_running,
+         killed_after_the_commit_the_daemon_finds_out,
+         killed_while_it_tries_the_processor_the_daemon_leaves_nothing_behind, a_cancelled_eject_leaves_the_guest_running,
          a_stick_that_fails_after_the_streams_end_loses_nothing, a_stick_that_stops_answering_holds_nobody_up,
          a_stick_pulled_in_use_goes_on_elsewhere_only_when_told, a_pulled_stick_that_is_back_goes_on)

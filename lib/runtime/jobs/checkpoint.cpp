@@ -98,6 +98,14 @@ void copy_nvram(Checkpoint& at) {
   fs::copy_file(*at.session.nvram, *at.nvram, fs::copy_options::overwrite_existing);
 }
 
+/// See keep_for_stuck_guest().
+Task<void> hold(Checkpoint& at) {
+  auto ran = at.before;
+  ran.guest_was = GuestWas::running;
+  auto keeping = keep_for_stuck_guest(at.parts, std::move(ran), *at.stick, *at.copy);
+  co_await std::move(keeping);
+}
+
 /// Takes memory and disks at one instant; the guest runs on when this returns.
 Task<hibernation::EncodedPages> take(Checkpoint& at, JobContext job) {
   auto noting = note_machine(at.parts, at.session, at.shipment.next);
@@ -109,23 +117,29 @@ Task<hibernation::EncodedPages> take(Checkpoint& at, JobContext job) {
   });
   auto overlays = co_await std::move(beginning);
   Suspension snapshot(at.parts, at.session.domain, fifo_directory(at.parts, at.session.capsule),
-                      job.stop, std::move(overlays));
+                      job.stop, at.copy, std::move(overlays));
   std::exception_ptr failure;
   try {
-    auto shipping =
-        snapshot.ship_here(at.copy, at.shipment.next.generation.seq, std::move(at.shipment.base),
-                           job.meter->begin("reading memory"));
+    auto shipping = snapshot.ship_here(at.shipment.next.generation.seq, std::move(at.shipment.base),
+                                       job.meter->begin("reading memory"));
     auto encoded = co_await std::move(shipping);
     auto copying = offload(at.parts.lanes.files, [&] { copy_nvram(at); });
     co_await std::move(copying);
     auto letting = snapshot.let_go();
     co_await std::move(letting);
+    if (!at.stick->is_open()) {
+      // Paused meanwhile, as its device is gone, it was not let run: QEMU still has let go of all.
+      auto holding = hold(at);
+      co_await std::move(holding);
+    }
     co_return std::move(encoded);
   } catch (...) {
     failure = std::current_exception();
   }
   auto keeping = snapshot.keep_guest();
   co_await std::move(keeping);
+  auto holding = hold(at);
+  co_await std::move(holding);
   auto taking_back = take_back(at);
   co_await std::move(taking_back);
   std::rethrow_exception(failure);

@@ -88,7 +88,7 @@ Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Stick& stic
                            [&] { rescue.make_save_image(copy, worker_threads(parts.config)); });
     co_await std::move(keeping);
     parts.log.warning(session.capsule_name +
-                      " stands still after an eject that failed: its memory is kept here");
+                      " stands still after a save that failed: its memory is kept here");
   } catch (const std::exception& failure) {
     parts.log.warning(std::string(failure.what()) + "; the guest is held in memory alone");
   }

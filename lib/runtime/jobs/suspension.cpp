@@ -109,6 +109,10 @@ class Destination {
   std::exception_ptr failed_;
 };
 
+const std::string& map_for_rescue(const hibernation::EncodedPages& encoded) {
+  return encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map;
+}
+
 }  // namespace
 
 Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
@@ -118,8 +122,9 @@ Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::pat
 }
 
 Suspension::Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
-                       std::stop_token stop, std::vector<Hypervisor::Overlay> overlays)
-    : Suspension(parts, domain, directory, stop, nullptr, [&](std::string path) {
+                       std::stop_token stop, std::shared_ptr<Rescue> copy,
+                       std::vector<Hypervisor::Overlay> overlays)
+    : Suspension(parts, domain, directory, stop, std::move(copy), [&](std::string path) {
         return parts.hypervisor.snapshot(domain, std::move(path), std::move(overlays));
       }) {}
 
@@ -188,6 +193,11 @@ Task<T> Suspension::finish(Task<T> shipping) {
   std::rethrow_exception(failure);
 }
 
+void Suspension::stand_in_for_earlier(hibernation::PageSinks& sinks) {
+  if (rescue_ && rescue_->needs_stand_in())
+    sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
+}
+
 Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Sequence number,
                                            hibernation::PageBase base, Lend lend,
                                            ProgressSink progress) {
@@ -200,31 +210,30 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Se
     sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
     if (rescue_ && rescue_->is_kept())
       sinks.borrowed = [this](std::span<const std::byte> bytes) { rescue_->write_borrowed(bytes); };
-    if (rescue_ && rescue_->needs_stand_in())
-      sinks.stand_in = [this](std::span<const std::byte> bytes) { rescue_->write_stand_in(bytes); };
+    stand_in_for_earlier(sinks);
     auto encoded =
         encode(rescue_.get(), sinks, number, std::move(*known), lend, OwnTags::unwanted, progress);
-    auto stored = pages.finish(encoded.stand_in_map.empty() ? encoded.map : encoded.stand_in_map);
+    auto stored = pages.finish(map_for_rescue(encoded));
     return Shipped{std::move(encoded), std::move(stored)};
   };
   auto shipping = finish(offload(parts_.lanes.files, std::move(work)));
   co_return co_await std::move(shipping);
 }
 
-Task<hibernation::EncodedPages> Suspension::ship_here(std::shared_ptr<Rescue> copy, Sequence number,
-                                                      hibernation::PageBase base,
+Task<hibernation::EncodedPages> Suspension::ship_here(Sequence number, hibernation::PageBase base,
                                                       ProgressSink progress) {
   const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
-  auto work = [this, copy, number, known, progress = std::move(progress)] {
+  auto work = [this, number, known, progress = std::move(progress)] {
     hibernation::PageSinks sinks;
-    sinks.segment = [copy](std::span<const std::byte> bytes) {
-      copy->write(bytes);
-      copy->require();
+    sinks.segment = [this](std::span<const std::byte> bytes) {
+      rescue_->write(bytes);
+      rescue_->require();
     };
+    stand_in_for_earlier(sinks);
     // The guest runs on, and writes to its disks. Its memory is written again after this.
     auto encoded =
-        encode(copy.get(), sinks, number, std::move(*known), {}, OwnTags::wanted, progress);
-    copy->finish(encoded.map);
+        encode(rescue_.get(), sinks, number, std::move(*known), {}, OwnTags::wanted, progress);
+    rescue_->finish(map_for_rescue(encoded));
     return encoded;
   };
   auto shipping = finish(offload(parts_.lanes.files, std::move(work)));

@@ -29,9 +29,10 @@ class Suspension {
   Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
              std::stop_token stop, std::shared_ptr<Rescue> rescue = {});
   /// Begins a snapshot: the guest goes on, and stands still only from the stream's end until it is
-  /// let go, with these overlays over its disks.
+  /// let go, with these overlays over its disks. Its memory goes into `copy` alone.
   Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
-             std::stop_token stop, std::vector<Hypervisor::Overlay> overlays);
+             std::stop_token stop, std::shared_ptr<Rescue> copy,
+             std::vector<Hypervisor::Overlay> overlays);
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
@@ -49,9 +50,9 @@ class Suspension {
   Task<Shipped> ship(format::CapsuleDirectory& capsule, Sequence number, hibernation::PageBase base,
                      Lend lend, ProgressSink progress);
 
-  /// The same into a copy on this computer alone. Throws Fault when the copy had to be given up.
-  Task<hibernation::EncodedPages> ship_here(std::shared_ptr<Rescue> copy, Sequence number,
-                                            hibernation::PageBase base, ProgressSink progress);
+  /// The same of a snapshot, into its copy. Throws Fault when that had to be given up.
+  Task<hibernation::EncodedPages> ship_here(Sequence number, hibernation::PageBase base,
+                                            ProgressSink progress);
 
   /// Given when the first bytes of a save are there: its guest stands still from then on, and what
   /// it wrote to its disks is in their files.
@@ -78,6 +79,8 @@ class Suspension {
   using OwnTags = hibernation::PageEncoderSettings::OwnTags;
   /// libvirt's part, begun with the gate's path.
   using Begin = std::function<Task<void>(std::string)>;
+  /// Where this computer has not all that the new memory refers to.
+  void stand_in_for_earlier(hibernation::PageSinks& sinks);
   Suspension(Parts& parts, DomainId domain, const std::filesystem::path& directory,
              std::stop_token stop, std::shared_ptr<Rescue> rescue, const Begin& begin);
 
