@@ -142,10 +142,14 @@ class Making:
             self.is_right(place, head_of(place, self.machine, self.verdict.check(place, 1)))
 
     def is_right(self, place, head):
+        expect("its disk is not the one that it was made of", self.shown_by(place, head) == self.content)
+
+    def shown_by(self, place, head):
+        """What its disk shows."""
         chain = [self.machine.path_on(place, path) for path in head["disks"][0]["chain"]]
         raw = os.path.join(WORLD, "shown.raw")
         run("qemu-img", "convert", "-U", "-O", "raw", as_the_head_has_it(chain), raw)
-        expect("its disk is not the one that it was made of", read(raw) == self.content)
+        return read(raw)
 
     def take_away(self):
         """The stick is as before the job."""

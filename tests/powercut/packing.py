@@ -6,7 +6,9 @@ import counter
 from day import define_counter, start_counter
 from guest import Ticks
 from making import Making
-from travel import digest, equal, plug, pull
+from travel import digest, equal, expect, head_of, plug, pull
+
+PROGRAM = 32 * 512  # bytes of its disk that come before what the guest writes to (counter.S)
 
 
 class Pack(Making):
@@ -74,7 +76,7 @@ class PackRunning(Pack):
         self.machine.eject(self.host)
         pull(self.host, self.stick)
         with self.stick.mount_ro() as place:
-            self.verdict.check(place, 2)
+            self.is_right(place, head_of(place, self.machine, self.verdict.check(place, 2)))
         plug(self.host, self.stick)
         self.machine.await_state(self.host, "ready")
         self.host.must("launch", "traveller")
@@ -83,6 +85,10 @@ class PackRunning(Pack):
         self.machine.eject(self.host)
         pull(self.host, self.stick)
         plug(self.host, self.stick)
+
+    def is_right(self, place, head):
+        """All of its disk that it does not write to itself."""
+        expect("its disk is not the one that it was made of", self.shown_by(place, head)[:PROGRAM] == counter.disk()[:PROGRAM])
 
     def take_away(self):
         self.remove(self.machine.await_state(self.host, "ready"))
