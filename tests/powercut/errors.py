@@ -20,6 +20,7 @@ class Trial:
         self.stick, self.machine = Stick("640M", pullable=True), Machine("traveller")
         self.host = PreloadedHost("e", "powercut_faults.so", {"POWERCUT_FAULTS": self.faults.path}, {"on_insert": "ask"})
         self.has_work = None  # a job that failed, and has what it was prepared for; where it had not, it makes fewer calls
+        self.failures = 0
         pack_counter(self.host, self.stick, self.machine)
 
     def end(self):
@@ -56,6 +57,7 @@ class Trial:
         status, output, errors = self.host.ctl(*job.words, self.machine.name)
         failed = self.faults.disarm()
         self.has_work = job if status != 0 else None
+        self.failures += status != 0
         try:
             if failed is None and status != 0:
                 raise Failure(f"it fails although nothing was made to fail:\n{output}{errors}")
@@ -86,9 +88,13 @@ class Trial:
                 self.say("launch")
         self.machine.await_state(self.host, "running")
         self.machine.goes_on_at(self.host)
-        # Each layer is looked at again and again: without an end to them the calls would never end either.
+        # Each layer is looked at again and again: without an end to them the calls would never end either. Nor would the overlays
+        # that checkpoints which fail leave on the host.
         if self.now()["Layers"] >= MOST_LAYERS:
             self.say("merge")
+        if self.failures >= MOST_LAYERS:
+            self.failures = 0
+            self.say("checkpoint")
 
 
 class Job:
