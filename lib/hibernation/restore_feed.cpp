@@ -44,7 +44,11 @@ void RestoreFeed::write_header(std::span<const std::byte> header, std::stop_toke
 
 void RestoreFeed::write(std::span<const std::byte> bytes, std::stop_token stop) {
   if (bytes.empty()) return;
-  stream_has_begun_ = true;
+  if (!stream_has_begun_) {
+    write_all(bytes.first(1), stop);
+    stream_has_begun_ = true;
+    bytes = bytes.subspan(1);
+  }
   write_all(bytes, stop);
 }
 

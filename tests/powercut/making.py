@@ -13,7 +13,7 @@ from own_disk import own_disk
 from recording import PreloadedHost
 from stick import Stick
 from travel import CAPSULE, Machine, as_the_head_has_it, equal, expect, head_of, plug, pull, throw_away, wait_for
-from verdict import Verdict
+from verdict import Lost, Verdict
 
 FAILED, NO_SPACE = 1, 4  # exit statuses: a flaw of the program; there is no room
 UNFINISHED = "remove the capsule"
@@ -86,7 +86,7 @@ class Making:
     def passed(self, failed):
         try:
             self.is_whole()
-        except Failure as not_whole:
+        except (Failure, Lost) as not_whole:
             raise NotWhole(f"it is told as done, and {not_whole}") from not_whole
         self.take_away()
         return "done all the same" if failed else "done"

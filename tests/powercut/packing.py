@@ -40,6 +40,7 @@ class PackRunning(Pack):
     """Of a machine that runs: it goes on, here or from the stick, whatever fails."""
 
     name = "a pack of a running machine"
+    lies_from = 36  # before that it is the image's own directory and header, and what is written once more later
 
     def prepare(self):
         Making.prepare(self)

@@ -250,7 +250,7 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       co_await std::move(going_on);
       auto keeping = suspension->keep_guest();
       co_await std::move(keeping);
-      auto holding = keep_for_stuck_guest(parts, session, *order.stick, *rescue);
+      auto holding = keep_for_stuck_guest(parts, session, *rescue);
       co_await std::move(holding);
     }
     std::rethrow_exception(failure);

@@ -98,12 +98,9 @@ void copy_nvram(Checkpoint& at) {
   fs::copy_file(*at.session.nvram, *at.nvram, fs::copy_options::overwrite_existing);
 }
 
-/// See keep_for_stuck_guest().
-Task<void> hold(Checkpoint& at) {
-  auto ran = at.before;
-  ran.guest_was = GuestWas::running;
-  auto keeping = keep_for_stuck_guest(at.parts, std::move(ran), *at.stick, *at.copy);
-  co_await std::move(keeping);
+Fault stopped(const Checkpoint& at) {
+  return Fault(Remedy::retry,
+               Fault::Text{"write a checkpoint of", at.session.capsule_name, "it was stopped", {}});
 }
 
 /// Takes memory and disks at one instant; the guest runs on when this returns.
@@ -116,6 +113,12 @@ Task<hibernation::EncodedPages> take(Checkpoint& at, JobContext job) {
     return add_overlays(at);
   });
   auto overlays = co_await std::move(beginning);
+  if (job.stop.stop_requested()) {
+    // QEMU need not give anything away.
+    auto taking_back = take_back(at);
+    co_await std::move(taking_back);
+    throw stopped(at);
+  }
   Suspension snapshot(at.parts, at.session.domain, fifo_directory(at.parts, at.session.capsule),
                       job.stop, at.copy, std::move(overlays));
   std::exception_ptr failure;
@@ -128,17 +131,19 @@ Task<hibernation::EncodedPages> take(Checkpoint& at, JobContext job) {
     auto letting = snapshot.let_go();
     co_await std::move(letting);
     if (!at.stick->is_open()) {
-      // Paused meanwhile, as its device is gone, it was not let run: QEMU still has let go of all.
-      auto holding = hold(at);
+      // Paused before libvirt looked, as its device is gone, it is not let run: QEMU has let go of
+      // all.
+      auto holding = keep_for_stuck_guest(at.parts, at.before, *at.copy);
       co_await std::move(holding);
     }
+    at.copy->forget_stand_in();
     co_return std::move(encoded);
   } catch (...) {
     failure = std::current_exception();
   }
   auto keeping = snapshot.keep_guest();
   co_await std::move(keeping);
-  auto holding = hold(at);
+  auto holding = keep_for_stuck_guest(at.parts, at.before, *at.copy);
   co_await std::move(holding);
   auto taking_back = take_back(at);
   co_await std::move(taking_back);
@@ -164,10 +169,7 @@ void ship_memory(Checkpoint& at, hibernation::EncodedPages encoded, const Progre
     done += static_cast<std::uint64_t>(n);
     if (progress) progress({"writing memory", ByteCount(done), size});
     shipment.written(static_cast<std::size_t>(n), stop);
-    if (stop.stop_requested())
-      throw Fault(
-          Remedy::retry,
-          Fault::Text{"write a checkpoint of", at.session.capsule_name, "it was stopped", {}});
+    if (stop.stop_requested()) throw stopped(at);
   }
   auto stored = pages.finish();
   auto map =

@@ -1,17 +1,21 @@
 #include "runtime/jobs/rescue.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/fault.hpp"
 
 namespace satchel {
 
 namespace {
+
+constexpr const char* no_room = "this computer's disk is full";
 
 /// 0, or errno.
 int write_whole(int fd, std::span<const std::byte> bytes) {
@@ -30,7 +34,7 @@ Rescue::Rescue(std::shared_ptr<const Stick> stick, const std::filesystem::path& 
                ByteCount most)
     : stick_(std::move(stick)), room_(most.value) {
   if (room_ == 0) {
-    give_up("this computer's disk is full");
+    give_up(no_room);
     return;
   }
   for (auto* copy : {&own_, &stand_in_, &borrowed_})
@@ -50,7 +54,7 @@ void Rescue::give_up(std::string why) noexcept {
 }
 
 void Rescue::require() const {
-  if (is_kept()) return;
+  if (own_) return;
   throw Fault(Remedy::free_space,
               Fault::Text{"keep", "a copy of the machine's memory on this computer", trouble_,
                           "Make room on this computer's disk; the machine goes on running."});
@@ -63,12 +67,41 @@ void Rescue::describe(std::string xml, hibernation::SavedAs as) {
   as_ = as;
 }
 
+bool Rescue::has_room_for(std::size_t bytes) noexcept {
+  if (bytes > room_) return false;
+  room_ -= bytes;
+  return true;
+}
+
 void Rescue::write(const UniqueFd& copy, std::span<const std::byte> packed) noexcept {
   if (!copy) return;
-  if (packed.size() > room_) return give_up("this computer's disk is full");
-  room_ -= packed.size();
+  if (!has_room_for(packed.size())) return give_up(no_room);
   if (const int error = write_whole(copy.get(), packed); error != 0)
     give_up(std::generic_category().message(error));
+}
+
+void Rescue::write_stand_in(std::span<const std::byte> packed) noexcept {
+  if (!stand_in_) return;
+  int error = ENOSPC;
+  if (has_room_for(packed.size())) {
+    stand_in_size_ += packed.size();
+    error = write_whole(stand_in_.get(), packed);
+  }
+  if (error == 0) return;
+  trouble_ = error == ENOSPC ? no_room : std::generic_category().message(error);
+  forget_stand_in();
+}
+
+void Rescue::forget_stand_in() noexcept {
+  if (!earlier_.empty()) return;
+  kept_ = false;
+  stand_in_.reset();
+  room_ += std::exchange(stand_in_size_, 0);
+}
+
+void Rescue::finish(std::string map) {
+  map_ = std::move(map);
+  ::clock_gettime(CLOCK_REALTIME, &ended_);
 }
 
 void Rescue::make_save_image(const std::filesystem::path& image, unsigned threads) const {
@@ -103,7 +136,9 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
     const auto header = hibernation::write_save_header(xml_, as_);
     write(std::as_bytes(std::span(header.data(), header.size())));
     decoder.decode(write, threads, {}, {});
-    if (::fsync(out.get()) != 0) throw fault_from_errno(errno, "write", image.string());
+    const timespec times[] = {ended_, ended_};
+    if (::futimens(out.get(), times) != 0 || ::fsync(out.get()) != 0)
+      throw fault_from_errno(errno, "write", image.string());
   } catch (...) {
     ::unlink(image.c_str());
     throw;

@@ -6,6 +6,8 @@
 // thread at a time, but for is_wanted().
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <filesystem>
 #include <map>
@@ -35,39 +37,46 @@ class Rescue {
   /// their numbers.
   void has_earlier(std::map<std::uint64_t, Earlier> copies);
   bool needs_stand_in() const { return is_kept() && earlier_.empty(); }
+  bool has_all_earlier() const { return !earlier_.empty(); }
+  /// For the own segment alone it is not needed: what it takes is free again.
+  void forget_stand_in() noexcept;
 
   /// libvirt's description of the guest, as its save has it.
   void describe(std::string xml, hibernation::SavedAs as);
-  /// The next bytes of the generation's own segment, or of the stand-in. Where they can't be kept
-  /// the copy is given up.
+  /// The next bytes of the generation's own segment. Where they can't be kept the copy is given up.
   void write(std::span<const std::byte> packed) noexcept { write(own_, packed); }
-  void write_stand_in(std::span<const std::byte> packed) noexcept { write(stand_in_, packed); }
+  /// The same of the stand-in; without it the own segment goes on, and makes no stream by itself.
+  void write_stand_in(std::span<const std::byte> packed) noexcept;
   /// The same of the own segment's borrowed cells.
   void write_borrowed(std::span<const std::byte> pages) noexcept { write(borrowed_, pages); }
   /// The stream has ended by libvirt's own judgement. The map of own segment and stand-in, or of
   /// own segment and earlier ones.
-  void finish(std::string map) { map_ = std::move(map); }
+  void finish(std::string map);
 
-  /// Throws Fault when there is no copy (any more), where nothing goes without one.
+  /// Throws Fault when there is no own segment (any more), where nothing goes without one.
   void require() const;
 
-  bool is_kept() const { return static_cast<bool>(own_); }
+  /// There is a copy, and it may become whole.
+  bool is_kept() const { return kept_; }
   /// Why there is no copy; empty while there is one.
   const std::string& trouble() const { return trouble_; }
   /// The device went while there is a copy to be finished: whoever reads the stream goes on.
   bool is_wanted() const { return kept_ && !stick_->is_open(); }
   /// The stream has come to its end, whether there is a copy or not.
   bool saw_end() const { return !map_.empty(); }
-  bool is_whole() const { return own_ && !map_.empty(); }
+  bool is_whole() const { return is_kept() && !map_.empty(); }
+  bool has_own() const { return own_ && !map_.empty(); }
   /// The own segment, whole once it is finished; -1 when there is no copy.
   int own() const { return own_.get(); }
   int borrowed() const { return borrowed_.get(); }
 
-  /// Makes a save image of the copy that libvirt takes, durable. Throws Fault, and leaves no file
-  /// then. Blocking, on the files lane.
+  /// Makes a save image of the copy that libvirt takes, durable, as old as the stream's end: a disk
+  /// that was written to since is newer. Throws Fault, and leaves no file then. Blocking, on the
+  /// files lane.
   void make_save_image(const std::filesystem::path& image, unsigned threads) const;
 
  private:
+  bool has_room_for(std::size_t bytes) noexcept;
   void write(const UniqueFd& copy, std::span<const std::byte> packed) noexcept;
   void give_up(std::string why) noexcept;
 
@@ -82,6 +91,8 @@ class Rescue {
   std::string xml_;
   hibernation::SavedAs as_ = hibernation::SavedAs::running;
   std::string map_;
+  timespec ended_{};  ///< when the stream had ended, by the clock of files
+  std::uint64_t stand_in_size_ = 0;
 };
 
 }  // namespace satchel

@@ -64,15 +64,14 @@ std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<S
 
 void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,
                const format::Head& committed) {
-  if (!rescue.is_whole()) return;
-  const bool has_earlier = !rescue.needs_stand_in() || shipment.segments.size() == 1;
+  if (!rescue.has_own()) return;
+  const bool has_earlier = rescue.has_all_earlier() || shipment.segments.size() == 1;
   if (parts.cache->keep(committed.capsule, shipment.segments, {rescue.own(), rescue.borrowed()}) &&
       has_earlier)
     parts.cache->note_whole(committed.find(committed.hibernation->map)->digest);
 }
 
-Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Stick& stick,
-                                const Rescue& rescue) {
+Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& rescue) {
   if (!rescue.saw_end()) co_return;
   try {
     const auto copy = cut_short_save(parts, session.capsule);
@@ -81,16 +80,13 @@ Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Stick& stic
     co_await std::move(clearing);
     auto finding = find_guest(parts, session);
     const auto guest = co_await std::move(finding);
-    if (!rescue.is_whole() || !is_alive(guest) || guest->state != GuestState::paused) co_return;
-    // A person had paused it, and its disks are there.
-    if (session.guest_was == GuestWas::paused && stick.is_open()) co_return;
+    if (!rescue.is_whole() || !is_alive(guest) || guest->state == GuestState::running) co_return;
     auto keeping = offload(parts.lanes.files,
                            [&] { rescue.make_save_image(copy, worker_threads(parts.config)); });
     co_await std::move(keeping);
-    parts.log.warning(session.capsule_name +
-                      " stands still after a save that failed: its memory is kept here");
+    parts.log.warning(session.capsule_name + " stands still after a save: its memory is kept here");
   } catch (const std::exception& failure) {
-    parts.log.warning(std::string(failure.what()) + "; the guest is held in memory alone");
+    parts.log.warning(std::string(failure.what()) + "; there is no copy of its memory here");
   }
 }
 

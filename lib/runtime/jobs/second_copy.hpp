@@ -21,12 +21,11 @@ std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<S
 void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,
                const format::Head& committed);
 
-/// After an eject or a snapshot that failed with all of the memory written, and whose guest was to
-/// run on. One that stands still all the same is stuck: QEMU let go of its disks, does not get them
-/// back from a device that is gone, and gives its memory no second time. Its copy is kept for the
-/// next save to this computer, which finds out whether that is so (strand()). Failures are
-/// warnings.
-Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Stick& stick,
-                                const Rescue& rescue);
+/// After an eject or a snapshot that has taken all of the memory and whose guest was to run on. One
+/// that stands still all the same may be stuck: QEMU let go of its disks, does not get them back
+/// from a device that is gone, or was paused and is not to have them back, and gives its memory no
+/// second time. Its copy is kept for the next save to this computer, which finds out whether that
+/// is so (strand()). Failures are warnings.
+Task<void> keep_for_stuck_guest(Parts& parts, Session session, const Rescue& rescue);
 
 }  // namespace satchel

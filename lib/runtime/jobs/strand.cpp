@@ -93,7 +93,13 @@ Task<void> save_guest(Parts& parts, Session& session) {
     auto finding = find_guest(parts, session);
     const auto left = co_await std::move(finding);
     if (is_alive(left) && is_saved_already(failure)) {
-      auto taking = offload(parts.lanes.files, [&] { return take_cut_short(parts, session); });
+      auto taking = offload(parts.lanes.files, [&] {
+        try {
+          return take_cut_short(parts, session);
+        } catch (const std::exception& trouble) {
+          return std::string(trouble.what());
+        }
+      });
       const auto against = co_await std::move(taking);
       parts.log.warning(session.capsule_name +
                         ": an earlier save was cut short with all of its memory written; " +

@@ -95,6 +95,8 @@ class Destination {
  private:
   template <class Act>
   void on_device(Act act) {
+    // Nothing would come of the rest: QEMU shall not give it away.
+    if (failed_ && !rescue_->is_kept()) std::rethrow_exception(failed_);
     if (failed_) return;
     try {
       act();
@@ -168,6 +170,7 @@ hibernation::EncodedPages Suspension::encode(Rescue* describe_to,
       [&stream, waiting = patience_](std::span<std::byte> buffer, std::stop_token stop) {
         const auto n = stream.read(buffer, stop);
         waiting->note_read(n);
+        if (n == 0) waiting->be_busy(true);  // all has come: what is left is ours
         return n;
       },
       sinks, std::move(base), settings, progress, reading_.get_token());
@@ -234,6 +237,7 @@ Task<hibernation::EncodedPages> Suspension::ship_here(Sequence number, hibernati
     auto encoded =
         encode(rescue_.get(), sinks, number, std::move(*known), {}, OwnTags::wanted, progress);
     rescue_->finish(map_for_rescue(encoded));
+    rescue_->require();
     return encoded;
   };
   auto shipping = finish(offload(parts_.lanes.files, std::move(work)));
