@@ -19,7 +19,6 @@ class Trial:
         self.faults, self.outcomes, self.verdict = Faults(), Outcomes(), Verdict(WORLD)
         self.stick, self.machine = Stick("640M", pullable=True), Machine("traveller")
         self.host = PreloadedHost("e", "powercut_faults.so", {"POWERCUT_FAULTS": self.faults.path}, {"on_insert": "ask"})
-        self.has_work = None  # a job that failed, and has what it was prepared for; where it had not, it makes fewer calls
         self.failures = 0
         pack_counter(self.host, self.stick, self.machine)
 
@@ -45,18 +44,12 @@ class Trial:
     def fail_once(self, job, kind, number, how):
         """One job whose call of that number fails; afterwards the machine runs again. Returns the call, or None when there were
         fewer."""
-        fresh = self.has_work is not job
-        if fresh:
+        if not job.has_work(self.now()):
             job.prepare(self)
-        failed = self.fail(job, kind, number, how)
-        return failed if failed or fresh else self.fail_once(job, kind, number, how)
-
-    def fail(self, job, kind, number, how):
         generation = self.now()["Generation"]
         self.faults.arm(self.stick.mounted_at(), kind, number, how)
         status, output, errors = self.host.ctl(*job.words, self.machine.name)
         failed = self.faults.disarm()
-        self.has_work = job if status != 0 else None
         self.failures += status != 0
         try:
             if failed is None and status != 0:
@@ -98,10 +91,11 @@ class Trial:
 
 
 class Job:
-    """commits: it leaves a new generation when it succeeds. steps: of so many calls of each kind one is tried."""
+    """commits: it leaves a new generation when it succeeds. steps: of so many calls of each kind one is tried. has_work: whether a
+    machine that runs is as prepare leaves it."""
 
-    def __init__(self, name, words, commits, steps, prepare=lambda trial: None):
-        self.name, self.words, self.commits, self.steps, self.prepare = name, words, commits, steps, prepare
+    def __init__(self, name, words, commits, steps, prepare=lambda trial: None, has_work=lambda now: False):
+        self.name, self.words, self.commits, self.steps, self.prepare, self.has_work = name, words, commits, steps, prepare, has_work
 
     def outcome(self, status, now):
         if status == 0:
@@ -116,6 +110,10 @@ class Eject(Job):
         if (status == 0) != (now["State"] == "safe"):
             raise Failure(f"the eject has status {status} and the machine is {now['State']}: {now['Detail']}")
         return super().outcome(status, now)
+
+
+def has_a_layer(now):
+    return now["Layers"] > 0
 
 
 def leave_a_layer(trial):
@@ -140,8 +138,8 @@ JOBS = {job.words[0]: job for job in (
     Eject("an eject", ("eject",), True, ALL),
     Job("a checkpoint", ("checkpoint",), True, ALL),
     Job("a launch", ("launch",), True, ALL, be_there_only),
-    Job("a merge", ("merge",), True, ALL, leave_a_layer),
-    Job("a fold", ("fold",), True, ALL, leave_a_layer),
+    Job("a merge", ("merge",), True, ALL, leave_a_layer, has_a_layer),
+    Job("a fold", ("fold",), True, ALL, leave_a_layer, has_a_layer),
     Job("a compaction", ("compact",), True, ALL, leave_two_segments),
     Job("a verification", ("verify",), False, {"read": 1, "look": 10}))}
 
