@@ -7,6 +7,7 @@
 
 #include "base/fault.hpp"
 #include "hibernation/save_image.hpp"
+#include "runtime/jobs/memory_destination.hpp"
 #include "runtime/jobs/patience.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/sessions.hpp"
@@ -66,49 +67,6 @@ class QemuStream {
 
   hibernation::SaveGate& gate_;
   std::stop_token stop_;
-};
-
-/// Where the encoded stream goes. A device that fails is written to no more when there is a rescue:
-/// what counts then is the rest of the stream, without which the guest may have to stand still for
-/// good. A device that is merely full has its files, with which the guest goes on at once.
-class Destination {
- public:
-  Destination(format::CapsuleDirectory& capsule, std::string object, Rescue* rescue)
-      : rescue_(rescue) {
-    on_device([&] { pages_.emplace(capsule.create_object(std::move(object))); });
-  }
-
-  void write(std::span<const std::byte> bytes) {
-    if (rescue_) rescue_->write(bytes);
-    on_device([&] { pages_->write(bytes); });
-  }
-
-  /// `map`: of what the rescue has.
-  format::Object finish(const std::string& map) {
-    if (rescue_) rescue_->finish(map);
-    std::optional<format::Object> object;
-    on_device([&] { object = pages_->finish(); });
-    if (failed_) std::rethrow_exception(failed_);
-    return std::move(*object);
-  }
-
- private:
-  template <class Act>
-  void on_device(Act act) {
-    // Nothing would come of the rest: QEMU shall not give it away.
-    if (failed_ && !rescue_->is_kept()) std::rethrow_exception(failed_);
-    if (failed_) return;
-    try {
-      act();
-    } catch (const Fault& fault) {
-      if (!rescue_ || !rescue_->is_kept() || fault.remedy() == Remedy::free_space) throw;
-      failed_ = std::current_exception();
-    }
-  }
-
-  Rescue* rescue_;
-  std::optional<format::ObjectWriter> pages_;  ///< none: the device failed before it was made
-  std::exception_ptr failed_;
 };
 
 const std::string& map_for_rescue(const hibernation::EncodedPages& encoded) {
@@ -208,7 +166,7 @@ Task<Suspension::Shipped> Suspension::ship(format::CapsuleDirectory& capsule, Se
   const auto known = std::make_shared<hibernation::PageBase>(std::move(base));
   auto work = [this, &capsule, number, known, lend = std::move(lend),
                progress = std::move(progress)] {
-    Destination pages(capsule, pages_object(number.value), rescue_.get());
+    MemoryDestination pages(capsule, pages_object(number.value), rescue_.get());
     hibernation::PageSinks sinks;
     sinks.segment = [&pages](std::span<const std::byte> bytes) { pages.write(bytes); };
     if (rescue_ && rescue_->is_kept())
