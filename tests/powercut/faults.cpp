@@ -6,8 +6,7 @@
 // that take room alone, where none is left, and a write is cut short first), or "lie" when it is
 // not done and said to be. What failed is written behind that file's name and ".hit". Calls count
 // from when the file was put there, those of all processes together, in the eight bytes behind its
-// name and
-// ".count".
+// name and ".count".
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "runtime/running_world.hpp"
@@ -108,6 +109,30 @@ TEST_CASE("a guest that a checkpoint has left without its disks goes on from its
   anvil.plug();
   REQUIRE(anvil.reaches(world.capsule, "running"));
   CHECK(anvil.counter(world.guest) == 1);
+}
+
+TEST_CASE("a kept copy does not count for a guest that has written to a disk since its instant") {
+  RunningWorld world(1);
+  auto& anvil = world.anvil;
+  namespace fs = std::filesystem;
+  anvil.hypervisor.lose_disks();
+  anvil.hypervisor.fail_save_at_header();
+  // Behind the stream's end, and before the copy is kept, by the clock of files.
+  anvil.hypervisor.at_header = [&] {
+    const auto directory = anvil.session_directory(world.capsule);
+    const auto now = fs::file_time_type::clock::now();
+    for (const auto& file : fs::directory_iterator(directory))
+      fs::last_write_time(file.path(), now);
+    const auto probe = directory / "clock";
+    do std::ofstream(probe) << "tick";
+    while (fs::last_write_time(probe) <= now);
+    fs::remove(probe);
+  };
+  CHECK(anvil.result([&] { return anvil.host().checkpoint(world.capsule); }) != "done");
+  anvil.pull();
+  REQUIRE(anvil.until([&] { return anvil.log.says("was written to after it"); }));
+  anvil.wait_for_jobs();
+  CHECK(anvil.guest(world.guest)->state == GuestState::paused);
 }
 
 namespace {
