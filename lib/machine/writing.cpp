@@ -200,6 +200,14 @@ void write_os(pugi::xml_node domain, const Description& machine, const HostPolic
   nvram.text().set(plan.nvram_path.c_str());
 }
 
+/// Whether a file of the disk's chain is a descriptor. The topmost need not be: a checkpoint's
+/// overlay came while the guest ran, by its path.
+bool has_lent(const pugi::xml_node& disk) {
+  return bool(disk.find_node([](const pugi::xml_node& node) {
+    return std::string_view(node.name()) == "source" && bool(node.attribute("fdgroup"));
+  }));
+}
+
 }  // namespace
 
 bool comes_unplugged(const Interface& nic, const HostPolicy& policy, Start start) {
@@ -245,7 +253,7 @@ std::string with_chains(const std::string& domain_xml, const std::vector<Session
     const std::string target = xml.child("target").attribute("dev").value();
     const auto disk = std::find_if(disks.begin(), disks.end(),
                                    [&](const auto& each) { return each.target == target; });
-    if (disk == disks.end() || !xml.child("source").attribute("fdgroup")) continue;
+    if (disk == disks.end() || !has_lent(xml)) continue;
     while (xml.remove_child("backingStore")) {
     }
     xml.remove_child("source");

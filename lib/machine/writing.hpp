@@ -69,8 +69,8 @@ bool comes_unplugged(const Interface& nic, const HostPolicy& policy, Start start
 std::string write_domain(const Description& machine, const HostPolicy& policy,
                          const SessionPlan& plan);
 
-/// A domain's XML with these chains in the place of those that it has, where they are descriptors
-/// already; nothing else is changed. Throws Fault when it is not XML.
+/// A domain's XML with these chains in the place of those that it has, where a file of one is a
+/// descriptor; nothing else is changed. Throws Fault when it is not XML.
 std::string with_chains(const std::string& domain_xml, const std::vector<SessionDisk>& disks);
 
 }  // namespace satchel::machine

@@ -113,6 +113,7 @@ Medium* Computer::cut_power() {
   steps_left_ = 0;
   launch_fails_ = false;
   eject_fails_ = false;
+  checkpoint_ = {};
   if (session_ && truth_.session_of[number_]) {
     auto& run = truth_.runs.at(session_->session);
     run.is_off = run.is_off || !session_->save_image;
@@ -224,7 +225,9 @@ void Computer::perform(const core::Effect& effect) {
     void operator()(const core::DropSession& e) { self.drop(e); }
     void operator()(const core::Cancel&) {}  // every job has ended before anything else is asked
     void operator()(const core::Tell&) {}
-    void operator()(const core::StartCheckpoint&) { throw std::logic_error("no checkpoints here"); }
+    void operator()(const core::StartCheckpoint& e) {
+      self.begin(e.job, [&me = self](JobContext job) { return me.checkpoint(std::move(job)); });
+    }
     void operator()(const core::Resolve&) { throw std::logic_error("no such choices here"); }
   };
   std::visit(Performer{*this}, effect);
@@ -290,6 +293,7 @@ core::Found Computer::found() const {
   auto out = found_from(head_->head, parts_.key.public_key().host_id(), seen_, session_);
   if (mistake_ == Mistake::marks_passed_over) out.checked_out.reset();
   if (mistake_ == Mistake::seen_forgotten) out.lacks.reset();
+  if (mistake_ == Mistake::checkpoint_forgotten) out.lacks_our_files = false;
   if (mistake_ == Mistake::need_forgotten) out.needed_by.clear();
   if (mistake_ == Mistake::mark_taken_for_ours && out.checked_out && session_)
     out.checked_out->session = session_->session;

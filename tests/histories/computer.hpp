@@ -17,6 +17,7 @@
 #include "fakes/fake_volumes.hpp"
 #include "format/capsule_directory.hpp"
 #include "histories/truth.hpp"
+#include "runtime/jobs/tending.hpp"
 #include "runtime/parts.hpp"
 #include "runtime/seen_generation.hpp"
 #include "runtime/stick.hpp"
@@ -24,7 +25,14 @@
 namespace satchel::histories {
 
 /// A mistake made on purpose: the history has to find it.
-enum class Mistake { none, marks_passed_over, seen_forgotten, need_forgotten, mark_taken_for_ours };
+enum class Mistake {
+  none,
+  marks_passed_over,
+  seen_forgotten,
+  need_forgotten,
+  mark_taken_for_ours,
+  checkpoint_forgotten
+};
 
 class PowerCut {};
 
@@ -77,6 +85,12 @@ class Computer {
   void fail_next_launch() { launch_fails_ = true; }
   /// Once the device has it.
   void fail_next_eject() { eject_fails_ = true; }
+  /// What comes of the next checkpoint; the guest may write on before it is shipped.
+  struct CheckpointPlay {
+    enum class End { whole, before_the_commit, behind_the_commit } end = End::whole;
+    std::optional<std::pair<int, int>> meanwhile{};
+  };
+  void play_checkpoint(CheckpointPlay how) { checkpoint_ = how; }
 
   // What is seen of it.
 
@@ -116,7 +130,11 @@ class Computer {
   core::Event eject(JobContext job);
   core::Event save_stranded(JobId job);
   core::Event go_back(JobId job, Sequence to);
+  core::Event checkpoint(JobContext job);
+  void add_overlay(Session& session);
   core::Event tend(JobContext job, core::StartUpkeep how);
+  void merge(tending::Tending& at, const std::vector<tending::Span>& spans, core::Upkeep what,
+             bool insisted, const JobContext& job);
   core::Event done(JobId job, std::optional<core::Session> session, core::DeviceUse use);
 
   Workshop& shop_;
@@ -137,6 +155,7 @@ class Computer {
   int steps_left_ = 0;
   bool launch_fails_ = false;
   bool eject_fails_ = false;
+  CheckpointPlay checkpoint_;
   Medium* medium_ = nullptr;
   std::shared_ptr<Stick> stick_;
   std::optional<GuestState> guest_;

@@ -13,8 +13,6 @@
 #include "runtime/jobs/layers.hpp"
 #include "runtime/jobs/roll_back.hpp"
 #include "runtime/jobs/shipment.hpp"
-#include "runtime/jobs/tending.hpp"
-#include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
 
 namespace satchel::histories {
@@ -209,55 +207,6 @@ core::Event Computer::go_back(JobId job, Sequence to) {
   step();
   note(Noting::as_ours);
   return core::Examined{job, found()};
-}
-
-core::Event Computer::tend(JobContext job, core::StartUpkeep how) {
-  TendOrder order;
-  order.stick = stick_;
-  order.capsule = capsule_;
-  order.although = how.although;
-  if (mistake_ == Mistake::need_forgotten) order.although = core::Although::go_on;
-  if (core::session_of(state_) != nullptr) order.session = shelf_.find(capsule_);
-  const auto by = order.session ? std::optional(order.session->session) : std::nullopt;
-  auto at = tending::open(parts_, std::move(order));
-  const bool insisted =
-      how.although == core::Although::go_on && truth_.is_needed(number_, at.head().generation.id);
-  std::vector<format::Head> kept;
-  if (how.by == core::Requester::policy)
-    kept = kept_among(at.capsule.older(), at.head(), parts_.config.generations.keep);
-  const auto spans = tending::layers_of(at.head(), kept);
-  if (!spans.empty()) {
-    const auto before = at.head().generation.id;
-    tending::begin(at, spans, core::Upkeep::merge);
-    if (at.head().generation.id != before) record(at.newest, Deed::merge, by, insisted);
-    tending::give_up_older(at, spans);
-    step();
-    for (const auto& span : spans) {
-      const auto place = medium_path(medium_->number) / "satchel" / capsule_.value.str();
-      const auto& chain = at.disk(span.target).chain;
-      for (auto i = span.base + 1; i <= span.top; ++i) {
-        for (const auto& [key, value] : lines_in(place / chain[i]))
-          append(place / chain[span.base],
-                 std::to_string(key) + " " + std::to_string(value) + "\n");
-        step();
-      }
-    }
-    tending::commit_merged(at, spans, job);
-    record(at.newest, Deed::merge, by, insisted);
-    step();
-    tending::keep_up(at, "merge");
-    if (at.order.session) {
-      session_ = at.order.session;
-      truth_.stands_on(*by, session_->base);
-    }
-  }
-  head_ = std::move(at.newest);
-  step();
-  note(Noting::if_newer);
-  if (!truth_.lacking(number_, medium_->tip)) truth_.goes_on(number_, medium_->tip);
-  std::optional<core::Session> session;
-  if (core::session_of(state_) != nullptr) session = core_session(*session_, guest());
-  return done(job.id, std::move(session), core::DeviceUse::kept);
 }
 
 }  // namespace satchel::histories

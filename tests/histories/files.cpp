@@ -39,8 +39,9 @@ void put(const fs::path& file, const std::string& bytes) {
 
 std::vector<std::pair<int, int>> lines_in(const fs::path& file) {
   const auto text = text_of(file);
+  if (!text.starts_with("QFI\xfb")) throw std::runtime_error(file.string() + " is no disk file");
   const auto at = text.find(start);
-  if (at == std::string::npos) throw std::runtime_error(file.string() + " is none of ours");
+  if (at == std::string::npos) return {};  // a fold has made it
   std::istringstream lines(text.substr(at + start.size()));
   std::vector<std::pair<int, int>> out;
   for (int key = 0, value = 0; lines >> key >> value;) out.emplace_back(key, value);
@@ -55,7 +56,8 @@ std::string in_lines(const View& view) {
 }
 
 void append(const fs::path& file, const std::string& lines) {
-  if (!(std::ofstream(file, std::ios::binary | std::ios::app) << lines))
+  const auto first = text_of(file).find(start) == std::string::npos ? start : std::string();
+  if (!(std::ofstream(file, std::ios::binary | std::ios::app) << first << lines))
     throw std::runtime_error("can't write to " + file.string());
 }
 

@@ -91,7 +91,8 @@ TEST_CASE("a thousand random histories are told apart rightly, and nothing of th
   for (const auto* what :
        {"ready, nothing lacks", "ready, an older copy", "ready, another branch",
         "ready, checked out elsewhere", "running, nothing lacks", "diverged, nothing lacks",
-        "diverged, an older copy", "launches refused", "power cuts within a job", "merges",
+        "diverged, an older copy", "launches refused", "power cuts within a job", "checkpoints",
+        "checkpoints that failed", "folds", "folds by themselves", "merges",
         "merges that a session elsewhere forbids", "sessions whose files a device has to have",
         "long histories", "choices"}) {
     INFO(what);
@@ -100,8 +101,9 @@ TEST_CASE("a thousand random histories are told apart rightly, and nothing of th
 }
 
 TEST_CASE("a history finds each mistake that is made on purpose") {
-  for (const auto mistake : {Mistake::marks_passed_over, Mistake::seen_forgotten,
-                             Mistake::need_forgotten, Mistake::mark_taken_for_ours}) {
+  for (const auto mistake :
+       {Mistake::marks_passed_over, Mistake::seen_forgotten, Mistake::need_forgotten,
+        Mistake::mark_taken_for_ours, Mistake::checkpoint_forgotten}) {
     CAPTURE(static_cast<int>(mistake));
     const auto outcome = play(1, 400, mistake);
     CHECK_FALSE(outcome.failures.empty());

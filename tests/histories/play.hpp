@@ -58,6 +58,7 @@ class Play {
   void write(Computer& computer);
   void pull(Computer& computer);
   void eject(Computer& computer);
+  void checkpoint(Computer& computer);
   void launch(Computer& computer);
   void merge(Computer& computer);
   void go_back(Computer& computer);

@@ -20,12 +20,13 @@ void Play::act(Computer& computer) {
     return kind < 18 ? eject(computer) : restart(computer);
   }
   if (computer.guest_runs()) {
-    const auto kind = draw(20);
+    const auto kind = draw(24);
     if (kind < 6) return write(computer);
     if (kind < 10) return eject(computer);
-    if (kind < 14) return pull(computer);
-    if (kind < 17) return merge(computer);
-    if (kind < 18) return restart(computer);
+    if (kind < 14) return checkpoint(computer);
+    if (kind < 18) return pull(computer);
+    if (kind < 21) return merge(computer);
+    if (kind < 22) return restart(computer);
     say(title(computer) + "'s guest shuts down");
     return computer.shut_guest_down();
   }
@@ -64,6 +65,27 @@ void Play::eject(Computer& computer) {
                 computer.medium()->tip != tip,
             "after the eject");
     ++counts_[fails ? "ejects that failed late" : "ejects"];
+  });
+}
+
+void Play::checkpoint(Computer& computer) {
+  using End = Computer::CheckpointPlay::End;
+  Computer::CheckpointPlay how;
+  const auto end = draw(6);
+  if (end < 2) how.end = end == 0 ? End::before_the_commit : End::behind_the_commit;
+  if (chance(2)) how.meanwhile = std::pair(static_cast<int>(draw(6)), ++value_);
+  const auto tip = computer.medium()->tip;
+  say(title(computer) + " writes a checkpoint" + (how.meanwhile ? " while its guest writes" : "") +
+      (how.end == End::before_the_commit ? ", in vain" : "") +
+      (how.end == End::behind_the_commit ? ", and does not know that the device has it" : ""));
+  computer.play_checkpoint(how);
+  with_power(computer, [&] {
+    require(computer.ask(core::CheckpointAsked{}), "the checkpoint was refused");
+    require(computer.guest_runs() && core::name(computer.state()) == "running",
+            "after the checkpoint");
+    require((computer.medium()->tip == tip) == (how.end == End::before_the_commit),
+            "what the device has of the checkpoint");
+    ++counts_[how.end == End::whole ? "checkpoints" : "checkpoints that failed"];
   });
 }
 
@@ -123,21 +145,24 @@ void Play::merge(Computer& computer) {
   core::UpkeepAsked asked;
   const bool by_itself = chance(2);
   if (!by_itself && chance(4)) asked.although = core::Although::go_on;
+  if (chance(3)) asked.what = core::Upkeep::fold;
+  const std::string kind = asked.what == core::Upkeep::fold ? "fold" : "merge";
   const auto tip = computer.medium()->tip;
   const bool needed = truth_.is_needed(number_of(computer), tip);
-  say(title(computer) + " merges" + (by_itself ? " by itself" : "") +
+  say(title(computer) + " " + kind + "s" + (by_itself ? " by itself" : "") +
       (asked.although == core::Although::go_on ? " whatever needs it" : ""));
   auto* medium = computer.medium();
   with_power(computer, [&] {
     if (by_itself)
-      computer.ask(core::UpkeepDue{core::Upkeep::merge});
+      computer.ask(core::UpkeepDue{asked.what});
     else
       computer.ask(asked);
   });
-  if (medium->tip != tip) ++counts_[by_itself ? "merges by themselves" : "merges"];
+  if (medium->tip != tip) ++counts_[kind + (by_itself ? "s by themselves" : "s")];
   if (!needed || asked.although == core::Although::go_on) return;
   ++counts_["merges that a session elsewhere forbids"];
-  require(medium->tip == tip || truth_.nodes.at(medium->tip).deed != Deed::merge,
+  const auto deed = truth_.nodes.at(medium->tip).deed;
+  require(medium->tip == tip || (deed != Deed::merge && deed != Deed::fold),
           "what another host's session needs was merged");
 }
 

@@ -24,12 +24,14 @@ void Truth::committed(const format::Head& head, Deed deed, std::optional<Session
     const auto& before = nodes.at(*node.parent);
     node.view = before.view;
     if (deed == Deed::check_out) node.mark = by;
-    if (deed == Deed::merge) node.mark = before.mark;
+    if (deed == Deed::merge || deed == Deed::fold || deed == Deed::checkpoint)
+      node.mark = before.mark;
     if (deed == Deed::undone) node.mark = nodes.at(*before.parent).mark;
-    if (deed == Deed::eject) {
+    if (deed == Deed::eject || deed == Deed::checkpoint) {
       const auto& run = runs.at(*by);
       node.view = nodes.at(run.base).view;
-      for (const auto& [key, value] : run.written) node.view[key] = value;
+      for (const auto& [key, value] : deed == Deed::eject ? run.written : run.taken)
+        node.view[key] = value;
     }
   }
   nodes[node.id] = std::move(node);
@@ -41,6 +43,17 @@ void Truth::went_back(const format::Head& head, Sequence to) {
   const auto old = std::find_if(line.begin(), line.end(),
                                 [&](const auto& id) { return nodes.at(id).seq == to; });
   nodes.at(head.generation.id).view = nodes.at(*old).view;
+}
+
+void Truth::checkpointed(SessionId session, GenerationId by) {
+  auto& run = runs.at(session);
+  run.checkpoint = by;
+  run.base = run.from = by;
+  // What the guest wrote since the snapshot is what the device lacks.
+  std::erase_if(run.written, [&](const auto& each) {
+    const auto taken = run.taken.find(each.first);
+    return taken != run.taken.end() && taken->second == each.second;
+  });
 }
 
 std::vector<GenerationId> Truth::line_to(GenerationId tip) const {
@@ -85,6 +98,11 @@ Expected Truth::examined(std::size_t host, GenerationId tip) {
   if (!out.lacks) seen_by[host] = tip;
   if (const auto session = session_of[host]) {
     const auto& run = runs.at(*session);
+    if (run.checkpoint && !is_ancestor(*run.checkpoint, tip)) {
+      // Its mark may be there all the same: what the checkpoint took out of the overlays is not.
+      out.state = "diverged";
+      return out;
+    }
     const bool is_known = is_eject_of(run, tip) && (run.committing == tip || run.from == tip);
     const bool is_in_there = run.committing && nodes.contains(*run.committing) &&
                              is_ancestor(*run.committing, tip) && run.is_off && !run.ran_on;

@@ -16,27 +16,29 @@ namespace satchel::histories {
 /// What a guest sees on its disk.
 using View = std::map<int, int>;
 
-enum class Deed { pack, check_out, undone, eject, merge, back };
+enum class Deed { pack, check_out, undone, eject, checkpoint, merge, fold, back };
 
 struct Node {
   GenerationId id;
   std::optional<GenerationId> parent;
   Sequence seq;
   Deed deed = Deed::pack;
-  std::optional<SessionId> by;    ///< of a check-out and an eject
+  std::optional<SessionId> by;    ///< of a check-out, an eject and a checkpoint
   std::optional<SessionId> mark;  ///< who has it out
-  bool insisted = false;          ///< a merge although another session needs the files
+  bool insisted = false;          ///< a merge or fold although another session needs the files
   View view;
 };
 
 struct Run {
   std::size_t host = 0;
-  GenerationId base;  ///< its check-out, or a merge of its own since
+  GenerationId base;  ///< its check-out, or a checkpoint, merge or fold of its own since
   GenerationId
-      from{};         ///< the newest that it goes on from: also what an eject of its own committed
-  View written;       ///< on top of the base
-  bool born = false;  ///< the guest has lived
-  bool is_off = false;  ///< the guest is neither in memory nor in a save image
+      from{};    ///< the newest that it goes on from: also what an eject of its own committed
+  View written;  ///< on top of the base
+  View taken{};  ///< what of it a checkpoint that is under way ships
+  std::optional<GenerationId> checkpoint{};  ///< the last that its journal knows of
+  bool born = false;                         ///< the guest has lived
+  bool is_off = false;                       ///< the guest is neither in memory nor in a save image
   bool ran_on = false;  ///< after an eject that had written down what it would commit
   bool over = false;    ///< given up by a choice, or on a device
   std::optional<GenerationId> committing;
@@ -72,6 +74,8 @@ class Truth {
   /// A way back to the generation of that number.
   void went_back(const format::Head& head, Sequence to);
   bool is_ancestor(GenerationId old, GenerationId of) const;
+  /// The session's journal knows that its checkpoint is on a device.
+  void checkpointed(SessionId session, GenerationId by);
   std::optional<core::Lacking::How> lacking(std::size_t host, GenerationId tip) const;
   /// Whether history lines may no longer reach from there to where the two parted.
   bool is_deep(std::size_t host, GenerationId tip) const;

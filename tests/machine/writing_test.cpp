@@ -77,6 +77,24 @@ TEST_CASE("a disk is an explicit chain of lent descriptors that ends") {
             "rerror_policy=\"stop\" discard=\"unmap\" />"));
 }
 
+TEST_CASE("a live guest's chain is put in order whichever of its files is a descriptor") {
+  const auto disk = [](const std::string& source, const std::string& below) {
+    return "<domain><devices><disk><source file=\"/x/vda-1.qcow2\"" + source +
+           " /><backingStore><source file=\"/x/vda.qcow2\"" + below +
+           " /><backingStore /></backingStore><target dev=\"vda\" /></disk></devices></domain>";
+  };
+  const std::vector<SessionDisk> now{{"vda", {{"top", "/x/vda-1.qcow2", "qcow2"}}}};
+  for (const auto& xml : {disk(" fdgroup=\"2\"", ""), disk("", " fdgroup=\"2\"")})
+    CHECK(squeezed(with_chains(xml, now)) ==
+          "<domain><devices><disk><target dev=\"vda\" />"
+          "<source file=\"/x/vda-1.qcow2\" fdgroup=\"top\" /><backingStore />"
+          "</disk></devices></domain>");
+  // Of a machine that runs on its own disks none is a descriptor, and its files are what they were.
+  CHECK(squeezed(with_chains(disk("", ""), now)) == squeezed(disk("", "")));
+  CHECK(has(with_chains(disk("", " fdgroup=\"2\""), {}), "fdgroup=\"2\""));
+  CHECK_THROWS_AS(with_chains("no XML", now), Fault);
+}
+
 TEST_CASE("a disk that the guest does not flush is written through") {
   CHECK(has(written(reading_of("pc-everything")), "cache=\"writethrough\""));
 }

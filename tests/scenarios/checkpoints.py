@@ -76,6 +76,32 @@ def a_pulled_stick_holds_the_checkpoint():
     machine.await_state(a, "diverged")
 
 
+def checkpoints_and_merges_in_turn_and_a_pull_after_each():
+    """Pulled after checkpoints, after a merge, and after both once more, it goes on with its stick each time, unbroken, and
+    at last elsewhere"""
+    (stick, machine), a = packed_stick(pullable=True), new_host("a", checkpoint=QUIET, generations={"keep": 0})
+    a.start()
+    machine.insert(a, stick)
+    for deeds in (("checkpoint", "checkpoint"), ("merge",), ("checkpoint", "merge"), ("checkpoint", "merge", "checkpoint")):
+        for deed in deeds:
+            checkpoint(a, stick, machine) if deed == "checkpoint" else a.must(deed, machine.name)
+            machine.goes_on_at(a)
+        pull(a, stick)
+        machine.await_state(a, "stranded")
+        wait_for(lambda: not a.guests(), 60, "the guest is saved on its host")
+        stick.plug()
+        machine.await_state(a, "running")
+        machine.goes_on_at(a)
+    machine.eject(a)
+    pull(a, stick)
+    a.stop()
+    b = new_host("b")
+    b.start()
+    machine.insert(b, stick)
+    machine.goes_on_at(b)
+    machine.eject(b)
+
+
 def made_by_themselves_when_much_is_written():
     """Nobody asks, and the guest writes hard: a checkpoint comes by itself, and once more when it has written again"""
     stick, machine = new_stick("900M"), Machine("hard")
@@ -90,6 +116,7 @@ def made_by_themselves_when_much_is_written():
 
 
 SCENES = (made_while_it_writes_hard_and_ejected_after_it, a_pulled_stick_holds_the_checkpoint,
+          checkpoints_and_merges_in_turn_and_a_pull_after_each,
           made_by_themselves_when_much_is_written)
 
 if __name__ == "__main__":
