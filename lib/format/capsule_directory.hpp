@@ -76,10 +76,13 @@ class CapsuleDirectory {
   /// passed over. Throws Fault when others than root may write to ROOT/satchel.
   /// `root` is a directory descriptor of the mounted device.
   static std::vector<CapsuleId> list(int root);
-  /// Makes the directories, the preallocated slots and README.txt; fsyncs all of it.
+  /// Makes the directories, the preallocated slots and README.txt; fsyncs all of it. What earlier
+  /// creations and removals have left that were cut short goes first.
   static CapsuleDirectory create(int root, CapsuleId id);
   static CapsuleDirectory open(int root, CapsuleId id);
-  /// Removes a capsule with all its objects: slots first, so that a half removed one is none.
+  /// Removes a capsule with all its objects. Its slots say so first: cut short, it is none any
+  /// more, and what is left goes with the next create() on this device, or when it is removed
+  /// again.
   static void remove(int root, CapsuleId id);
 
   CapsuleDirectory(CapsuleDirectory&&) noexcept;

@@ -1,4 +1,4 @@
-// The capsules of a device: listing, making, opening, removing them.
+// The capsules of a device: listing, making, opening them.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "format/capsule_state.hpp"
+#include "format/removal.hpp"
 
 namespace satchel::format {
 namespace {
@@ -35,14 +36,6 @@ OrErrno<UniqueFd> open_capsule(int root, CapsuleId id) {
   return open_own_directory(top->get(), id.value.str());
 }
 
-std::string shown_as(CapsuleId id) { return std::string(top_directory) + "/" + id.value.str(); }
-
-bool has_slots(int top, const std::string& name) {
-  return std::ranges::all_of(slot_paths, [&](const char* slot) {
-    return open_file(top, name + "/" + slot, O_RDONLY).has_value();
-  });
-}
-
 void write_readme(int top) {
   const std::string shown = std::string(top_directory) + "/README.txt";
   const auto there = open_file(top, "README.txt", O_RDONLY);
@@ -68,66 +61,9 @@ void make_slots(int capsule, const std::string& shown) {
   sync_directory(slots.get(), shown + "/slots");
 }
 
-void remove_directory(int above, const std::string& name, const std::string& shown) {
-  if (::unlinkat(above, name.c_str(), AT_REMOVEDIR) != 0)
-    throw fault_from_errno(errno, "remove", shown);
-}
-
-// Everything in a directory, links themselves and not what they lead to.
-void empty_directory(int directory, const std::string& shown, unsigned deepest) {
-  for (const auto& name : names_in(directory, shown)) {
-    const std::string path = shown + "/" + name;
-    const auto below = open_directory(directory, name);
-    if (!below) {
-      if (below.error() != ENOTDIR && below.error() != ELOOP)
-        throw fault_from_errno(below.error(), "open", path);
-      remove_file(directory, name, path);
-      continue;
-    }
-    if (deepest == 0)
-      throw Fault(Remedy::ask_admin,
-                  {"remove", path, "it is deeper than anything of a capsule", {}});
-    empty_directory(below->get(), path, deepest - 1);
-    remove_directory(directory, name, path);
-  }
-}
-
-bool is_blank(int directory, const std::string& slot) {
-  const auto bytes = read_whole(directory, slot, SlotBytes{}.size());
-  return bytes && bytes->find_first_not_of('\0') == bytes->npos;
-}
-
-// Whether its making was cut short before it was a capsule: nothing in it is anybody's. What was
-// removed half way, or has lost its slots, has more.
-bool is_unbegun(int capsule, const std::string& shown) {
-  return std::ranges::all_of(names_in(capsule, shown), [&](const std::string& name) {
-    const auto below = open_directory(capsule, name);
-    if (!below || (name != "heads" && name != "slots")) return false;
-    const auto within = names_in(below->get(), shown + "/" + name);
-    return name == "heads" ? within.empty()
-                           : std::ranges::all_of(within, [&](const std::string& slot) {
-                               return is_blank(below->get(), slot);
-                             });
-  });
-}
-
-void remove_unbegun(int top) {
-  for (const auto& name : names_in(top, top_directory)) {
-    const auto id = Uuid::parse(name);
-    if (!id || id->str() != name || has_slots(top, name)) continue;
-    const auto capsule = open_own_directory(top, name);
-    const auto shown = shown_as(CapsuleId(*id));
-    if (!capsule || !is_unbegun(capsule->get(), shown)) continue;
-    empty_directory(capsule->get(), shown, 1);
-    remove_directory(top, name, shown);
-  }
-}
-
-}  // namespace
-
-namespace {
 /// More on one device is somebody's attack on this host's patience.
 constexpr std::size_t most_capsules = 64;
+
 }  // namespace
 
 std::vector<CapsuleId> CapsuleDirectory::list(int root) {
@@ -143,7 +79,7 @@ std::vector<CapsuleId> CapsuleDirectory::list(int root) {
   for (const auto& name : names_in(top->get(), top_directory)) {
     const auto id = Uuid::parse(name);
     if (out.size() == most_capsules) break;
-    if (id && id->str() == name && has_slots(top->get(), name)) out.emplace_back(*id);
+    if (id && id->str() == name && is_capsule(top->get(), name)) out.emplace_back(*id);
   }
   return out;
 }
@@ -153,7 +89,7 @@ CapsuleDirectory CapsuleDirectory::create(int root, CapsuleId id) {
   make_directory(root, top_directory, 0755, top_directory);
   const UniqueFd top = or_fault(open_own_directory(root, top_directory), "open", top_directory);
   write_readme(top.get());
-  remove_unbegun(top.get());
+  remove_leftovers(top.get());
   if (make_directory(top.get(), id.value.str(), 0700, shown) == Made::before)
     throw Fault(Remedy::fix_request, {"make", shown, "it is there already", {}});
   UniqueFd capsule = or_fault(open_own_directory(top.get(), id.value.str()), "open", shown);
@@ -175,21 +111,6 @@ CapsuleDirectory CapsuleDirectory::open(int root, CapsuleId id) {
     throw Fault(Remedy::fix_request, {"open", shown_as(id), "there is no such capsule", {}});
   return CapsuleDirectory(
       std::make_unique<State>(or_fault(std::move(capsule), "open", shown_as(id)), id));
-}
-
-void CapsuleDirectory::remove(int root, CapsuleId id) {
-  const std::string shown = shown_as(id);
-  const UniqueFd top = or_fault(open_directory(root, top_directory), "open", top_directory);
-  const UniqueFd capsule = or_fault(open_directory(top.get(), id.value.str()), "open", shown);
-  if (const auto slots = open_directory(capsule.get(), "slots")) {
-    empty_directory(slots->get(), shown + "/slots", 0);
-    sync_directory(slots->get(), shown + "/slots");
-  } else if (slots.error() != ENOENT) {
-    throw fault_from_errno(slots.error(), "open", shown + "/slots");
-  }
-  empty_directory(capsule.get(), shown, 2);
-  remove_directory(top.get(), id.value.str(), shown);
-  sync_directory(top.get(), top_directory);
 }
 
 }  // namespace satchel::format

@@ -75,6 +75,42 @@ TEST_CASE("a removed capsule is gone with all its objects, and its neighbour sta
   CHECK(CapsuleDirectory::list(stick.fd()) == std::vector{other});
 }
 
+TEST_CASE(
+    "a removal that was cut short leaves no capsule, and is done by the next one to be made") {
+  Stick stick;
+  commit_next(stick.made, {}, "1");
+  const fs::path obstacle = stick.folder / "vda/deep/deeper/deepest";
+  fs::create_directories(obstacle);
+  CHECK_THROWS_AS(CapsuleDirectory::remove(stick.fd(), stick.id), Fault);
+  CHECK(fs::exists(stick.folder));
+  CHECK(CapsuleDirectory::list(stick.fd()).empty());
+  CHECK_THROWS_AS(CapsuleDirectory::remove(stick.fd(), stick.id), Fault);
+  fs::remove_all(stick.folder / "vda");
+  SECTION("the next to be made") {
+    CapsuleDirectory::create(stick.fd(), CapsuleId(Uuid::random()));
+  }
+  SECTION("the removal, asked for again") { CapsuleDirectory::remove(stick.fd(), stick.id); }
+  CHECK_FALSE(fs::exists(stick.folder));
+}
+
+TEST_CASE("one slot that says so is enough, and what has lost a slot without it stays") {
+  const Stick stick;
+  const std::string mark = "Satchel: this machine was removed\n";
+  SECTION("one says so") {
+    overwrite(stick.folder / "slots/1", mark + std::string(512 - mark.size(), '\0'));
+    overwrite(stick.folder / "vda", "");
+    CapsuleDirectory::create(stick.fd(), CapsuleId(Uuid::random()));
+    CHECK_FALSE(fs::exists(stick.folder));
+  }
+  SECTION("one is lost") {
+    fs::remove(stick.folder / "slots/1");
+    overwrite(stick.folder / "vda", "");
+    CHECK(CapsuleDirectory::list(stick.fd()).empty());
+    CapsuleDirectory::create(stick.fd(), CapsuleId(Uuid::random()));
+    CHECK(fs::exists(stick.folder / "vda"));
+  }
+}
+
 TEST_CASE("removing a capsule does not follow links out of it") {
   const Stick stick;
   const Scratch elsewhere;
