@@ -119,6 +119,11 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
   }
   auto looking = look_again();
   auto found = co_await std::move(looking);
+  if (found) {
+    auto following = follow_device();
+    co_await std::move(following);
+    if (session && session_) session->base = session_->base;
+  }
   if (around_.board.was_cancelled(job.id)) {
     core::Cancelled cancelled{session, std::move(found)};
     co_return core::JobEnded{job.id, std::move(cancelled)};
@@ -154,6 +159,20 @@ Task<std::optional<core::Found>> CapsuleRunner::look_again() {
     co_return std::nullopt;
   }
   co_return found_in(*head_);
+}
+
+Task<void> CapsuleRunner::follow_device() {
+  if (!session_ || !head_) co_return;
+  auto followed = *session_;
+  follow(followed, head_->head);
+  if (followed == *session_) co_return;
+  try {
+    auto saving = offload(around_.parts.lanes.files, [&] { around_.parts.shelf.save(followed); });
+    co_await std::move(saving);
+    session_ = std::move(followed);
+  } catch (const Fault& failure) {
+    around_.parts.log.warning(std::string(failure.what()) + "; it is done with the next job");
+  }
 }
 
 }  // namespace satchel

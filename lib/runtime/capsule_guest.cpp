@@ -38,19 +38,24 @@ bool leaves_guest_alone(const core::State& state) {
          std::holds_alternative<core::Examining>(state) || (ejecting != nullptr && ejecting->apart);
 }
 
-/// The guest runs: that an eject may have ended it is true no more. Gives what is to be written.
-std::optional<Session> note_running(std::optional<Session>& session) {
-  if (!session || session->phase != Phase::ejecting) return std::nullopt;
-  session->phase = Phase::running;
-  return session;
-}
-
-Task<void> write_down(Parts& parts, Session session) {
-  auto saving = offload(parts.lanes.files, [&] { parts.shelf.save(session); });
+/// Into the journal as it is by now: what a job has written there since is not to be undone.
+Task<void> write_down_running(Parts& parts, CapsuleId capsule, SessionId session) {
+  auto saving = offload(parts.lanes.files, [&] {
+    parts.shelf.amend(capsule, session, [](Session& journal) {
+      return std::exchange(journal.phase, Phase::running) == Phase::ejecting;
+    });
+  });
   co_await std::move(saving);
 }
 
 }  // namespace
+
+bool CapsuleRunner::note_running() {
+  if (!session_ || session_->phase != Phase::ejecting) return false;
+  session_->phase = Phase::running;
+  chore("note the guest", write_down_running(around_.parts, id_, session_->session));
+  return true;
+}
 
 void CapsuleRunner::guest_changed(const GuestEvent& event) {
   if (core::job_of(state_) && !leaves_guest_alone(state_)) return;
@@ -67,8 +72,7 @@ void CapsuleRunner::guest_changed(const GuestEvent& event) {
   switch (event.what) {
     case GuestEvent::What::started:
     case GuestEvent::What::resumed:
-      if (auto now = note_running(session_))
-        chore("note the guest", write_down(around_.parts, std::move(*now)));
+      note_running();
       return deliver(core::GuestResumed{});
     case GuestEvent::What::stopped_by_guest:
       return guest_ended(core::GuestEnd::by_itself);
@@ -108,8 +112,7 @@ void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
     return;
   switch (guest ? guest->state : GuestState::shut_off) {
     case GuestState::running:
-      if (auto now = note_running(session_))
-        chore("note the guest", write_down(around_.parts, std::move(*now)));
+      note_running();
       return deliver(core::GuestResumed{});
     case GuestState::paused:
       return deliver(core::GuestPaused{core::GuestPause::by_somebody});
@@ -136,9 +139,8 @@ Task<void> CapsuleRunner::look_behind_eject(core::GuestEnd how) {
   auto looking = offload(parts.lanes.files,
                          [session = *session_] { return has_written_since_commit(session); });
   if (co_await std::move(looking))
-    if (auto now = note_running(session_)) {
+    if (note_running()) {
       parts.log.warning(name_ + ": its guest ran on after it was ejected, and has ended since");
-      chore("note the guest", write_down(parts, std::move(*now)));
       deliver(core::GuestResumed{});
     }
   deliver(core::GuestStopped{how});

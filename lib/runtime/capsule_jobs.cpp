@@ -83,6 +83,8 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
     auto marked = co_await std::move(marking);
     if (marked) head_ = std::move(marked->head);
     if (marked) session_ = std::move(marked->session);
+    auto following = follow_device();
+    co_await std::move(following);
   }
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);

@@ -91,6 +91,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   void guest_found(const std::optional<DomainEntry>& guest);
   /// Something lives under the guest's identity, which was gone.
   Task<void> look_at_newcomer();
+  /// The guest runs, or has: that an eject may have ended it is true no more. False when none may.
+  bool note_running();
   void guest_ended(core::GuestEnd how);
   /// The same, of one that an eject lost sight of: it may have run on before it ended.
   Task<void> look_behind_eject(core::GuestEnd how);
@@ -109,6 +111,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   Task<core::Event> failed(JobContext job, const Fault& fault);
   /// What the device holds after a job that failed; none when it can't be asked.
   Task<std::optional<core::Found>> look_again();
+  /// The journal goes on from what the device has: a job's commit may have come there, and its end
+  /// not.
+  Task<void> follow_device();
   void chore(std::string what, Task<void> work);
   void drop(const core::DropSession& effect);
   void tell(core::Notice notice);

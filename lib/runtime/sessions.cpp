@@ -91,8 +91,8 @@ bool lacks_files_of(const format::Head& head, const Session& session) {
   // A journal of an earlier version has no such number.
   return std::ranges::any_of(session.disks, [&](const DiskOverlay& overlay) {
     // The first overlay has all that was done since the session began, whatever an eject that
-    // failed late has left on the device; the one after a checkpoint has not.
-    const std::filesystem::path path = overlay.path;
+    // failed late has left on the device; the one after a checkpoint that came there has not.
+    const std::filesystem::path path = overlay.overlays().back();
     if (path.filename() == overlay.target + ".qcow2") return false;
     const auto disk = std::ranges::find(head.disks, overlay.target, &format::Disk::target);
     // A COW file of a name that is not there was written anew by a merge: what it holds is there.

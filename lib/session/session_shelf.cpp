@@ -80,6 +80,18 @@ fs::path SessionShelf::make_directory(CapsuleId capsule) const {
 }
 
 void SessionShelf::save(const Session& session) const {
+  const std::lock_guard alone(writing_);
+  write(session);
+}
+
+void SessionShelf::amend(CapsuleId capsule, SessionId session,
+                         const std::function<bool(Session&)>& change) const {
+  const std::lock_guard alone(writing_);
+  auto journal = find(capsule);
+  if (journal && journal->session == session && change(*journal)) write(*journal);
+}
+
+void SessionShelf::write(const Session& session) const {
   const auto text = write_journal(session);
   const auto path = make_directory(session.capsule);
   const auto next = path / next_name;
@@ -140,6 +152,7 @@ std::optional<Session> SessionShelf::find(CapsuleId capsule) const {
 }
 
 void SessionShelf::remove(CapsuleId capsule) const {
+  const std::lock_guard alone(writing_);
   const auto path = directory(capsule);
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) {

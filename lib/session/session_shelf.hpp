@@ -1,9 +1,11 @@
 // The host's sessions on its own disk: `sessions/<capsule uuid>/journal` under the state
 // directory, with the session's overlays and save image beside it. One owner, the runtime; all
-// calls block: make them on the files lane, one at a time.
+// calls block: make them on the files lane. Of those that write each is alone.
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -27,6 +29,10 @@ class SessionShelf {
   /// Writes the journal, mode 0600. When this returns it is on the disk; before, the one written
   /// last is. Throws Fault.
   void save(const Session& session) const;
+  /// The same, of the session's journal as it is by then and `change` leaves it. Not written where
+  /// that gives false, or another session, or none, is there by now. Throws Fault.
+  void amend(CapsuleId capsule, SessionId session,
+             const std::function<bool(Session&)>& change) const;
 
   struct Contents {
     std::vector<Session> sessions;
@@ -46,7 +52,10 @@ class SessionShelf {
   void remove(CapsuleId capsule) const;
 
  private:
+  void write(const Session& session) const;
+
   std::filesystem::path sessions_;
+  mutable std::mutex writing_;
 };
 
 }  // namespace satchel

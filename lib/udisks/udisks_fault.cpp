@@ -1,5 +1,7 @@
 #include "udisks/udisks_fault.hpp"
 
+#include <set>
+#include <string>
 #include <string_view>
 
 namespace satchel {
@@ -31,6 +33,14 @@ Answer answer_to(std::string_view error) {
 std::string udisks_error(const BusError& error) {
   const std::string_view name = error.name();
   return name.starts_with(prefix) ? std::string(name.substr(prefix.size())) : std::string();
+}
+
+bool is_object_gone(const BusError& error) {
+  static const std::set<std::string> names{"org.freedesktop.DBus.Error.UnknownObject",
+                                           "org.freedesktop.DBus.Error.UnknownInterface",
+                                           "org.freedesktop.DBus.Error.UnknownMethod"};
+  // What UDisks2 says while it takes one away that it has begun to work for.
+  return names.contains(error.name()) || error.message() == "No enclosing object for interface";
 }
 
 Fault udisks_fault(const BusError& error, const std::string& doing, const std::string& node) {

@@ -11,6 +11,10 @@ namespace satchel {
 /// The last part of UDisks2's own error name ("DeviceBusy", "NotMounted"), empty for others.
 std::string udisks_error(const BusError& error);
 
+/// Whether the object that was called is not there: a device that went meanwhile, or one that is
+/// not known any more because it was pulled and is back under its node.
+bool is_object_gone(const BusError& error);
+
 /// The error as a Fault that says what was being done to which device.
 Fault udisks_fault(const BusError& error, const std::string& doing, const std::string& node);
 

@@ -12,30 +12,16 @@
 #include <utility>
 
 #include "udisks/kernel_facts.hpp"
+#include "udisks/udisks_call.hpp"
 #include "udisks/udisks_fault.hpp"
 
 namespace satchel {
 
 namespace {
 
-constexpr auto service = "org.freedesktop.UDisks2";
 constexpr auto root = "/org/freedesktop/UDisks2";
 constexpr std::array<std::string_view, 4> removals = {"filesystem-unmount", "encrypted-lock",
                                                       "drive-eject", "drive-power-off"};
-
-BusCall udisks_call(const ObjectPath& path, const std::string& interface,
-                    const std::string& method) {
-  BusCall call(service, path.value, std::string(service) + "." + interface, method);
-  // Flushing a slow stick or making a filesystem on a large one takes as long as it takes.
-  call.timeout = BusCall::no_timeout;
-  return call;
-}
-
-Dictionary unattended() {
-  Dictionary options;
-  options["auth.no_user_interaction"] = true;
-  return options;
-}
 
 /// Bytes that a label of this filesystem may have: mkfs would refuse a longer one when UDisks2 has
 /// wiped the device already (its own dry run knows ext4 and few others).
@@ -108,7 +94,7 @@ void UDisksVolumes::heard_job(const Dictionary& job) {
 
 Task<BlockDevices> UDisksVolumes::look(std::string doing, std::string node) {
   try {
-    auto asked = bus_.managed_objects(service, root);
+    auto asked = bus_.managed_objects(udisks_service, root);
     const auto objects = co_await std::move(asked);
     last_seen_ = BlockDevices(objects);
   } catch (const BusError& error) {
@@ -158,51 +144,6 @@ Task<std::vector<Volume>> UDisksVolumes::all() {
   std::vector<Volume> out;
   for (const auto& device : devices.all()) out.push_back(device.volume);
   co_return out;
-}
-
-Task<std::string> UDisksVolumes::try_mount(ObjectPath path, std::string options) {
-  auto arguments = unattended();
-  arguments["options"] = std::move(options);
-  auto calling = bus_.call(udisks_call(path, "Filesystem", "Mount"), arguments);
-  auto reply = co_await std::move(calling);
-  co_return reply.read<std::string>();
-}
-
-Task<std::string> UDisksVolumes::mount(std::string node) {
-  const std::string doing = "mount";
-  auto settling = settled(doing, node, Wanted::filesystem);
-  const auto device = co_await std::move(settling);
-  if (!device) throw no_such_device(doing, node);
-  if (!device->has_filesystem)
-    throw Fault(
-        Remedy::other_device,
-        Fault::Text{doing, node, "there is no filesystem on it that this system knows", {}});
-
-  // Filesystems without owners show everything to everybody unless the mount says otherwise.
-  static const std::set<std::string> ownerless{"vfat", "exfat", "ntfs", "udf", "hfsplus"};
-  const std::string closed = ownerless.contains(device->volume.fs_type) ? ",umask=0077" : "";
-  // UDisks2 before 2.9 and an administrator's mount_options.conf may refuse the last one.
-  for (const auto& options :
-       {"nosuid,nodev,noexec" + closed + ",nosymfollow", "nosuid,nodev,noexec" + closed}) {
-    std::string refused;
-    try {
-      auto mounting = try_mount(device->path, options);
-      co_return co_await std::move(mounting);
-    } catch (const BusError& error) {
-      refused = udisks_error(error);
-      if (refused != "OptionNotPermitted" && refused != "AlreadyMounted")
-        throw udisks_fault(error, doing, node);
-    }
-    if (refused == "AlreadyMounted") break;
-  }
-  auto looking = look(doing, node);
-  const auto devices = co_await std::move(looking);
-  const auto* now = devices.find(node);
-  if (now && !now->volume.mount_points.empty()) co_return now->volume.mount_points.front();
-  if (auto point = kernel_mount(device->volume.number)) co_return *point;
-  throw Fault(Remedy::fix_config,
-              Fault::Text{doing, node, "UDisks2 allows none of the mount options that it needs",
-                          "Allow nosuid, nodev and noexec in /etc/udisks2/mount_options.conf."});
 }
 
 Task<void> UDisksVolumes::unmount(std::string node) {

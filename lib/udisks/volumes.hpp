@@ -48,6 +48,8 @@ class UDisksVolumes : public Volumes {
   Task<ObjectPath> unused(std::string doing, std::string node);
   Task<void> wait_for_news(std::chrono::steady_clock::time_point deadline);
   Task<std::string> try_mount(ObjectPath path, std::string options);
+  /// None when UDisks2 has taken the object away since.
+  Task<std::optional<std::string>> mount_known(BlockDevice device);
   void heard(Message signal);
   void heard_job(const Dictionary& job);
 

@@ -1,4 +1,4 @@
-"""Every call of the jobs that make a machine or write one elsewhere: which are played, and that the rig finds out what is wrong."""
+"""Every call of the jobs that make a machine, write one elsewhere or remove one: which are played, and that the rig finds out what is wrong."""
 import random
 
 from carried import Export, Import
@@ -7,8 +7,10 @@ from failing import HOWS, KINDS, Outcomes
 from formatting import Format
 from making import Create, NotWhole
 from packing import Pack, PackRunning
+from removing import Remove
 
-JOBS = {"create": Create, "pack": Pack, "pack-running": PackRunning, "import": Import, "export": Export, "format": Format}
+JOBS = {"create": Create, "pack": Pack, "pack-running": PackRunning, "import": Import, "export": Export, "format": Format,
+        "remove": Remove}
 FEWEST_CALLS = 12  # the first that fails is one of so many: hardly a row has fewer
 MOST_WRONG = 6  # failures of one job, after which its rest is not played
 
@@ -81,4 +83,6 @@ def scenes(make, wish, seed):
     """(sentence, act) of one job."""
     yield (f"{make.name} of which any call fails says so, leaves nothing that counts, and succeeds when it is asked for again",
            lambda: every_call_fails(make, wish, seed))
+    if make.lies_from is None:
+        return
     yield f"{make.name} that swallows an error is found out", lambda: a_lie_is_found_out(make)

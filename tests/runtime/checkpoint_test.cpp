@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "base/host_file.hpp"
 #include "runtime/running_world.hpp"
+#include "session/session.hpp"
 
 namespace satchel::test {
 
@@ -42,6 +44,10 @@ struct CheckpointWorld : RunningWorld {
     return bellows.counter(guest);
   }
 };
+
+Session journal_in(const std::filesystem::path& directory) {
+  return read_journal(read_host_file(directory / "journal", LastLink::follow)).value();
+}
 
 }  // namespace
 
@@ -162,6 +168,31 @@ TEST_CASE("a daemon that was ended before it noted the snapshot loses nothing") 
   CHECK(world.checkpoint() == "done");
   CHECK(world.eject() == "done");
   CHECK(world.goes_on_elsewhere(false) == 3);
+}
+
+TEST_CASE("a daemon that was ended before it noted a merge goes on from what the device has") {
+  CheckpointWorld world;
+  auto& anvil = world.anvil;
+  REQUIRE(world.checkpoint() == "done");
+  const auto before = journal_in(anvil.session_directory(world.capsule));
+  const auto file = anvil.session_directory(world.capsule) / "journal";
+  const auto copy = world.scratch.path() / "journal";
+  std::filesystem::copy(file, copy);
+  REQUIRE(anvil.result([&] {
+    return anvil.host().merge(world.capsule, Commands::WhenNeeded::refuse);
+  }) == "done");
+  anvil.stop();
+  std::filesystem::copy(copy, file, std::filesystem::copy_options::overwrite_existing);
+  anvil.start();
+  CHECK(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  const auto after = journal_in(anvil.session_directory(world.capsule));
+  CHECK(after.base != before.base);
+  CHECK(after.base == world.head(world.capsule).generation.id);
+  CHECK(after.disks.at(0).chain == world.chain());
+  CHECK(world.eject() == "done");
+  CHECK(world.goes_on_elsewhere(false) == 2);
 }
 
 TEST_CASE("a checkpoint is refused where there is nothing to take") {

@@ -103,6 +103,21 @@ TEST_CASE("a device lacks a checkpoint that its past does not know, whatever its
   CHECK_FALSE(is_of_session(undone, session));
 }
 
+TEST_CASE("a session whose first overlay is its own still lacks no layer of a device") {
+  auto older = checked_out(packed_by(1), 1);
+  older.disks.push_back({"vda", mebibytes(1), {"vda/image.qcow2", "vda/cow.qcow2"}});
+  Session session;
+  session.session = older.checked_out->session;
+  session.base = GenerationId(Uuid::random());
+  session.base_sequence = Sequence(older.generation.seq.value + 1);
+  session.disks.push_back({"vda", "/s/vda-1.qcow2", older.disks[0].chain});
+  session.disks[0].chain.emplace_back("vda/layer-3.qcow2");
+  CHECK(lacks_files_of(older, session));
+  // A checkpoint that could not be shipped: all of it is here.
+  session.disks[0].frozen.emplace_back("/s/vda.qcow2");
+  CHECK_FALSE(lacks_files_of(older, session));
+}
+
 TEST_CASE("a merge is due with more layers, or larger ones, than the settings allow") {
   Config config;
   config.fold.cow_limit.amount = 0;

@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 #include <future>
 
+#include "base/host_file.hpp"
 #include "runtime/running_world.hpp"
+#include "session/session.hpp"
 
 namespace satchel::test {
 
@@ -66,6 +68,10 @@ struct LateWorld : RunningWorld {
   }
 };
 
+Session journal_in(const std::filesystem::path& directory) {
+  return read_journal(read_host_file(directory / "journal", LastLink::follow)).value();
+}
+
 }  // namespace
 
 TEST_CASE("a guest that libvirt does not end after the commit goes on, and its device says so") {
@@ -91,6 +97,18 @@ TEST_CASE("a guest that stands still after the commit is ended, and the eject is
   CHECK(anvil.state(world.capsule) == "safe");
   CHECK(anvil.guest(world.guest)->state == GuestState::shut_off);
   CHECK_FALSE(world.head(world.capsule).checked_out);
+}
+
+TEST_CASE(
+    "an eject that is refused before the guest is stopped leaves a journal of one that runs") {
+  LateWorld world;
+  auto& anvil = world.anvil;
+  anvil.hypervisor.fail(Call::describe);
+  CHECK(world.eject() != "done");
+  anvil.wait_for_jobs();
+  CHECK(anvil.state(world.capsule) == "running");
+  CHECK(journal_in(anvil.session_directory(world.capsule)).phase == Phase::running);
+  world.check_that_it_travels();
 }
 
 TEST_CASE("what became of a guest that libvirt went away with is looked at when it is back") {

@@ -1,6 +1,8 @@
 // A machine whose device was pulled and went on elsewhere: every choice, and that nothing goes
 // before one is made.
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <functional>
 
 #include "fakes/fake_save_image.hpp"
 #include "runtime/host_world.hpp"
@@ -19,7 +21,8 @@ struct DivergedWorld : HostWorld {
   CapsuleId capsule;
   fs::path to = scratch.path() / "out";
 
-  DivergedWorld() {
+  explicit DivergedWorld(const std::function<void(DivergedWorld&)>& before_the_pull =
+                             [](DivergedWorld&) {}) {
     anvil.start();
     anvil.plug();
     guest = anvil.machine("traveller");
@@ -32,6 +35,7 @@ struct DivergedWorld : HostWorld {
     REQUIRE(anvil.reaches(capsule, "ready"));
     REQUIRE(launch(anvil, capsule, LaunchRequest::CheckedOut::refuse) == "done");
     tick(anvil, 1);
+    before_the_pull(*this);
     anvil.pull();
     REQUIRE(anvil.until([&] { return anvil.state(capsule) == "stranded" && !busy(anvil); }));
     bellows.start();
@@ -88,6 +92,13 @@ struct DivergedWorld : HostWorld {
     CHECK_FALSE(other());
   }
 };
+
+void flip_first_byte(const fs::path& file) {
+  std::fstream change(file, std::ios::in | std::ios::out | std::ios::binary);
+  const auto byte = static_cast<char>(change.peek());
+  change.seekp(0);
+  change.put(static_cast<char>(~byte));
+}
 
 }  // namespace
 
@@ -172,6 +183,27 @@ TEST_CASE("a session whose base was merged away by force is refused and stays") 
   CHECK(world.choose("keep-both") != "done");
   CHECK(world.anvil.detail(world.capsule).find("merged the files") != std::string::npos);
   world.check_that_both_are_kept();
+}
+
+TEST_CASE("a merge of its own that was cut short keeps no session from being kept") {
+  DivergedWorld world([](DivergedWorld& at) {
+    const auto journal = at.anvil.session_directory(at.capsule) / "journal";
+    fs::copy(journal, at.scratch.path() / "journal");
+    // It begins, and comes no further.
+    const auto cow = at.on_device(at.capsule) / "vda" / "cow.qcow2";
+    flip_first_byte(cow);
+    REQUIRE(at.anvil.result([&] {
+      return at.anvil.host().merge(at.capsule, Commands::WhenNeeded::refuse);
+    }) != "done");
+    flip_first_byte(cow);
+    CHECK(at.head(at.capsule).history.back().what == "merge begun");
+    // As when the device had gone with it.
+    fs::copy(at.scratch.path() / "journal", journal, fs::copy_options::overwrite_existing);
+  });
+  world.come_back();
+  CHECK(world.choose("keep-both") == "done");
+  INFO(world.anvil.log.all());
+  CHECK(world.other());
 }
 
 }  // namespace satchel::test

@@ -62,6 +62,27 @@ TEST_CASE("what was saved last is found again, by a new shelf as well") {
   CHECK(shelf.find(session.capsule) == session);
 }
 
+TEST_CASE("a change to a journal is made to what was saved last, of that session alone") {
+  Place place;
+  const SessionShelf shelf(place.path);
+  const auto run = [](Session& journal) {
+    journal.phase = Phase::running;
+    return true;
+  };
+  auto session = samples::session();
+  shelf.amend(session.capsule, session.session, run);
+  CHECK(fs::is_empty(place.path));
+  shelf.save(session);
+  session.disks[0].path = "/var/lib/satchel/sessions/a/vda-1.qcow2";
+  shelf.save(session);
+  shelf.amend(session.capsule, SessionId(samples::uuid(7)), run);
+  shelf.amend(session.capsule, session.session, [&](Session& journal) { return !run(journal); });
+  CHECK(shelf.find(session.capsule) == session);
+  shelf.amend(session.capsule, session.session, run);
+  session.phase = Phase::running;
+  CHECK(shelf.find(session.capsule) == session);
+}
+
 TEST_CASE("a journal is for root alone, and its directory lets QEMU's user through unlisted") {
   Place place;
   const SessionShelf shelf(place.path);

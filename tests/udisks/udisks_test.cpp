@@ -80,6 +80,19 @@ TEST_CASE("a device is mounted without programs, devices, set-user-ID files and 
   tests::await(stage.loop(), stage.volumes().unmount(node));
 }
 
+TEST_CASE("a device that is back under its node is mounted, whatever UDisks2 still shows there") {
+  UDisksStage stage;
+  const auto node = stage.insert("SATCHEL");
+  REQUIRE(tests::await(stage.loop(), stage.volumes().find(node)));
+  const auto uevent = "/sys/block/" + node.substr(std::string("/dev/").size()) + "/uevent";
+  // Of so many some are asked for between the two announcements' ways through udevd and UDisks2.
+  for (int i = 0; i < 30; ++i) {
+    shell("echo remove > " + uevent + "; echo add > " + uevent);
+    CHECK(tests::await(stage.loop(), stage.volumes().mount(node)) == "/media/SATCHEL");
+    tests::await(stage.loop(), stage.volumes().unmount(node));
+  }
+}
+
 TEST_CASE("a device without a filesystem is not mounted, and the reason says so") {
   UDisksStage stage;
   const auto node = stage.insert("SATCHEL");

@@ -244,10 +244,12 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       auto saving = save_here(parts, order, session, *suspension, *rescue, failure);
       saved = co_await std::move(saving);
     }
-    if (suspension && !saved) {
-      // Before it runs again.
+    if (with_memory && !saved) {
+      // Before it runs again, where it was stopped at all.
       auto going_on = go_on(parts, order, session, is_lost(failure));
       co_await std::move(going_on);
+    }
+    if (suspension && !saved) {
       auto keeping = suspension->keep_guest();
       co_await std::move(keeping);
       auto holding = keep_for_stuck_guest(parts, session, *rescue);

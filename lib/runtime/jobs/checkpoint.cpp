@@ -219,6 +219,8 @@ Task<Checkpointed> checkpoint(Parts& parts, CheckpointOrder order, JobContext jo
   const auto began = std::chrono::steady_clock::now();
   job.meter->name("checking the device");
   auto session = std::move(order.session);
+  // An eject of it may have failed; it runs, and what is saved from here on says so.
+  session.phase = Phase::running;
   auto preparing = offload(parts.lanes.files, [&] {
     auto shipment = prepare_shipment(parts, *order.stick, session, what::checkpoint, true, job);
     refuse_unmarked(shipment, session);

@@ -45,7 +45,7 @@ Task<Opened> open_here(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   auto opening = offload(parts.lanes.files, [&] {
     const auto below =
         stick ? below_on(*stick, session, doing) : below_on_copies(parts, session, doing, job);
-    return open_session(below, session, definition, parts.host_name, doing);
+    return open_session(below, session, definition, author(parts), doing);
   });
   auto source = co_await std::move(opening);
   Opened out{std::move(session), std::move(source)};

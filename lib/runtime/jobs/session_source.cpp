@@ -43,13 +43,18 @@ ByteCount size_of(int fd, const std::string& path) {
 }
 
 /// A merge or fold by whoever took the machine over changes the files that this session needs; it
-/// is refused there unless somebody says that the session is given up.
-void check_unmerged(const format::Head& newest, const Session& session, const std::string& doing) {
-  for (const auto& [generation, what] : newest.history)
-    if (generation.seq > session.base_sequence &&
-        (what.starts_with(what::merge) || what.starts_with(what::fold)))
+/// is refused there unless somebody says that the session is given up. One of its own, of which its
+/// journal may not know, changes only what its files hide (docs/decisions/0009).
+void check_unmerged(const format::Head& newest, const Session& session, const HostId& here,
+                    const std::string& doing) {
+  bool own = true;
+  for (const auto& [generation, what] : newest.history) {
+    if (generation.seq <= session.base_sequence) continue;
+    own = own && generation.host == here && what != what::check_out;
+    if (!own && (what.starts_with(what::merge) || what.starts_with(what::fold)))
       throw lost(session, doing,
                  generation.host_name + " has merged the files that it was begun over");
+  }
 }
 
 ExportedDisk open_disk(const Below& below, const Session& session, const DiskOverlay& overlay,
@@ -120,9 +125,9 @@ ExportedMemory stream_of(const ImportedMemory& memory, std::string image) {
 }  // namespace
 
 SessionSource open_session(const Below& below, const Session& session,
-                           const std::string& definition, const std::string& here,
+                           const std::string& definition, const Author& here,
                            const std::string& doing) {
-  check_unmerged(below.head, session, doing);
+  check_unmerged(below.head, session, here.host, doing);
 
   SessionSource out;
   auto& content = out.content;
@@ -143,7 +148,7 @@ SessionSource open_session(const Below& below, const Session& session,
     out.left_behind.push_back(each.where + ": " + each.what);
   if (!reading.machine.devices.tpms.empty()) throw no_tpm_yet(doing, session.capsule_name);
   content.name = session.capsule_name;
-  content.state = "as " + here + " left it, begun " + core::to_string(session.started);
+  content.state = "as " + here.host_name + " left it, begun " + core::to_string(session.started);
   content.accelerator = reading.machine.accelerator;
   for (const auto& overlay : session.disks)
     content.disks.push_back(open_disk(below, session, overlay, doing));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/heads.hpp"
 #include "runtime/jobs/below.hpp"
 #include "runtime/jobs/export_source.hpp"
 #include "runtime/jobs/saved_memory.hpp"
@@ -19,11 +20,11 @@ struct SessionSource {
 };
 
 /// Opens and checks what the session, whose guest is saved or off, goes on from. `definition` is
-/// the domain's inactive XML, for a guest that is off. `here` and `doing` are for people: this
-/// host's name, and what can't be done: "export". Throws Fault{choose} when what is below does not
-/// have the files any more that the session was begun over, or they were changed since.
+/// the domain's inactive XML, for a guest that is off. `here`: this host.
+/// `doing`: what can't be done, for people: "export". Throws Fault{choose} when what is below does
+/// not have the files any more that the session was begun over, or they were changed since.
 SessionSource open_session(const Below& below, const Session& session,
-                           const std::string& definition, const std::string& here,
+                           const std::string& definition, const Author& here,
                            const std::string& doing);
 
 }  // namespace satchel

@@ -58,14 +58,16 @@ void check_room(const Config& config, Shipment& shipment, const Session& session
   const auto room = shipment.capsule.room();
   ByteCount needed = config.space.keep_free_device;
   for (const auto& overlay : session.disks) {
-    const auto size = allocated(overlay.overlays());
-    if (size > room.largest_file)
-      throw Fault(Remedy::other_device,
-                  Fault::Text{"check in", session.capsule_name,
-                              "the changes of disk " + overlay.target + " (" + to_string(size) +
-                                  ") are more than a file may have on this filesystem",
-                              "Use a device formatted with ext4 or exFAT (satchelctl format)."});
-    needed = needed + size;
+    for (const auto& file : overlay.overlays()) {
+      const auto size = allocated({file});
+      if (size > room.largest_file)
+        throw Fault(Remedy::other_device,
+                    Fault::Text{"check in", session.capsule_name,
+                                "the changes of disk " + overlay.target + " (" + to_string(size) +
+                                    ") are more than a file may have on this filesystem",
+                                "Use a device formatted with ext4 or exFAT (satchelctl format)."});
+      needed = needed + size;
+    }
   }
   const auto& last = shipment.newest.head.hibernation;
   // Of memory that the device has already nobody knows how much will be new: hardly more than half
