@@ -1,5 +1,6 @@
 """Removals whose calls fail."""
 from making import Create, check_words, equal, ids_below, plug, pull
+from travel import CAPSULE, wait_for
 
 
 class Remove(Create):
@@ -21,6 +22,14 @@ class Remove(Create):
     def command(self):
         return "remove", "--yes", "traveller"
 
+    def is_there(self):
+        """Whether the host, which has read the stick, takes it for a machine."""
+        def states():
+            found = [faces[CAPSULE] for faces in self.host.objects().values() if CAPSULE in faces]
+            return {now["State"] for now in found} <= {"ready", "absent"} and (found,)
+        found, = wait_for(states, 60, "the stick's machines are shown, at rest")
+        return any(now["State"] == "ready" for now in found)
+
     def passed(self, failed):
         with self.stick.mount_ro() as place:
             equal("directories that are left", ids_below(place), [])
@@ -32,7 +41,7 @@ class Remove(Create):
         self.host.must("eject", self.stick.node)
         pull(self.host, self.stick)
         plug(self.host, self.stick)
-        whole = bool(self.shown())
+        whole = self.is_there()
         if whole:
             self.is_whole()
             self.try_again()

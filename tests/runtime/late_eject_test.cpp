@@ -103,7 +103,7 @@ TEST_CASE(
     "an eject that is refused before the guest is stopped leaves a journal of one that runs") {
   LateWorld world;
   auto& anvil = world.anvil;
-  anvil.hypervisor.fail(Call::describe);
+  anvil.hypervisor.fail(Call::ability);
   CHECK(world.eject() != "done");
   anvil.wait_for_jobs();
   CHECK(anvil.state(world.capsule) == "running");
