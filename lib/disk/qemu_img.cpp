@@ -102,6 +102,11 @@ ByteCount virtual_size(const SourceFile& file) {
   return ByteCount(number_in(end, "virtual-size", deed));
 }
 
+bool is_free(const SourceFile& file) {
+  const auto name = file_name({file}, Deed{"look at", file.path});
+  return qemu_img({"info", "--output=json", name}).exit_status == 0;
+}
+
 ByteCount size_when_flat(const std::vector<SourceFile>& source) {
   const Deed deed{"measure", source.empty() ? "a disk" : source.front().path};
   const auto end = qemu_img({"measure", "-U", "--output=json", "-O", "qcow2", "-o", qcow2_options,

@@ -29,6 +29,10 @@ void flatten(const std::vector<SourceFile>& source, const std::string& target,
 /// uses the file.
 ByteCount virtual_size(const SourceFile& file);
 
+/// Whether nobody writes to the file: QEMU locks what it has open. False as well where it can't be
+/// read: to be asked before a file is removed.
+bool is_free(const SourceFile& file);
+
 /// The bytes flatten() would need at most (`qemu-img measure`). Safe while a guest uses the source.
 ByteCount size_when_flat(const std::vector<SourceFile>& source);
 

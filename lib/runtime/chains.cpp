@@ -162,4 +162,16 @@ LentChains lend_chains(const OpenObject& open, const format::Head& head,
   return out;
 }
 
+std::vector<std::string> groups_of(const std::vector<LentFiles>& files) {
+  std::vector<std::string> groups;
+  for (const auto& each : files) groups.push_back(each.group);
+  return groups;
+}
+
+Task<void> take_back(Hypervisor& hypervisor, DomainId domain, std::vector<std::string> groups) {
+  std::vector<LentFiles> none;
+  for (auto& group : groups) none.push_back(LentFiles{std::move(group), {}});
+  return hypervisor.lend(domain, std::move(none));
+}
+
 }  // namespace satchel

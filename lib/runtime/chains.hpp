@@ -41,4 +41,11 @@ struct LentChains {
 LentChains lend_chains(const OpenObject& open, const format::Head& head,
                        const std::vector<DiskOverlay>& overlays);
 
+/// The groups of these files.
+std::vector<std::string> groups_of(const std::vector<LentFiles>& files);
+
+/// For a start that does not come about: libvirt would keep the device's files open, and it could
+/// not be ejected. Nothing to do for files that a start has used up. Main loop; throws Fault.
+Task<void> take_back(Hypervisor& hypervisor, DomainId domain, std::vector<std::string> groups);
+
 }  // namespace satchel

@@ -98,6 +98,7 @@ class Host : public Commands {
   /// The session as it goes on from here, after whatever a former daemon was killed in.
   Task<FoundSession> take_up_session(Session& session);
   /// The sessions in the journal; an interrupted pack is undone.
+  Task<void> clear_leftovers(std::vector<CapsuleId> leftovers);
   Task<std::vector<FoundSession>> take_up_sessions();
   /// The guest of a save that nobody waits for any more, once libvirt is done with that: gone, or
   /// again as it was before.

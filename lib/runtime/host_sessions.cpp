@@ -163,6 +163,19 @@ Task<Host::FoundSession> Host::take_up_session(Session& session) {
   co_return found;
 }
 
+Task<void> Host::clear_leftovers(std::vector<CapsuleId> leftovers) {
+  for (const auto& capsule : leftovers) {
+    const auto place = parts_.shelf.directory(capsule).string();
+    auto removing = offload(parts_.lanes.files, [&] { parts_.shelf.remove(capsule); });
+    try {
+      co_await std::move(removing);
+      parts_.log.info("removed " + place + ", the rest of a session that had ended");
+    } catch (const Fault& failure) {
+      parts_.log.warning(std::string(failure.what()) + "; it is tried again at the next start");
+    }
+  }
+}
+
 Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
   std::vector<FoundSession> found;
   auto loading = offload(parts_.lanes.files, [this] { return parts_.shelf.all(); });
@@ -170,6 +183,8 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
   for (const auto& problem : shelf.unreadable)
     parts_.log.error(problem.where + ": " + problem.what +
                      "; left as it is, for a person to look at");
+  auto clearing = clear_leftovers(std::move(shelf.leftovers));
+  co_await std::move(clearing);
   for (auto& session : shelf.sessions) {
     if (session.phase == Phase::packing) {
       auto undoing = undo_pack(session);

@@ -23,6 +23,7 @@ namespace {
 
 constexpr auto journal_name = "journal";
 constexpr auto next_name = "journal.new";
+constexpr auto ended_name = "ended";
 
 UniqueFd open_directory(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -53,6 +54,13 @@ void write_all(int fd, std::string_view text, const fs::path& path) {
     if (written < 0) throw host_fault_from_errno(errno, "write", path.string());
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+/// Of a directory without a journal: whether nothing in it is needed. Throws what its reading does.
+bool is_leftover(const fs::path& path) {
+  if (fs::exists(fs::symlink_status(path / ended_name))) return true;
+  return std::ranges::all_of(fs::directory_iterator(path),
+                             [](const auto& each) { return each.path().filename() == next_name; });
 }
 
 /// The session of a journal whose directory has the right name.
@@ -101,6 +109,9 @@ void SessionShelf::write(const Session& session) const {
   if (!fd) throw host_fault_from_errno(errno, "make", next.string());
   write_all(fd.get(), text, next);
   sync(fd.get(), next);
+  // What a removal has left belongs to this session from now on.
+  if (::unlinkat(dir.get(), ended_name, 0) != 0 && errno != ENOENT)
+    throw host_fault_from_errno(errno, "remove", (path / ended_name).string());
   if (::renameat(dir.get(), next_name, dir.get(), journal_name) != 0)
     throw host_fault_from_errno(errno, "rename", next.string());
   sync(dir.get(), path);
@@ -120,8 +131,10 @@ SessionShelf::Contents SessionShelf::all() const {
     const auto where = (path / journal_name).string();
     try {
       const auto text = find_host_file(where);
-      if (!text) {
+      if (!text && is_leftover(path)) {
         out.leftovers.push_back(capsule);
+      } else if (!text) {
+        out.unreadable.push_back({path.string(), "holds files of a session, and no journal"});
       } else if (auto session = read_at(*text, capsule)) {
         out.sessions.push_back(std::move(*session));
       } else {
@@ -130,6 +143,8 @@ SessionShelf::Contents SessionShelf::all() const {
       }
     } catch (const Fault& fault) {
       out.unreadable.push_back({where, fault.what()});
+    } catch (const fs::filesystem_error& failure) {
+      out.unreadable.push_back({where, failure.code().message()});
     }
   }
   if (error) throw host_fault_from_errno(error.value(), "read", sessions_.string());
@@ -151,6 +166,16 @@ std::optional<Session> SessionShelf::find(CapsuleId capsule) const {
   return std::move(*session);
 }
 
+bool SessionShelf::is_free(CapsuleId capsule) const {
+  const auto path = directory(capsule);
+  try {
+    return !fs::exists(fs::symlink_status(path)) ||
+           (!fs::exists(fs::symlink_status(path / journal_name)) && is_leftover(path));
+  } catch (const fs::filesystem_error& failure) {
+    throw host_fault_from_errno(failure.code().value(), "look at", path.string());
+  }
+}
+
 void SessionShelf::remove(CapsuleId capsule) const {
   const std::lock_guard alone(writing_);
   const auto path = directory(capsule);
@@ -160,13 +185,22 @@ void SessionShelf::remove(CapsuleId capsule) const {
       throw host_fault_from_errno(error.value(), "look at", path.string());
     return;
   }
-  // The journal first: one that outlived its overlays would promise what is gone.
+  // First of all: a journal that outlived its overlays would promise what is gone, and overlays
+  // that outlived their journal would have nobody who knows what they are.
   const auto dir = open_directory(path);
-  if (::unlinkat(dir.get(), journal_name, 0) != 0 && errno != ENOENT)
-    throw host_fault_from_errno(errno, "remove", (path / journal_name).string());
+  if (::renameat(dir.get(), journal_name, dir.get(), ended_name) != 0 && errno != ENOENT)
+    throw host_fault_from_errno(errno, "rename", (path / journal_name).string());
   sync(dir.get(), path);
-  fs::remove_all(path, error);
-  if (error) throw host_fault_from_errno(error.value(), "remove", path.string());
+  try {
+    std::vector<fs::path> rest;
+    for (const auto& each : fs::directory_iterator(path))
+      if (each.path().filename() != ended_name) rest.push_back(each.path());
+    for (const auto& each : rest) fs::remove_all(each);
+    sync(dir.get(), path);
+    fs::remove_all(path);
+  } catch (const fs::filesystem_error& failure) {
+    throw host_fault_from_errno(failure.code().value(), "remove", path.string());
+  }
 }
 
 }  // namespace satchel

@@ -1,6 +1,7 @@
 // The host's sessions on its own disk: `sessions/<capsule uuid>/journal` under the state
-// directory, with the session's overlays and save image beside it. One owner, the runtime; all
-// calls block: make them on the files lane. Of those that write each is alone.
+// directory, with the session's overlays and save image beside it; `ended` in its place says that
+// they are to be removed. One owner, the runtime; all calls block: make them on the files lane. Of
+// those that write each is alone.
 #pragma once
 
 #include <filesystem>
@@ -36,19 +37,22 @@ class SessionShelf {
 
   struct Contents {
     std::vector<Session> sessions;
-    /// Journals that can't be read, with their paths. They and what is beside them stay as they
-    /// are.
+    /// Journals that can't be read, and files of a session without one, with their paths. They and
+    /// what is beside them stay as they are.
     Mistakes unreadable;
-    /// Directories without a journal: what a session cut short before or after its life left.
+    /// What remove() may be asked to take away: a session's rest whose removal was cut short, or
+    /// the directory of one that was cut short before its first journal.
     std::vector<CapsuleId> leftovers;
   };
   /// All that is there. Throws Fault when the directory itself can't be read.
   Contents all() const;
   /// None when there is no journal. Throws Fault when it can't be read.
   std::optional<Session> find(CapsuleId capsule) const;
+  /// Whether a new session may have the directory: nothing is there, or a leftover.
+  bool is_free(CapsuleId capsule) const;
 
-  /// Removes the journal, durably, then the files beside it. No error when there is none.
-  /// Throws Fault.
+  /// Makes the journal say, durably, that the session has ended, then removes all of it. No error
+  /// when there is none. Throws Fault; what is left is a leftover then.
   void remove(CapsuleId capsule) const;
 
  private:

@@ -45,6 +45,18 @@ bool has_process_with(const std::string& argument) {
 
 }  // namespace
 
+TEST_CASE("a file is not free while a QEMU has it open") {
+  const Files files;
+  files.run("qemu-img create -q -f qcow2 disk 1M");
+  const SourceFile disk{files.path("disk"), "qcow2"};
+  CHECK(is_free(disk));
+  files.run("qemu-nbd --fork -t -k $PWD/socket --pid-file=pid -f qcow2 disk >log 2>&1");
+  CHECK_FALSE(is_free(disk));
+  files.run("kill $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do :; done");
+  CHECK(is_free(disk));
+  CHECK_FALSE(is_free({files.path("nowhere"), "qcow2"}));
+}
+
 TEST_CASE("a chain of three is flattened to what it shows") {
   const Files files;
   const auto chain = make_chain(files);

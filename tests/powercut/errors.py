@@ -81,6 +81,7 @@ class Trial:
                 self.say("launch")
         self.machine.await_state(self.host, "running")
         self.machine.goes_on_at(self.host)
+        self.stick.clear_mounts()  # each holds a loop device
         # Each layer is looked at again and again: without an end to them the calls would never end either. Nor would the overlays
         # that checkpoints which fail leave on the host.
         if self.now()["Layers"] >= MOST_LAYERS:

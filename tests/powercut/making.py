@@ -38,6 +38,7 @@ class Making:
     host's own disk."""
 
     name, writes_to = "", "stick"
+    disk_is_lost = False  # all calls to this computer's own disk failed to the end of the try
     lies_from = 12  # before that calls make directories, whose lack is noticed
     sides = {side: {"change": 1, "room": 1, "read": 1, "look": 25} for side in ("stick", "host")}
 
@@ -67,6 +68,7 @@ class Making:
 
     def fail_once(self, side, kind, number, how):
         """One job whose call of that number fails. Returns the call, or None when there were fewer."""
+        self.disk_is_lost = (side, how) == ("host", "on")
         self.faults.arm(self.stick.mounted_at() if side == "stick" else self.disk, kind, number, how)
         status, output, errors = self.host.ctl(*self.command())
         failed = self.faults.disarm()

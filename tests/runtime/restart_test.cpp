@@ -7,6 +7,7 @@
 #include "hibernation/save_image.hpp"
 #include "runtime/running_world.hpp"
 #include "runtime/sessions.hpp"
+#include "session/samples.hpp"
 
 namespace satchel::test {
 
@@ -254,6 +255,26 @@ TEST_CASE("too little room on this computer is told once, and shown, while a mac
   CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
   CHECK(shown() == std::string::npos);
   CHECK(anvil.log.times("disk has only") == 1);
+}
+
+TEST_CASE("what a removal that was cut short has left of a session goes with the next start") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  anvil.stop();
+  const auto sessions = anvil.session_directory(world.capsule).parent_path();
+  const auto ended = sessions / samples::uuid(77).str();
+  const auto unknown = sessions / samples::uuid(78).str();
+  std::filesystem::create_directory(ended);
+  std::filesystem::create_directory(unknown);
+  std::ofstream(ended / "ended") << "{}";
+  std::ofstream(ended / "vda.qcow2") << "merged";
+  std::ofstream(unknown / "vda.qcow2") << "precious";
+  anvil.start();
+  CHECK_FALSE(std::filesystem::exists(ended));
+  CHECK(anvil.log.says("the rest of a session that had ended"));
+  CHECK(std::filesystem::exists(unknown / "vda.qcow2"));
+  CHECK(anvil.log.says(unknown.string() + ": holds files of a session, and no journal"));
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
 }
 
 TEST_CASE("a journal that can't be read is told and left as it is") {

@@ -224,6 +224,18 @@ TEST_CASE("a stranded guest that can't be restored boots from its disks when tha
   }
 }
 
+TEST_CASE("a return that fails before its start leaves none of the device's files with libvirt") {
+  HomeWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  std::ofstream(anvil.session_directory(world.capsule) / "guest.save") << "not a save image";
+  anvil.plug();
+  REQUIRE(anvil.until([&] { return anvil.hypervisor.count(Call::lend) > 1; }));
+  anvil.wait_for_jobs();
+  CHECK(anvil.state(world.capsule) == "stranded");
+  CHECK(anvil.hypervisor.lent(world.guest).empty());
+}
+
 TEST_CASE("a stranded guest that is held in memory can have its device back before it is saved") {
   StrandedWorld world(std::chrono::hours(1));
   world.anvil.wait_for_jobs();

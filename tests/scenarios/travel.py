@@ -162,6 +162,10 @@ def pack_here(host, stick, machine, append="", **guest):
 def plug(host, stick):
     """Plugs it in and waits until the host shows it."""
     stick.plug()
+    return await_device(host, stick)
+
+
+def await_device(host, stick):
     return wait_for(lambda: (seen := device(host, stick)) and seen["MountPoint"] and seen, 60,
                     "the host shows the stick, mounted")
 

@@ -134,14 +134,50 @@ TEST_CASE("a journal in another capsule's directory is not believed") {
   CHECK(found.unreadable.size() == 1);
 }
 
-TEST_CASE("a directory without a journal is told as a leftover") {
+TEST_CASE("a directory without a journal is a leftover when nothing in it is needed") {
   Place place;
   const SessionShelf shelf(place.path);
   const CapsuleId capsule(samples::uuid(3));
-  write(shelf.make_directory(capsule) / "vda.qcow2", "x");
+  CHECK(shelf.is_free(capsule));
+  const auto dir = shelf.make_directory(capsule);
   fs::create_directory(place.path / "sessions" / "lost+found");
+  SECTION("an empty one") {}
+  SECTION("one whose first journal was cut short") {
+    write(dir / "journal.new", "{\"version\": 1");
+  }
+  SECTION("one whose removal was cut short") {
+    write(dir / "ended", "");
+    write(dir / "vda.qcow2", "x");
+  }
   CHECK(shelf.all().leftovers == std::vector<CapsuleId>{capsule});
+  CHECK(shelf.all().unreadable.empty());
+  CHECK(shelf.is_free(capsule));
   shelf.remove(capsule);
+  CHECK(shelf.all().leftovers.empty());
+  CHECK_FALSE(fs::exists(dir));
+}
+
+TEST_CASE("files of a session that has lost its journal are told, and no leftover") {
+  Place place;
+  const SessionShelf shelf(place.path);
+  const CapsuleId capsule(samples::uuid(3));
+  const auto dir = shelf.make_directory(capsule);
+  write(dir / "vda.qcow2", "precious");
+  CHECK(shelf.all().leftovers.empty());
+  REQUIRE(shelf.all().unreadable.size() == 1);
+  CHECK(shelf.all().unreadable[0].where == dir.string());
+  CHECK_FALSE(shelf.is_free(capsule));
+}
+
+TEST_CASE("a session in the place of one whose removal was cut short is not taken for its rest") {
+  Place place;
+  const SessionShelf shelf(place.path);
+  const auto session = samples::session();
+  write(shelf.make_directory(session.capsule) / "ended", "");
+  shelf.save(session);
+  CHECK_FALSE(shelf.is_free(session.capsule));
+  fs::remove(shelf.directory(session.capsule) / "journal");
+  write(shelf.directory(session.capsule) / "vda.qcow2", "precious");
   CHECK(shelf.all().leftovers.empty());
 }
 

@@ -76,7 +76,7 @@ std::vector<Hypervisor::Overlay> add_overlays(Checkpoint& at) {
 }
 
 /// After a snapshot that failed: as before, unless the guest has the new overlays all the same, or
-/// nobody can tell.
+/// nobody can tell. A libvirt that was killed within it does not know what its guest has.
 Task<void> take_back(Checkpoint& at) {
   auto describing = at.parts.hypervisor.describe(at.session.domain.value.str());
   const auto domain = co_await std::move(describing);
@@ -84,11 +84,16 @@ Task<void> take_back(Checkpoint& at) {
   for (const auto& disk : at.session.disks)
     if (domain->live.find(disk.path) != std::string::npos) co_return;
   auto removing = offload(at.parts.lanes.files, [&] {
+    const auto& disks = at.session.disks;
+    if (!std::ranges::all_of(disks, [](const auto& disk) {
+          return disk::is_free({disk.path, "qcow2"});
+        }))
+      return false;
     at.parts.shelf.save(at.before);
-    for (const auto& disk : at.session.disks) fs::remove(disk.path);
+    for (const auto& disk : disks) fs::remove(disk.path);
+    return true;
   });
-  co_await std::move(removing);
-  at.session = at.before;
+  if (co_await std::move(removing)) at.session = at.before;
 }
 
 /// The firmware's variables as they are while the guest stands still.

@@ -77,6 +77,7 @@ Session plan_session(const Parts& parts, const LaunchOrder& order, const format:
 
 /// The session's files on this host. Files lane.
 void make_files(Parts& parts, const Launch& launch) {
+  parts.shelf.remove(launch.session.capsule);  // a leftover: see refuse_leftovers()
   parts.shelf.make_directory(launch.session.capsule);
   parts.shelf.save(launch.session);
   for (const auto& overlay : launch.session.disks) {
@@ -94,7 +95,7 @@ void make_files(Parts& parts, const Launch& launch) {
 /// A session's files that nobody here knows to do anything with may hold all that a guest did.
 /// Files lane; throws Fault also when there is a journal that can't be read.
 void refuse_leftovers(const Parts& parts, const Session& session) {
-  if (!parts.shelf.find(session.capsule)) return;
+  if (!parts.shelf.find(session.capsule) && parts.shelf.is_free(session.capsule)) return;
   throw Fault(
       Remedy::choose,
       Fault::Text{"launch", session.capsule_name,
@@ -147,6 +148,10 @@ Task<void> start(Parts& parts, Launch& launch, const Clearance& clearance, machi
     undo.note("remove the definition",
               [&hypervisor, domain] { return hypervisor.undefine(domain); });
   }
+  undo.note("take the device's files back from libvirt",
+            [&hypervisor, domain, groups = groups_of(chains.files)] {
+              return take_back(hypervisor, domain, groups);
+            });
   auto giving = hypervisor.lend(domain, std::move(chains.files));
   co_await std::move(giving);
   undo.note(

@@ -21,6 +21,7 @@
 #include "runtime/jobs/saved_memory.hpp"
 #include "runtime/jobs/strand.hpp"
 #include "runtime/sessions.hpp"
+#include "runtime/undo.hpp"
 
 namespace satchel {
 
@@ -66,10 +67,9 @@ std::string description_with(const std::vector<machine::SessionDisk>& disks,
 Task<void> boot(Parts& parts, Session& session, std::string xml) {
   const auto image = std::exchange(session.save_image, std::nullopt);
   const auto phase = session.phase;
-  if (image) {
-    auto noting = note_phase(parts, session, Phase::waking);
-    co_await std::move(noting);
-  }
+  // Which files a guest has is written down before there is one.
+  auto noting = note_phase(parts, session, image ? Phase::waking : phase);
+  co_await std::move(noting);
   std::exception_ptr failure;
   try {
     auto starting = parts.hypervisor.start(session.domain, std::move(xml));
@@ -77,12 +77,78 @@ Task<void> boot(Parts& parts, Session& session, std::string xml) {
   } catch (...) {
     failure = std::current_exception();
   }
+  if (failure) {
+    session.save_image = image;
+    auto taking_back = note_phase(parts, session, phase);
+    co_await std::move(taking_back);
+    std::rethrow_exception(failure);
+  }
+  try {
+    auto telling = note_phase(parts, session, Phase::running);
+    co_await std::move(telling);
+  } catch (...) {
+    failure = std::current_exception();
+  }
   if (!failure) co_return;
-  session.save_image = image;
-  auto noting = note_phase(parts, session, phase);
-  co_await std::move(noting);
+  auto ending = end_if_alive(parts, session);
+  co_await std::move(ending);
   std::rethrow_exception(failure);
 }
+
+/// Restores the guest and lets it run. The journal forgets the image before the guest may run: old
+/// memory over newer disks would be the end of both. While it can't be written the guest must not
+/// run, nor when libvirt went away within its restore.
+Task<void> resume(Parts& parts, Session& session, const std::vector<machine::SessionDisk>& disks) {
+  const auto image = *session.save_image;
+  const auto phase = session.phase;
+  auto noting = note_phase(parts, session, Phase::waking);
+  co_await std::move(noting);
+  std::exception_ptr failure;
+  try {
+    auto describing = offload(parts.lanes.files, [&] { return description_with(disks, image); });
+    auto description = co_await std::move(describing);
+    auto restoring = parts.hypervisor.restore(session.domain, image, std::move(description));
+    co_await std::move(restoring);
+    session.save_image.reset();
+    auto forgetting = note_phase(parts, session, Phase::waking);
+    co_await std::move(forgetting);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    auto ending = end_if_alive(parts, session);
+    co_await std::move(ending);
+    // It has not run: what is saved is still all of it.
+    session.save_image = image;
+    auto taking_back = note_phase(parts, session, phase);
+    co_await std::move(taking_back);
+    std::rethrow_exception(failure);
+  }
+  auto resuming = parts.hypervisor.resume(session.domain);
+  co_await std::move(resuming);
+  set_guest_clock(parts, session.domain, session.capsule_name);
+  try {
+    auto telling = note_phase(parts, session, Phase::running);
+    co_await std::move(telling);
+  } catch (const Fault& fault) {
+    // It runs, and the next start would let it run as well.
+    parts.log.warning(std::string(fault.what()) + "; the machine runs on");
+  }
+}
+
+Task<void> wake(Parts& parts, Session& session, LentChains chains, machine::Start from,
+                std::string xml) {
+  auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
+  co_await std::move(giving);
+  if (from == machine::Start::resume) {
+    auto resuming = resume(parts, session, chains.disks);
+    co_await std::move(resuming);
+    co_return;
+  }
+  auto starting = boot(parts, session, std::move(xml));
+  co_await std::move(starting);
+}
+
 Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobContext job,
                     OpenBelow open) {
   auto stranding = strand(parts, capsule);
@@ -111,59 +177,14 @@ Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobCo
     auto defining = parts.hypervisor.define(xml);
     co_await std::move(defining);
   }
-  auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
-  co_await std::move(giving);
   const auto image = session.save_image;
-  const auto phase = session.phase;
-  // Which files a guest has is written down before there is one, and that it is to be let run.
-  auto noting_files =
-      note_phase(parts, session, from == machine::Start::resume ? Phase::waking : phase);
-  co_await std::move(noting_files);
-  if (from == machine::Start::boot) {
-    auto starting = boot(parts, session, xml);
-    co_await std::move(starting);
-  }
-  // The journal forgets the image before the guest may run: old memory over newer disks would be
-  // the end of both. While it can't be written the guest must not run, nor when libvirt went away
-  // within its restore.
-  std::exception_ptr failure;
-  try {
-    if (from == machine::Start::resume) {
-      auto describing =
-          offload(parts.lanes.files, [&] { return description_with(chains.disks, *image); });
-      auto description = co_await std::move(describing);
-      auto restoring = parts.hypervisor.restore(session.domain, *image, std::move(description));
-      co_await std::move(restoring);
-    }
-    session.save_image.reset();
-    auto noting =
-        note_phase(parts, session, from == machine::Start::resume ? Phase::waking : Phase::running);
-    co_await std::move(noting);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (failure) {
-    auto ending = end_if_alive(parts, session);
-    co_await std::move(ending);
-    if (from == machine::Start::boot) std::rethrow_exception(failure);
-    // It has not run: what is saved is still all of it.
-    session.save_image = image;
-    auto taking_back = note_phase(parts, session, phase);
-    co_await std::move(taking_back);
-    std::rethrow_exception(failure);
-  }
-  if (from == machine::Start::resume) {
-    auto resuming = parts.hypervisor.resume(session.domain);
-    co_await std::move(resuming);
-    set_guest_clock(parts, session.domain, session.capsule_name);
-    try {
-      auto noting = note_phase(parts, session, Phase::running);
-      co_await std::move(noting);
-    } catch (const Fault& fault) {
-      // It runs, and the next start would let it run as well.
-      parts.log.warning(std::string(fault.what()) + "; the machine runs on");
-    }
-  }
+  Undo undo;
+  undo.note("take the device's files back from libvirt",
+            [&parts, domain = session.domain, groups = groups_of(chains.files)] {
+              return take_back(parts.hypervisor, domain, groups);
+            });
+  auto waking = or_undo(undo, parts.log, wake(parts, session, std::move(chains), from, xml));
+  co_await std::move(waking);
   if (image) {
     auto removing = offload(parts.lanes.files, [&] {
       std::filesystem::remove(*image);
