@@ -4,6 +4,7 @@ import os
 WORLD = os.environ.get("WORLD", "/nonexistent")
 KINDS = {"change": "write, fsync or other change", "read": "read", "look": "open or read",
          "room": "write or other call that takes room"}
+SIDES = {"stick": "the stick", "host": "the computer's own disk"}
 HOWS = {"once": "this once", "on": "and all after it, for good"}
 
 

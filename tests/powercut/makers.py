@@ -42,12 +42,18 @@ class Rounds:
         self._bench.end()
 
 
+def rows(job, wish, seed):
+    """(side, kind of call, once or for good) of a job: of so many one is played."""
+    draw = random.Random(f"{seed} {job.name} rows")
+    found = [(side, kind, how) for side in job.sides if wish.side in (None, side) for kind in job.sides[side] for how in HOWS]
+    return sorted(draw.sample(found, -(-len(found) // wish.share)))
+
+
 def every_call_fails(make, wish, seed):
     """Of so many calls one fails, the first by the seed; on one side only, where it is named. Of so many rows one is played."""
     rounds, draw = Rounds(make), random.Random(f"{seed} {make.name}")
-    rows = [(side, kind, how) for side in make.sides if wish.side in (None, side) for kind in make.sides[side] for how in HOWS]
     try:
-        for side, kind, how in sorted(draw.sample(rows, -(-len(rows) // wish.share))):
+        for side, kind, how in rows(make, wish, seed):
             step = make.sides[side][kind] * wish.every
             outcomes, number = Outcomes(), draw.randint(1, min(step, FEWEST_CALLS))
             while rounds.fail_once(outcomes, side, kind, number, how):

@@ -1,16 +1,13 @@
 """The Nth call of a job that makes a machine on a stick, or writes one elsewhere, fails, N = 1, 2, 3 … until the job passes. Each
 time it says what is wrong and what to do, what it reads from is as it was, the stick holds nothing new or all of it, and asked for
 once more it succeeds, bit by bit."""
-import contextlib
 import os
 
 import counter
 from checks import Failure, run
 from failing import WORLD, Faults, Outcomes
+from faulty_host import FaultyHost
 from host import NAME, Host
-from libvirtd import SystemHost
-from own_disk import own_disk
-from recording import PreloadedHost
 from stick import Stick
 from travel import CAPSULE, Machine, as_the_head_has_it, equal, expect, head_of, plug, pull, throw_away, wait_for
 from verdict import Lost, Verdict
@@ -21,16 +18,6 @@ UNFINISHED = "remove the capsule"
 
 class NotWhole(Failure):
     """What was told as done is not."""
-
-
-class FaultyHost(PreloadedHost, SystemHost):
-    """A computer whose disk is a filesystem of its own, so that calls to it are told from those to the stick. libvirtd's files are
-    elsewhere: its calls don't fail."""
-
-    def __init__(self, faults, disk):
-        super().__init__("e", "powercut_faults.so", {"POWERCUT_FAULTS": faults.path}, {"on_insert": "ask"})
-        self.directory, self.state = disk, os.path.join(disk, "state")
-        os.makedirs(self.state, mode=0o711, exist_ok=True)
 
 
 class Making:
@@ -44,18 +31,16 @@ class Making:
 
     def __init__(self):
         self.faults, self.outcomes, self.verdict = Faults(), Outcomes(), Verdict(WORLD)
-        self._own = contextlib.ExitStack()
-        self.disk = self._own.enter_context(own_disk("disk"))
-        self.host, self.stick = FaultyHost(self.faults, self.disk), Stick("192M")
+        self.host, self.stick = FaultyHost(self.faults), Stick("192M")
+        self.disk = self.host.disk
         self.machine = Machine("traveller")
         self.prepare()
 
     def end(self):
         self.verdict.close()
-        self.host.kill()
-        self.host.end_guests()
+        self.host.end()
         throw_away(self.stick)
-        self._own.close()
+        self.host.throw_away()
 
     def prepare(self):
         """All that comes before the first try."""
