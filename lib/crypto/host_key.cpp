@@ -10,6 +10,7 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/hex.hpp"
 
@@ -34,17 +35,17 @@ std::optional<Seed> read_seed(const std::filesystem::path& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) {
     if (errno == ENOENT) return std::nullopt;
-    throw fault_from_errno(errno, "open the host's key", file.string());
+    throw host_fault_from_errno(errno, "open the host's key", file.string());
   }
   struct stat about {};
   if (::fstat(fd.get(), &about) != 0)
-    throw fault_from_errno(errno, "examine the host's key", file.string());
+    throw host_fault_from_errno(errno, "examine the host's key", file.string());
   if (!S_ISREG(about.st_mode)) throw not_a_key(file, "it is not a regular file");
   if ((about.st_mode & 077) != 0 || about.st_uid != ::geteuid())
     throw not_a_key(file, "others than its owner can read it, or it belongs to another user");
   std::array<char, file_size + 1> text{};
   const ssize_t n = ::read(fd.get(), text.data(), text.size());
-  if (n < 0) throw fault_from_errno(errno, "read the host's key", file.string());
+  if (n < 0) throw host_fault_from_errno(errno, "read the host's key", file.string());
   const std::string_view line(text.data(), static_cast<std::size_t>(n));
   Seed seed;
   const bool good = line.size() == file_size && line.starts_with(file_start) &&
@@ -62,7 +63,7 @@ std::optional<Seed> read_seed(const std::filesystem::path& file) {
 void sync_directory(const std::filesystem::path& directory) {
   const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0)
-    throw fault_from_errno(errno, "write the host's key into", directory.string());
+    throw host_fault_from_errno(errno, "write the host's key into", directory.string());
 }
 
 // The key appears under its name whole or not at all: it is written under another name and linked.
@@ -71,7 +72,7 @@ void write_seed(const std::filesystem::path& file, const Seed& seed) {
   const auto directory = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   std::string scratch = (directory / ".host-key-XXXXXX").string();
   const UniqueFd fd(::mkostemp(scratch.data(), O_CLOEXEC));  // makes it with mode 0600
-  if (!fd) throw fault_from_errno(errno, "make the host's key in", directory.string());
+  if (!fd) throw host_fault_from_errno(errno, "make the host's key in", directory.string());
   std::string line = std::string(file_start) + to_hex(seed) + "\n";
   int error = 0;
   const ssize_t n = ::write(fd.get(), line.data(), line.size());
@@ -84,7 +85,7 @@ void write_seed(const std::filesystem::path& file, const Seed& seed) {
     error = errno;
   sodium_memzero(line.data(), line.size());
   ::unlink(scratch.c_str());
-  if (error != 0) throw fault_from_errno(error, "write the host's key", file.string());
+  if (error != 0) throw host_fault_from_errno(error, "write the host's key", file.string());
   sync_directory(directory);
 }
 

@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <vector>
 
-#include "base/fault.hpp"
-
 namespace satchel::disk {
 
 namespace {
@@ -16,25 +14,25 @@ namespace {
 constexpr std::size_t piece = 1U << 20;
 constexpr auto object = "a layer";
 
-off_t size_of(int fd) {
+off_t size_of(const SparseSource& from) {
   struct stat found {};
-  if (::fstat(fd, &found) != 0) throw fault_from_errno(errno, "read", object);
+  if (::fstat(from.fd, &found) != 0) throw from.fault(errno, "read", object);
   return found.st_size;
 }
 
 /// The next data or hole at or after `from`; the file's end when there is none.
-off_t seek(int fd, off_t from, int whence, off_t size) {
-  const off_t found = ::lseek(fd, from, whence);
+off_t seek(const SparseSource& from, off_t at, int whence, off_t size) {
+  const off_t found = ::lseek(from.fd, at, whence);
   if (found >= 0) return std::min(found, size);
   if (errno == ENXIO) return size;
-  throw fault_from_errno(errno, "read", object);
+  throw from.fault(errno, "read", object);
 }
 
 }  // namespace
 
-ByteCount copy_sparse(int from_fd, const SparseSink& to, const ProgressSink& progress,
+ByteCount copy_sparse(const SparseSource& from, const SparseSink& to, const ProgressSink& progress,
                       std::stop_token stop) {
-  const off_t size = size_of(from_fd);
+  const off_t size = size_of(from);
   std::vector<std::byte> buffer(piece);
   const auto tell = [&](off_t at) {
     if (stop.stop_requested()) throw Fault(Remedy::retry, {"copy", object, "it was stopped", {}});
@@ -44,16 +42,16 @@ ByteCount copy_sparse(int from_fd, const SparseSink& to, const ProgressSink& pro
   };
   off_t at = 0;
   while (at < size) {
-    const off_t data = seek(from_fd, at, SEEK_DATA, size);
+    const off_t data = seek(from, at, SEEK_DATA, size);
     if (data > at) to.skip(ByteCount(static_cast<std::uint64_t>(data - at)));
     at = data;
     tell(at);
-    const off_t end = seek(from_fd, at, SEEK_HOLE, size);
+    const off_t end = seek(from, at, SEEK_HOLE, size);
     while (at < end) {
       const auto wanted = std::min(piece, static_cast<std::size_t>(end - at));
-      const ssize_t n = ::pread(from_fd, buffer.data(), wanted, at);
+      const ssize_t n = ::pread(from.fd, buffer.data(), wanted, at);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw fault_from_errno(errno, "read", object);
+      if (n < 0) throw from.fault(errno, "read", object);
       if (n == 0) throw Fault(Remedy::retry, {"copy", object, "it became shorter meanwhile", {}});
       to.write(std::span(buffer).first(static_cast<std::size_t>(n)));
       at += n;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -13,6 +14,8 @@
 namespace satchel::disk {
 
 namespace {
+
+std::string told_of_reading(int error) { return std::generic_category().message(error); }
 
 constexpr std::uint32_t magic = 0x514649fb;
 constexpr std::size_t version_2_length = 72;
@@ -74,7 +77,7 @@ Result<std::string> read_start(int fd, std::size_t size) {
   while (total < size) {
     const ssize_t n = ::pread(fd, out.data() + total, size - total, static_cast<off_t>(total));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return mistake("header", std::generic_category().message(errno));
+    if (n < 0) return mistake("header", told_of_reading(errno));
     if (n == 0) break;
     total += static_cast<std::size_t>(n);
   }
@@ -264,6 +267,11 @@ Mistakes check_qcow2(int fd, const Expected& expected) {
         {"size", "the disk has " + std::to_string(layout->header.virtual_size.value) +
                      " bytes, expected are " + std::to_string(expected.virtual_size.value)});
   return mistakes;
+}
+
+bool is_read_error(const Mistakes& mistakes) {
+  return std::ranges::any_of(mistakes,
+                             [](const Mistake& each) { return each.what == told_of_reading(EIO); });
 }
 
 }  // namespace satchel::disk

@@ -26,6 +26,8 @@ struct Qcow2Header {
 
 /// Reads header, extensions and backing name; structure only.
 Result<Qcow2Header> read_qcow2(int fd);
+/// Whether it could not be read at all: nothing is known of the file, but of its disk.
+bool is_read_error(const Mistakes& mistakes);
 
 struct Expected {
   /// Plain file name of the one below in the same directory; none for an image file.

@@ -76,6 +76,7 @@ void set_format(int fd, const Qcow2Header& header, std::uint64_t name_at) {
 
 void set_backing(int fd, const std::string& name) {
   const auto header = read_qcow2(fd);
+  if (!header && is_read_error(header.error())) throw fault_from_errno(EIO, naming, file);
   if (!header) throw refusal(to_string(header.error()));
   if (!header->backing_name) throw refusal("it has no backing file");
   if (name.empty() || name.size() > longest_name)

@@ -130,6 +130,13 @@ class CapsuleDirectory {
   /// The complete generations before the newest, newest first: those of its history whose heads are
   /// here, in the other slot or beside it. A head that can't be read is passed over.
   std::vector<Head> older();
+  /// The same, and those of which nobody knows by now what they need.
+  struct Older {
+    std::vector<Head> heads;
+    std::vector<Sequence> unread;   ///< the device could not be read, now
+    std::vector<Sequence> damaged;  ///< not whole, or not what the newest's history tells of
+  };
+  Older look_at_older();
   /// Removes these older generations' heads; on the medium when it returns, so that their objects
   /// may be changed or removed. What a slot names stays.
   void give_up(const std::vector<Sequence>& generations);

@@ -93,8 +93,10 @@ struct CapsuleDirectory::State {
   Found& looked() { return found ? *found : look(); }
   /// Whether a slot names that generation, as it was last looked at.
   bool in_a_slot(Sequence seq) const;
-  /// As CapsuleDirectory::older(), of what was last looked at.
-  std::vector<Head> older() const;
+  /// As CapsuleDirectory::look_at_older(), of what was last looked at.
+  CapsuleDirectory::Older older() const;
+  /// Why the object's file can't be looked at: an error of the device, or 0.
+  int medium_error_of(const Object& object) const;
   /// Removes heads, and syncs their directory when there were any.
   void remove_heads(const std::vector<Sequence>& generations);
   /// Throws unless this version may write here: slots of a known version, not all lost.

@@ -77,7 +77,7 @@ class Commit {
 
   /// Whether an older generation has just this object.
   bool named_before(const Object& object) {
-    if (!older_) older_ = capsule_.older();
+    if (!older_) older_ = capsule_.older().heads;
     return std::ranges::any_of(*older_, [&](const Head& head) {
       const Object* same = head.find(object.path);
       return same && *same == object;

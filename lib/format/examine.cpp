@@ -132,7 +132,36 @@ class Look {
     if (!other.complete && other.record &&
         other.record->seq > found_.slots[*found_.newest].record->seq)
       examination().damaged = other.record->seq;
+    else if (!other.record && has_next())
+      note_lost_record();
   }
+
+  /// Of a generation beside the newest whose commit record can't be had: whether it came after. An
+  /// interrupted commit leaves its head as well, but then the other record is one of before, as it
+  /// is of the second generation, which has nothing in its place.
+  bool has_next() const {
+    const auto& newest = newest_generation();
+    if (newest.seq == Sequence(1)) return false;
+    const auto bytes = read_whole(dir_, head_path(next_after(newest.seq)), largest_head);
+    if (!bytes) return false;
+    const auto head = read_head(*bytes);
+    return head && head->head.capsule == capsule_.id &&
+           head->head.generation.seq == next_after(newest.seq) &&
+           head->head.generation.parent == newest.id &&
+           std::ranges::none_of(head->head.objects, [&](const Object& object) {
+             return capsule_.wrong_with(object).has_value();
+           });
+  }
+
+  void note_lost_record() {
+    const auto lost = next_after(newest_generation().seq);
+    problem("Generation " + std::to_string(lost.value) +
+            " is here, but its commit record can't be read.");
+    examination().damaged = lost;
+  }
+
+  const Generation& newest_generation() const { return found_.examination.newest->head.generation; }
+  static Sequence next_after(Sequence seq) { return Sequence(seq.value + 1); }
 
   const CapsuleDirectory::State& capsule_;
   int dir_;
@@ -147,6 +176,14 @@ std::string head_path(Sequence seq) { return "heads/" + std::to_string(seq.value
 Found& CapsuleDirectory::State::look() {
   found = Look(*this, dir.get()).run();
   return *found;
+}
+
+int CapsuleDirectory::State::medium_error_of(const Object& object) const {
+  const auto fd = open_beneath(dir.get(), object.path, O_PATH);
+  struct stat about {};
+  if (fd && ::fstat(fd->get(), &about) == 0) return 0;
+  const int error = fd ? errno : fd.error();
+  return is_medium_error(error) ? error : 0;
 }
 
 std::optional<std::string> CapsuleDirectory::State::wrong_with(const Object& object) const {

@@ -10,21 +10,33 @@ namespace satchel::format {
 
 namespace {
 
-/// The head of a generation that the newest one's history tells of. That history is signed, and so
-/// is this head, by the host that it names.
-std::optional<Head> head_of(const CapsuleDirectory::State& capsule, const Generation& generation) {
+/// Sorts the generation that the newest one's history tells of. That history is signed, and so is
+/// its head, by the host that it names.
+void look_at(const CapsuleDirectory::State& capsule, const Generation& generation,
+             CapsuleDirectory::Older& out) {
   const auto path = head_path(generation.seq);
   const auto bytes = read_whole(capsule.dir.get(), path, largest_head);
   if (!bytes && !is_foreign_error(bytes.error()))
     throw fault_from_errno(bytes.error(), "read", capsule.shown(path));
-  if (!bytes) return std::nullopt;
+  if (!bytes) {
+    (is_medium_error(bytes.error()) ? out.unread : out.damaged).push_back(generation.seq);
+    return;
+  }
   auto head = read_head(*bytes);
-  if (!head || head->head.capsule != capsule.id || head->head.generation != generation)
-    return std::nullopt;
+  if (!head || head->head.capsule != capsule.id || head->head.generation != generation) {
+    out.damaged.push_back(generation.seq);
+    return;
+  }
   const auto& objects = head->head.objects;
-  const bool whole = std::ranges::none_of(
-      objects, [&](const Object& object) { return capsule.wrong_with(object).has_value(); });
-  return whole ? std::optional(std::move(head->head)) : std::nullopt;
+  if (std::ranges::any_of(
+          objects, [&](const Object& object) { return capsule.medium_error_of(object) != 0; }))
+    out.unread.push_back(generation.seq);
+  else if (std::ranges::any_of(objects, [&](const Object& object) {
+             return capsule.wrong_with(object).has_value();
+           }))
+    out.damaged.push_back(generation.seq);
+  else
+    out.heads.push_back(std::move(head->head));
 }
 
 }  // namespace
@@ -32,6 +44,9 @@ std::optional<Head> head_of(const CapsuleDirectory::State& capsule, const Genera
 std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule) {
   std::vector<Sequence> out;
   const auto heads = open_directory(capsule.dir.get(), "heads");
+  const bool is_known =
+      heads || (is_foreign_error(heads.error()) && !is_medium_error(heads.error()));
+  if (!is_known) throw fault_from_errno(heads.error(), "open", capsule.shown("heads"));
   if (!heads) return out;
   for (const auto& name : names_in(heads->get(), capsule.shown("heads"))) {
     std::uint64_t seq = 0;
@@ -47,8 +62,8 @@ bool CapsuleDirectory::State::in_a_slot(Sequence seq) const {
       found->slots, [&](const SlotFound& slot) { return slot.record && slot.record->seq == seq; });
 }
 
-std::vector<Head> CapsuleDirectory::State::older() const {
-  std::vector<Head> out;
+CapsuleDirectory::Older CapsuleDirectory::State::older() const {
+  Older out;
   const auto& newest = found->examination.newest;
   if (!newest) return out;
   const auto there = heads_in(*this);
@@ -58,7 +73,7 @@ std::vector<Head> CapsuleDirectory::State::older() const {
     if (generation.seq >= newest->head.generation.seq ||
         std::ranges::find(there, generation.seq) == there.end())
       continue;
-    if (auto head = head_of(*this, generation)) out.push_back(std::move(*head));
+    look_at(*this, generation, out);
   }
   return out;
 }
@@ -73,7 +88,9 @@ void CapsuleDirectory::State::remove_heads(const std::vector<Sequence>& generati
   sync_directory(heads.get(), shown("heads"));
 }
 
-std::vector<Head> CapsuleDirectory::older() {
+std::vector<Head> CapsuleDirectory::older() { return look_at_older().heads; }
+
+CapsuleDirectory::Older CapsuleDirectory::look_at_older() {
   state_->look();
   return state_->older();
 }

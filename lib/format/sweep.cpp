@@ -17,12 +17,17 @@ class Sweep {
   Sweep(CapsuleDirectory::State& capsule, const std::vector<Sequence>& keep) : capsule_(capsule) {
     for (const auto& slot : capsule.found->slots)
       if (slot.head) keep_all(slot.head->head);
-    for (const auto& head : capsule.older())
-      if (std::ranges::find(keep, head.generation.seq) != keep.end()) keep_all(head);
+    const auto is_kept = [&](Sequence seq) { return std::ranges::find(keep, seq) != keep.end(); };
+    const auto older = capsule.older();
+    is_blind_ = std::ranges::any_of(older.unread, is_kept);
+    for (const auto& head : older.heads)
+      if (is_kept(head.generation.seq)) keep_all(head);
     for (const auto& path : capsule.work->claimed) this->keep(path);
   }
 
   ByteCount run() {
+    // What can't be read now may be whole a moment later, and nobody knows what it needs.
+    if (is_blind_) return {};
     forget_heads();
     files_in(capsule_.dir.get(), "");
     for (const auto& name : names_in(capsule_.dir.get(), capsule_.shown())) {
@@ -65,6 +70,7 @@ class Sweep {
 
   CapsuleDirectory::State& capsule_;
   std::set<std::string> kept_;
+  bool is_blind_ = false;
   ByteCount freed_;
 };
 

@@ -13,6 +13,7 @@
 
 #include "async/wake.hpp"
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel::hibernation {
 
@@ -22,7 +23,7 @@ constexpr int smallest_pipe = 4096;
 
 UniqueFd open_or_throw(const std::filesystem::path& path, int flags) {
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
-  if (!fd) throw fault_from_errno(errno, "open the FIFO", path.string());
+  if (!fd) throw host_fault_from_errno(errno, "open the FIFO", path.string());
   return fd;
 }
 
@@ -38,7 +39,7 @@ std::size_t fill(int fd, const std::filesystem::path& path) {
     else if (errno == EAGAIN)
       piece = piece > 1 ? 1 : 0;
     else if (errno != EINTR)
-      throw fault_from_errno(errno, "fill the FIFO", path.string());
+      throw host_fault_from_errno(errno, "fill the FIFO", path.string());
   }
   return total;
 }
@@ -51,18 +52,18 @@ FullFifo::FullFifo(const std::filesystem::path& path) {
   std::error_code leftover;  // of a killed daemon; what matters is that mkfifo succeeds
   std::filesystem::remove(fresh, leftover);
   if (::mkfifo(fresh.c_str(), 0600) != 0)
-    throw fault_from_errno(errno, "make the FIFO", fresh.string());
+    throw host_fault_from_errno(errno, "make the FIFO", fresh.string());
   both_ = open_or_throw(fresh, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
   keeper_ = open_or_throw(fresh, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
   reference_ = open_or_throw(fresh, O_PATH | O_NOFOLLOW);
   if (::fcntl(both_.get(), F_SETPIPE_SZ, smallest_pipe) < 0)
-    throw fault_from_errno(errno, "shrink the FIFO", fresh.string());
+    throw host_fault_from_errno(errno, "shrink the FIFO", fresh.string());
   filling_ = fill(both_.get(), fresh);
   watch_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!watch_ || ::inotify_add_watch(watch_.get(), fresh.c_str(), IN_OPEN) < 0)
-    throw fault_from_errno(errno, "watch the FIFO", fresh.string());
+    throw host_fault_from_errno(errno, "watch the FIFO", fresh.string());
   if (::rename(fresh.c_str(), path.c_str()) != 0)
-    throw fault_from_errno(errno, "put the FIFO in place at", path.string());
+    throw host_fault_from_errno(errno, "put the FIFO in place at", path.string());
 }
 
 void FullFifo::await_writer(std::stop_token stop) const {
@@ -71,7 +72,7 @@ void FullFifo::await_writer(std::stop_token stop) const {
     std::array<pollfd, 2> watched{{{watch_.get(), POLLIN, 0}, {wake.fd(), POLLIN, 0}}};
     if (::poll(watched.data(), watched.size(), -1) < 0) {
       if (errno == EINTR) continue;
-      throw fault_from_errno(errno, "wait for", "libvirt to save");
+      throw host_fault_from_errno(errno, "wait for", "libvirt to save");
     }
     if (watched[0].revents != 0) return;
     throw Fault(Remedy::retry, {"wait for", "libvirt to save", "it was stopped", {}});
@@ -87,7 +88,7 @@ UniqueFd FullFifo::admit() {
     if (n > 0)
       filling_ -= static_cast<std::size_t>(n);
     else if (n == 0 || errno != EINTR)
-      throw fault_from_errno(n == 0 ? EPIPE : errno, "drain the FIFO", own_path().string());
+      throw host_fault_from_errno(n == 0 ? EPIPE : errno, "drain the FIFO", own_path().string());
   }
   both_.reset();
   keeper_.reset();

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel::hibernation {
 
@@ -80,9 +81,9 @@ std::filesystem::path LocalSegments::path_of_borrowed(const Segment& segment) co
 void LocalSegments::make_directory() const {
   std::error_code failed;
   std::filesystem::create_directories(directory_, failed);
-  if (failed) throw fault_from_errno(failed.value(), "make", directory_.string());
+  if (failed) throw host_fault_from_errno(failed.value(), "make", directory_.string());
   if (::chmod(directory_.c_str(), 0700) != 0)
-    throw fault_from_errno(errno, "close", directory_.string());
+    throw host_fault_from_errno(errno, "close", directory_.string());
 }
 
 UniqueFd LocalSegments::open(const Segment& segment) const { return open_copy(path_of(segment)); }
@@ -105,7 +106,7 @@ UniqueFd LocalSegments::open_or_make(const std::filesystem::path& path, ByteCoun
   make_directory();
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size.value)) != 0)
-    throw fault_from_errno(errno, "make", path.string());
+    throw host_fault_from_errno(errno, "make", path.string());
   return fd;
 }
 
@@ -120,7 +121,7 @@ void LocalSegments::adopt(int fd, const std::filesystem::path& path) const {
   const auto nameless = "/proc/self/fd/" + std::to_string(fd);
   if (::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0 &&
       errno != EEXIST)
-    throw fault_from_errno(errno, "keep", path.string());
+    throw host_fault_from_errno(errno, "keep", path.string());
 }
 
 void LocalSegments::keep_only(std::span<const Segment> segments) const {
@@ -130,7 +131,7 @@ void LocalSegments::keep_only(std::span<const Segment> segments) const {
   for (const auto& entry : std::filesystem::directory_iterator(directory_, failed))
     if (!kept.contains(entry.path())) std::filesystem::remove(entry.path(), failed);
   if (failed && failed != std::errc::no_such_file_or_directory)
-    throw fault_from_errno(failed.value(), "clear", directory_.string());
+    throw host_fault_from_errno(failed.value(), "clear", directory_.string());
 }
 
 }  // namespace satchel::hibernation

@@ -12,6 +12,7 @@
 
 #include "async/wake.hpp"
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel::hibernation {
 
@@ -24,13 +25,13 @@ RestoreFeed::RestoreFeed(const std::filesystem::path& directory) : path_(directo
   std::error_code gone;  // a leftover of a killed daemon; what matters is that mkfifo succeeds
   std::filesystem::remove(path_, gone);
   if (::mkfifo(path_.c_str(), 0600) != 0)
-    throw fault_from_errno(errno, "make the FIFO", path_.string());
+    throw host_fault_from_errno(errno, "make the FIFO", path_.string());
   fifo_.reset(::open(path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-  if (!fifo_) throw fault_from_errno(errno, "open the FIFO", path_.string());
+  if (!fifo_) throw host_fault_from_errno(errno, "open the FIFO", path_.string());
   // Of a pipe that holds more QEMU reads as much more at a time; where it can't be, it reads less.
   ::fcntl(fifo_.get(), F_SETPIPE_SZ, pipe_size);
   place_.reset(::open(path_.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
-  if (!place_) throw fault_from_errno(errno, "open the FIFO", path_.string());
+  if (!place_) throw host_fault_from_errno(errno, "open the FIFO", path_.string());
 }
 
 RestoreFeed::~RestoreFeed() {
@@ -64,10 +65,10 @@ void RestoreFeed::write_all(std::span<const std::byte> bytes, std::stop_token st
       continue;
     }
     if (errno != EAGAIN && errno != EINTR)
-      throw fault_from_errno(errno, "write to the FIFO", path_.string());
+      throw host_fault_from_errno(errno, "write to the FIFO", path_.string());
     pollfd waits[] = {{fifo_.get(), POLLOUT, 0}, {wake.fd(), POLLIN, 0}};
     if (::poll(waits, 2, -1) < 0 && errno != EINTR)
-      throw fault_from_errno(errno, "wait for", path_.string());
+      throw host_fault_from_errno(errno, "wait for", path_.string());
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "async/wake.hpp"
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "hibernation/save_image.hpp"
 
 namespace satchel::hibernation {
@@ -27,7 +28,7 @@ Fault misused(std::string why) {
 
 UniqueFd open_directory(const std::filesystem::path& path) {
   UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) throw fault_from_errno(errno, "open the directory", path.string());
+  if (!fd) throw host_fault_from_errno(errno, "open the directory", path.string());
   return fd;
 }
 
@@ -37,11 +38,11 @@ std::size_t read_some(int fd, std::span<std::byte> buffer, const std::stop_token
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());
     if (n >= 0) return static_cast<std::size_t>(n);
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) throw fault_from_errno(errno, "read", "libvirt's save stream");
+    if (errno != EAGAIN) throw host_fault_from_errno(errno, "read", "libvirt's save stream");
     const StopWake wake(stop);
     std::array<pollfd, 2> watched{{{fd, POLLIN, 0}, {wake.fd(), POLLIN, 0}}};
     if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR)
-      throw fault_from_errno(errno, "wait for", "libvirt's save stream");
+      throw host_fault_from_errno(errno, "wait for", "libvirt's save stream");
     if (watched[1].revents != 0)
       throw Fault(Remedy::retry, {"read", "libvirt's save stream", "it was stopped", {}});
   }

@@ -12,6 +12,7 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel::hibernation {
 
@@ -98,7 +99,7 @@ void finish_save(const std::filesystem::path& image) {
       ::pwrite(file.get(), complete_magic.data(), complete_magic.size(), 0) !=
           static_cast<ssize_t>(complete_magic.size()) ||
       ::fsync(file.get()) != 0)
-    throw fault_from_errno(errno, "finish", image.string());
+    throw host_fault_from_errno(errno, "finish", image.string());
 }
 
 std::string write_save_header(std::string_view domain_xml, SavedAs as, std::size_t spare) {

@@ -154,6 +154,7 @@ Task<std::optional<core::Found>> CapsuleRunner::look_again() {
     auto seen = co_await std::move(examining);
     if (!seen.newest) co_return std::nullopt;
     head_ = std::move(*seen.newest);
+    damaged_ = seen.damaged;
   } catch (const Fault&) {
     // The device can't be read: whatever job comes next will say so.
     co_return std::nullopt;

@@ -53,7 +53,12 @@ core::Reason unreadable(const format::Examination& seen, CapsuleId capsule) {
 }  // namespace
 
 core::Found CapsuleRunner::found_in(const format::SignedHead& signed_head) const {
-  return found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_, session_);
+  auto found =
+      found_from(signed_head.head, around_.parts.key.public_key().host_id(), seen_, session_);
+  // A commit took its place where the newest has come as far.
+  if (damaged_ && signed_head.head.generation.seq < *damaged_)
+    found.lacks = core::Lacking{core::Lacking::How::damaged, *damaged_};
+  return found;
 }
 
 Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device) {
@@ -78,6 +83,7 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   if (!seen.newest || seen.unknown_version) co_return core::Examined{job.id, unreadable(seen, id_)};
   name_ = seen.newest->head.name;
   head_ = std::move(*seen.newest);
+  damaged_ = seen.damaged;
   if (const auto* known = core::session_of(state_); known != nullptr && session_) {
     auto marking = check_out_again(around_.parts, held, *known, found_in(*head_), *session_);
     auto marked = co_await std::move(marking);
@@ -88,9 +94,7 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   }
   auto noting = note_seen(Noting::if_newer);
   co_await std::move(noting);
-  auto found = found_in(*head_);
-  if (seen.damaged) found.lacks = core::Lacking{core::Lacking::How::damaged, *seen.damaged};
-  co_return core::Examined{job.id, std::move(found)};
+  co_return core::Examined{job.id, found_in(*head_)};
 }
 
 Task<void> CapsuleRunner::look_at_older() {

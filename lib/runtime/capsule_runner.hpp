@@ -195,6 +195,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   core::State state_;
   std::string name_;
   std::optional<format::SignedHead> head_;  ///< of the newest generation, as last seen
+  std::optional<Sequence> damaged_{};       ///< a newer one that is there, as last seen
   std::vector<format::Head> older_;         ///< of the generations before it, as last seen
   std::optional<SeenGeneration> seen_;      ///< read at the first examination
   std::optional<Session> session_;

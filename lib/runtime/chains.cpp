@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/qcow2.hpp"
 
 namespace satchel {
@@ -20,8 +21,10 @@ constexpr std::size_t most_files = 256;
 /// `access`: as QEMU will ask for it; it takes no descriptor that may do more.
 UniqueFd open_overlay(const std::string& path, ByteCount virtual_size, int access) {
   UniqueFd fd(::open(path.c_str(), access | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) throw fault_from_errno(errno, "open the overlay", path);
+  if (!fd) throw host_fault_from_errno(errno, "open the overlay", path);
   const auto header = disk::read_qcow2(fd.get());
+  if (!header && disk::is_read_error(header.error()))
+    throw host_fault_from_errno(EIO, "read the overlay", path);
   if (!header || header->virtual_size != virtual_size)
     throw Fault(Remedy::report_bug,
                 Fault::Text{"use the overlay",

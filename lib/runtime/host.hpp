@@ -137,7 +137,8 @@ class Host : public Commands {
   void removal_wanted(const RemovalRequest& request, DeviceNumber device);
   Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
   Task<void> remove_job(JobContext job, CapsuleId capsule);
-  Task<void> export_job(JobContext job, ExportOrder order, core::Insertion insertion);
+  Task<void> export_job(JobContext job, ExportOrder order, core::Insertion insertion,
+                        std::shared_ptr<Readers::Ticket> ticket);
   Task<void> import_job(JobContext job, ImportOrder order, core::Insertion insertion);
   /// Unmounts the device if nothing uses it; a failure is a warning.
   Task<void> let_go_quietly(core::Insertion insertion);

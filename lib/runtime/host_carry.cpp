@@ -106,13 +106,21 @@ JobId Host::export_to(ExportRequest request) {
   if (request.memory == ExportRequest::Memory::without)
     order.generation.memory = GenerationChoice::Memory::without;
   if (ours) return capsule->ask_export(std::move(order));
+  Readers::Reading reading{"export",
+                           request.capsule,
+                           insertion,
+                           {},
+                           [this, insertion] { look_at_upkeep(insertion); },
+                           Readers::Reads::to_its_end};
+  auto ticket = std::make_shared<Readers::Ticket>(*parts_.readers, parts_.loop, std::move(reading));
   return begin({"export", request.capsule, devices_.number_of(insertion)},
-               [this, order = std::move(order), insertion](JobContext job) {
-                 return export_job(std::move(job), order, insertion);
+               [this, order = std::move(order), insertion, ticket](JobContext job) mutable {
+                 return export_job(std::move(job), order, insertion, std::move(ticket));
                });
 }
 
-Task<void> Host::export_job(JobContext job, ExportOrder order, core::Insertion insertion) {
+Task<void> Host::export_job(JobContext job, ExportOrder order, core::Insertion insertion,
+                            std::shared_ptr<Readers::Ticket> ticket) {
   const auto runner = known(order.capsule);
   std::exception_ptr failure;
   {
@@ -128,6 +136,7 @@ Task<void> Host::export_job(JobContext job, ExportOrder order, core::Insertion i
       failure = std::current_exception();
     }
   }
+  ticket.reset();  // a merge may have waited for it
   // One that had been ejected may be unplugged again.
   if (std::holds_alternative<core::Safe>(runner->state())) {
     order.stick.reset();

@@ -12,13 +12,14 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel {
 
 ByteCount free_space(const std::filesystem::path& directory) {
   struct statvfs about {};
   if (::statvfs(directory.c_str(), &about) != 0)
-    throw fault_from_errno(errno, "look at", directory.string());
+    throw host_fault_from_errno(errno, "look at", directory.string());
   return ByteCount(static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize);
 }
 
@@ -26,7 +27,7 @@ ByteCount allocated(const std::vector<std::string>& files) {
   ByteCount sum;
   for (const auto& file : files) {
     struct stat about {};
-    if (::stat(file.c_str(), &about) != 0) throw fault_from_errno(errno, "look at", file);
+    if (::stat(file.c_str(), &about) != 0) throw host_fault_from_errno(errno, "look at", file);
     sum = sum + ByteCount(static_cast<std::uint64_t>(about.st_blocks) * 512);
   }
   return sum;

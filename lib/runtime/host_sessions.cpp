@@ -86,9 +86,11 @@ Task<void> Host::look_behind_waking(Session& session) {
   enum class Left { saved, written, nothing };
   auto looking = offload(parts_.lanes.files, [this, &session] {
     const auto image = saved_guest(parts_, session.capsule);
-    if (hibernation::is_finished_save(image) && !has_written_since(session, image))
+    const bool has_any = has_written(session);
+    if (hibernation::is_finished_save(image) &&
+        (!has_any || !has_written_since(session, image, Written::overlays)))
       return Left::saved;
-    return has_written(session) ? Left::written : Left::nothing;
+    return has_any ? Left::written : Left::nothing;
   });
   const auto left = co_await std::move(looking);
   switch (left) {

@@ -46,7 +46,9 @@ void Host::check_unread(CapsuleId capsule, const std::string& what) const {
   const auto insertion = core::device_of(runner->state());
   const auto* reading = insertion ? parts_.readers->on(*insertion) : nullptr;
   if (reading == nullptr) return;
-  const std::string who = reading->operation == "sync" ? "a sync" : "a verification";
+  const std::string who = reading->operation == "sync"     ? "a sync"
+                          : reading->operation == "export" ? "an export"
+                                                           : "a verification";
   throw Fault(Remedy::retry,
               Fault::Text{what, runner->view().name, who + " reads the device's files now",
                           "Wait for its end, or cancel it: satchelctl list jobs"});

@@ -26,10 +26,21 @@ std::optional<UnixMicros> written_at(const std::string& file) {
                     static_cast<std::uint64_t>(about.st_mtim.tv_nsec) / 1'000);
 }
 
+UnixMicros last_write(const Session& session, Written what) {
+  std::vector<std::string> files;
+  for (const auto& disk : session.disks)
+    for (auto& overlay : disk.overlays()) files.push_back(std::move(overlay));
+  if (session.nvram && what == Written::anything) files.push_back(*session.nvram);
+  UnixMicros newest;
+  for (const auto& file : files)
+    if (const auto written = written_at(file)) newest = std::max(newest, *written);
+  return newest;
+}
+
 /// What can't be asked for may have been written to.
-bool is_later(const Session& session, const std::optional<UnixMicros>& than) {
+bool is_later(const Session& session, const std::optional<UnixMicros>& than, Written what) {
   try {
-    return !than || last_write(session) > *than;
+    return !than || last_write(session, what) > *than;
   } catch (const Fault&) {
     return true;
   }
@@ -37,23 +48,14 @@ bool is_later(const Session& session, const std::optional<UnixMicros>& than) {
 
 }  // namespace
 
-UnixMicros last_write(const Session& session) {
-  std::vector<std::string> files;
-  for (const auto& disk : session.disks)
-    for (auto& overlay : disk.overlays()) files.push_back(std::move(overlay));
-  if (session.nvram) files.push_back(*session.nvram);
-  UnixMicros newest;
-  for (const auto& file : files)
-    if (const auto written = written_at(file)) newest = std::max(newest, *written);
-  return newest;
-}
+UnixMicros last_write(const Session& session) { return last_write(session, Written::anything); }
 
-bool has_written_since(const Session& session, const std::filesystem::path& file) {
-  return is_later(session, written_at(file.string()));
+bool has_written_since(const Session& session, const std::filesystem::path& file, Written what) {
+  return is_later(session, written_at(file.string()), what);
 }
 
 bool has_written_since_commit(const Session& session) {
-  return session.written && is_later(session, session.written);
+  return session.written && is_later(session, session.written, Written::anything);
 }
 
 }  // namespace satchel

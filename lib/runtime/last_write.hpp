@@ -13,8 +13,11 @@ namespace satchel {
 /// st_mtim); those that are not there are passed over. Throws Fault when one can't be asked for.
 UnixMicros last_write(const Session& session);
 
-/// Whether one of them was written to after this file was, or can't be asked for.
-bool has_written_since(const Session& session, const std::filesystem::path& file);
+/// Whether one of them was written to after this file was, or can't be asked for. `overlays`: of
+/// the overlays alone. A restored guest's QEMU writes the firmware's variables before it runs.
+enum class Written { overlays, anything };
+bool has_written_since(const Session& session, const std::filesystem::path& file,
+                       Written what = Written::anything);
 
 /// Whether one of them was written to after the commit that the journal speaks of, or can't be
 /// asked for: what may be there is not dropped. Not known, and false, where the journal does not

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "hibernation/stream_parser.hpp"
 #include "runtime/host_room.hpp"
 
@@ -147,7 +148,7 @@ ByteCount MemoryCache::drop(std::optional<CapsuleId> capsule) const {
   for (const auto& each : copies_in(place)) freed = freed + each.size;
   std::error_code failed;
   fs::remove_all(place, failed);
-  if (failed) throw fault_from_errno(failed.value(), "clear", place.string());
+  if (failed) throw host_fault_from_errno(failed.value(), "clear", place.string());
   return freed;
 }
 

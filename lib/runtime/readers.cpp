@@ -25,8 +25,8 @@ Readers::Ticket::~Ticket() {
 
 const Readers::Reading* Readers::on(core::Insertion device) const {
   for (const auto& each : entries_)
-    if (each.reading.device == device &&
-        (each.reading.reads == Reads::disks || each.reading.reads == Reads::what_it_fills))
+    if (each.reading.device == device && each.reading.reads != Reads::memory &&
+        each.reading.reads != Reads::memory_and_disks)
       return &each.reading;
   return nullptr;
 }
@@ -46,7 +46,7 @@ bool Readers::is_doing(const std::string& operation, CapsuleId capsule) const {
 void Readers::stop_on(core::Insertion device) const {
   std::vector<std::function<void()>> stops;
   for (const auto& each : entries_)
-    if (each.reading.device == device) stops.push_back(each.reading.stop);
+    if (each.reading.device == device && each.reading.stop) stops.push_back(each.reading.stop);
   for (const auto& stop : stops) stop();
 }
 
@@ -73,8 +73,9 @@ Task<void> Readers::end_all() {
 
 Task<void> Readers::end(std::function<bool(const Reading&)> which) {
   for (;;) {
-    const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                    [&](const Entry& each) { return which(each.reading); });
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& each) {
+      return each.reading.reads != Reads::to_its_end && which(each.reading);
+    });
     if (found == entries_.end()) co_return;
     const auto ended = found->ended;
     const auto stop = found->reading.stop;

@@ -1,7 +1,7 @@
-// What reads a device's files and changes nothing: syncs, verifications, checks of its memory; and
-// probes, which fill its free space for a while. Merges and folds wait for those that read disks or
-// fill, and end a check of memory that borrows from the disks; an eject or a pull ends all. Owned
-// by Parts; loop thread only.
+// What reads a device's files and changes nothing: syncs, verifications, exports, checks of its
+// memory; and probes, which fill its free space for a while. Merges and folds wait for those that
+// read disks or fill, and end a check of memory that borrows from the disks; an eject or a pull
+// ends all but exports, which hold the device themselves. Owned by Parts; loop thread only.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -19,7 +19,8 @@ namespace satchel {
 
 class Readers {
  public:
-  enum class Reads { disks, memory, memory_and_disks, what_it_fills };
+  /// to_its_end: disks, by something that neither an eject nor a merge ends.
+  enum class Reads { disks, memory, memory_and_disks, what_it_fills, to_its_end };
   struct Reading {
     std::string operation;  ///< as jobs have it: "sync"
     CapsuleId capsule;

@@ -30,11 +30,19 @@ Fault kept(const Session& session, std::string why) {
 }
 
 /// Whether a guest has written to the overlay. A new one is at most four clusters of 64 KiB long;
-/// the first write adds a table and its data.
+/// the first write adds a table and its data. One that can't be asked for may hold all there is.
 bool holds_data(const std::string& overlay) {
-  std::error_code absent;
-  const auto size = std::filesystem::file_size(overlay, absent);
-  return !absent && size > (4U << 16);
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(overlay, failed);
+  if (failed) return failed != std::errc::no_such_file_or_directory;
+  return size > (4U << 16);
+}
+
+/// A libvirt that was killed while it put an overlay over a disk does not know of it.
+bool is_in_use(const std::string& overlay) {
+  std::error_code failed;
+  const bool is_there = std::filesystem::exists(overlay, failed);
+  return failed || (is_there && !disk::is_free({overlay, "qcow2"}));
 }
 
 /// What it held is in the disk below: once more, later, would undo what was written there since.
@@ -189,8 +197,10 @@ Task<void> leave_overlays(Parts& parts, Session session) {
   if (domain && !domain->live.empty()) {
     auto looking = offload(parts.lanes.files, [&] {
       for (const auto& overlay : session.disks) {
-        if (domain->live.find(overlay.path) != std::string::npos || !holds_data(overlay.path))
-          continue;
+        if (domain->live.find(overlay.path) != std::string::npos) continue;
+        if (is_in_use(overlay.path))
+          throw kept(session, "it writes to an overlay that libvirt does not know of");
+        if (!holds_data(overlay.path)) continue;
         // Its merge had come to its end, and only the file was still to be removed.
         if (!overlay.leaving)
           throw kept(session, "it runs on its own disks, which lack what is in the overlays");
@@ -198,6 +208,9 @@ Task<void> leave_overlays(Parts& parts, Session session) {
       }
     });
     co_await std::move(looking);
+    // An earlier process may have left one of these merges at work.
+    auto aborting = parts.hypervisor.abort_block_jobs(session.domain);
+    co_await std::move(aborting);
     // One by one, each file gone with its merge: when a later disk fails, the next attempt sees
     // what is left to do.
     for (auto& overlay : session.disks) {

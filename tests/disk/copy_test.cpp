@@ -32,7 +32,7 @@ TEST_CASE("a sparse file is given in order, its holes as holes") {
   files.patch("sparse", 5 << 20, random_bytes(3'000'000, 1));
   files.patch("sparse", 10 << 20, "x");
   Copied copied;
-  const auto size = copy_sparse(files.open("sparse").get(), copied.sink(), {}, {});
+  const auto size = copy_sparse({files.open("sparse").get()}, copied.sink(), {}, {});
   CHECK(size == mebibytes(12));
   CHECK((copied.content == files.read("sparse")));
   CHECK(copied.skipped > 7 << 20);
@@ -44,7 +44,7 @@ TEST_CASE("files without holes, all hole, and empty ones are copied too") {
   files.run("truncate -s 3M hole; : > empty");
   for (const auto* name : {"full", "hole", "empty"}) {
     Copied copied;
-    copy_sparse(files.open(name).get(), copied.sink(), {}, {});
+    copy_sparse({files.open(name).get()}, copied.sink(), {}, {});
     CHECK((copied.content == files.read(name)));
   }
 }
@@ -55,14 +55,14 @@ TEST_CASE("progress ends at the whole size, and a stop ends the copy") {
   const auto file = files.open("full");
   Copied copied;
   ByteCount last;
-  copy_sparse(file.get(), copied.sink(), [&](const Progress& p) { last = p.done; }, {});
+  copy_sparse({file.get()}, copied.sink(), [&](const Progress& p) { last = p.done; }, {});
   CHECK(last == ByteCount(5'000'000));
   std::stop_source stop;
   const ProgressSink stopping = [&](const Progress& p) {
     if (p.done.value > 2'000'000) stop.request_stop();
   };
   Copied part;
-  CHECK_THROWS_AS(copy_sparse(file.get(), part.sink(), stopping, stop.get_token()), Fault);
+  CHECK_THROWS_AS(copy_sparse({file.get()}, part.sink(), stopping, stop.get_token()), Fault);
   CHECK(part.content.size() < 5'000'000);
 }
 
@@ -72,5 +72,5 @@ TEST_CASE("a sink that throws ends the copy with its reason") {
   const SparseSink failing{
       [](std::span<const std::byte>) { throw std::runtime_error("the stick is gone"); },
       [](ByteCount) {}};
-  CHECK_THROWS_WITH(copy_sparse(files.open("full").get(), failing, {}, {}), "the stick is gone");
+  CHECK_THROWS_WITH(copy_sparse({files.open("full").get()}, failing, {}, {}), "the stick is gone");
 }

@@ -74,17 +74,30 @@ TEST_CASE("the newest two generations are found, without a problem") {
   CHECK_FALSE(found.unknown_version);
 }
 
-TEST_CASE("a torn slot is told, and the other generation counts") {
+TEST_CASE("a lost commit record is told, and the generation before counts") {
   const ThreeGenerations stick;
   std::string slot = contents(stick.newest_slot());
-  slot[100] = 1;
+  SECTION("torn") { slot[100] = 1; }
+  SECTION("zeroed") { slot.assign(slot.size(), '\0'); }
   overwrite(stick.newest_slot(), slot);
   // newest_slot() names the older one from now on, but the file is what it was.
   const Examination found = stick.open().examine();
   REQUIRE(found.newest);
   CHECK(found.newest->head == stick.second.head);
   CHECK_FALSE(found.previous);
-  CHECK(found.problems.size() == 1);
+  // All but the record is there: it was committed.
+  CHECK(found.damaged == Sequence(3));
+  CHECK_FALSE(found.problems.empty());
+}
+
+TEST_CASE("a torn slot whose generation is not here is that of a commit that was cut short") {
+  const ThreeGenerations stick;
+  std::string slot = contents(stick.newest_slot());
+  slot[100] = 1;
+  overwrite(stick.newest_slot(), slot);
+  SECTION("without its head") { fs::remove(stick.folder / "heads/3.json"); }
+  SECTION("without an object") { fs::remove(stick.folder / "memory/3.pages"); }
+  CHECK_FALSE(stick.open().examine().damaged);
 }
 
 TEST_CASE("a commit on top of what can't be read says that, and not that others committed") {

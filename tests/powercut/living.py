@@ -1,5 +1,6 @@
 """Jobs with a machine that was packed, and what they may come to when calls of theirs fail."""
 from checks import Failure, wait_for
+from making import check_words
 from travel import plug, pull
 
 SETTLED = ("running", "stranded", "safe", "ready", "failed")
@@ -20,6 +21,11 @@ class Job:
         """Does it; returns (exit status, what was said)."""
         status, output, errors = trial.host.ctl(*self.words, trial.machine.name)
         return status, output + errors
+
+    def judge(self, side, kind, status, said):
+        """What is said when it fails."""
+        if side == "host":
+            check_words(side, kind, status, said)
 
     def outcome(self, status, now):
         if status == 0:
@@ -61,7 +67,12 @@ class Back(Job):
             now = trial.now()
             return now["Job"] == "/" and (now["State"] == "running" or now["Detail"] != before) and now
         now = wait_for(has_ended, 120, f"its device is looked at ({trial.now()})")
-        return int(now["State"] != "running"), now["Detail"]
+        return int(now["State"] != "running"), f"{now['Detail']} {now['NextStep']}"
+
+    def judge(self, side, kind, status, said):
+        """Nobody has asked for it."""
+        if "Please report this" in said or "Plug the device in again and retry" in said:
+            raise Failure(f"what failed is a disk of this computer, and it is said: {said}")
 
 
 def has_a_layer(now):

@@ -5,7 +5,7 @@ import os
 import counter
 from day import define_counter, start_counter
 from guest import Ticks
-from making import Making
+from making import Making, check_words
 from travel import await_device, digest, equal, expect, head_of, plug, pull, wait_for
 
 PROGRAM = 32 * 512  # bytes of its disk that come before what the guest writes to (counter.S)
@@ -63,14 +63,31 @@ class PackRunning(Pack):
 
     def is_untouched(self):
         self.goes_on()
-        if self.sessions() and self.disk_is_lost:
-            # What the daemon could not take away any more goes when it starts again on a disk that works.
-            self.host.stop()
-            self.host.start()
-            await_device(self.host, self.stick)
-            self.goes_on()
-            wait_for(lambda: not self.sessions(), 30, "the rest of the session is removed")
         equal("sessions", self.sessions(), [])
+
+    def refused(self, side, kind, status, said):
+        self.goes_on()
+        if self.disk_is_lost and self.sessions():
+            self.start_again()
+        if not self.disk_is_lost or not self.sessions():
+            return super().refused(side, kind, status, said)
+        # Its journal says that it was packed, and could be neither made durable nor taken back.
+        check_words(side, kind, status, said)
+        self.is_whole()
+        self.take_away()
+        return "failed, all of it there"
+
+    def start_again(self):
+        """The daemon, on a disk that works again: it takes away what it could not any more, or goes on with it."""
+        self.host.stop()
+        self.host.start()
+        await_device(self.host, self.stick)
+        self.goes_on()
+        wait_for(lambda: not self.sessions() or self.is_shown(), 60, "the session is gone, or goes on")
+
+    def is_shown(self):
+        now = self.machine.here(self.host)
+        return now and now["State"] == "running" and now["Job"] == "/"
 
     def left_behind(self):
         words = super().left_behind()

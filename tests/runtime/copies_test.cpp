@@ -140,6 +140,11 @@ TEST_CASE("an earlier generation does not take a damaged one's place by itself")
   CHECK_THROWS_AS(bellows.host().launch(plain), Fault);
   auto this_copy = world.launch_this_copy();
   this_copy.when_checked_out = LaunchRequest::CheckedOut::take_over;
+  // A job that fails does not make it forgotten.
+  bellows.hypervisor.cpu_is_short_of = "it lacks avx512f";
+  CHECK(bellows.result([&] { return bellows.host().launch(this_copy); }) != "done");
+  bellows.hypervisor.cpu_is_short_of.reset();
+  CHECK_THROWS_AS(bellows.host().launch(plain), Fault);
   CHECK(bellows.result([&] { return bellows.host().launch(this_copy); }) == "done");
   CHECK(bellows.counter(world.guest) == 0);
 }

@@ -142,6 +142,23 @@ TEST_CASE("a commit that fails leaves the guest running and the next eject good"
   world.check_that_it_ejects(Sequence(2));
 }
 
+TEST_CASE("a commit that fails leaves the session of a machine that is off, and the next eject") {
+  EjectWorld world;
+  world.anvil.hypervisor.guest_shuts_down(world.guest);
+  const auto heads = world.on_device(world.capsule) / "heads" / "2.json";
+  std::filesystem::create_directories(heads / "in the way");
+  CHECK(world.eject() != "done");
+  std::filesystem::remove_all(heads);
+  std::ifstream in(world.anvil.session_directory(world.capsule) / "journal");
+  const auto journal = read_journal(std::string(std::istreambuf_iterator<char>(in), {}));
+  REQUIRE(journal);
+  // Else a record that can be read, and is not on the medium, would end the session.
+  CHECK(journal->phase == Phase::running);
+  CHECK(world.eject() == "done");
+  CHECK(world.anvil.state(world.capsule) == "safe");
+  CHECK(world.head(world.capsule).disks.at(0).chain.size() == 3);
+}
+
 TEST_CASE("too little room on the device is told before the guest is stopped") {
   EjectWorld world;
   world.anvil.stop();

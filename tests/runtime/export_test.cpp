@@ -93,6 +93,18 @@ TEST_CASE("an ejected machine is exported as domain XML, a flat disk and a save 
   }
 }
 
+TEST_CASE("nothing is merged beneath an export") {
+  ExportWorld world;
+  auto& anvil = world.anvil;
+  const auto job = anvil.host().export_to(world.request());
+  CHECK_THROWS_WITH(anvil.host().merge(world.capsule, Commands::WhenNeeded::refuse),
+                    Catch::Contains("an export reads the device's files now"));
+  CHECK(anvil.end_of(job).result == "done");
+  CHECK(anvil.result([&] {
+    return anvil.host().merge(world.capsule, Commands::WhenNeeded::refuse);
+  }) == "done");
+}
+
 TEST_CASE("an export says what it goes to by the descriptor when nobody names it") {
   ExportWorld world;
   world.eject();

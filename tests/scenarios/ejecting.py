@@ -3,6 +3,7 @@
 import os
 import stat
 
+from libvirtd import SystemHost
 from travel import *
 
 
@@ -152,6 +153,33 @@ def safely_remove_is_an_eject():
     equal("CanUnplug", (now["CanUnplug"], device(b, stick)["CanUnplug"]), (True, True))
 
 
+def what_others_do_to_its_disks_is_not_left_behind():
+    """While a disk that was attached to the running machine is there, or a snapshot of somebody else's over one of its own, an eject is refused and says what to do; after that it takes all along"""
+    stick, machine, a = new_stick(), Machine("traveller"), new_host("a", kind=SystemHost)
+    machine.ticks = a.new_guest(machine.name, memory=128)
+    machine.ticks.await_count(3, seconds=180)
+    a.start()
+    plug(a, stick)
+    a.must("pack", machine.name, stick.node)
+    machine.await_state(a, "running")
+    more, snapshot = (os.path.join(a.directory, name) for name in ("more.qcow2", "snapshot.qcow2"))
+    run("qemu-img", "create", "-q", "-f", "qcow2", more, "16M")
+    a.virsh("attach-disk", machine.name, more, "vdz", "--driver", "qemu", "--subdriver", "qcow2", "--live")
+    refused(a, "eject", machine.name, words=(f"virsh detach-disk {machine.name} vdz",))
+    a.virsh("detach-disk", machine.name, "vdz", "--live")
+    wait_for(lambda: "vdz" not in a.virsh("dumpxml", machine.name), 60, "the disk is detached")
+    a.virsh("snapshot-create-as", machine.name, "--disk-only", "--no-metadata", "--diskspec", f"vda,file={snapshot}")
+    said = refused(a, "eject", machine.name, words=(snapshot, "virsh blockcommit"))
+    machine.ticks.await_more(3)
+    a.virsh(*said.split("virsh ")[1].split("\n")[0].strip().rstrip(".").split())
+    machine.eject(a)
+    pull(a, stick)
+    a.stop()
+    b = new_host("b")
+    b.start()
+    machine.insert(b, stick)
+
+
 def nothing_leaks():
     """Five times inserted and ejected, the daemon holds no more descriptors, mounts, files and domains than at first"""
     (stick, machine), b = packed_stick(), new_host("b")
@@ -180,5 +208,5 @@ def holdings(host):
 
 if __name__ == "__main__":
     scenes("ejecting", every_property_is_true_and_stock_tools_open_the_stick, what_cannot_be_is_refused_in_sentences,
-         safely_remove_is_an_eject, nothing_leaks, a_guest_that_shut_itself_down_boots_at_the_next_insert,
+         safely_remove_is_an_eject, what_others_do_to_its_disks_is_not_left_behind, nothing_leaks, a_guest_that_shut_itself_down_boots_at_the_next_insert,
          disk_and_memory_agree_when_it_writes_hard)

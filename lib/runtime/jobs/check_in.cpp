@@ -113,9 +113,9 @@ Task<bool> save_here(Parts& parts, const CheckInOrder& order, Session& session,
   co_return false;
 }
 
-/// The guest goes on. What the device may hold all the same is not the whole of it any more, and a
-/// device that holds it must not say that the session has ended. Throws nothing: there is a guest
-/// to be let run.
+/// The session goes on, and its guest if there is one. What the device may hold all the same need
+/// not be the whole of it, or stay there, and a device that holds it must not say that the session
+/// has ended. Throws nothing: there may be a guest to be let run.
 Task<void> go_on(Parts& parts, const CheckInOrder& order, Session& session, bool device_is_lost) {
   session.phase = Phase::running;
   try {
@@ -244,8 +244,9 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
       auto saving = save_here(parts, order, session, *suspension, *rescue, failure);
       saved = co_await std::move(saving);
     }
-    if (with_memory && !saved) {
-      // Before it runs again, where it was stopped at all.
+    if (!saved) {
+      // Before it runs again, where it was stopped at all. Of one that is off as well: a record
+      // that can be read need not be on the medium.
       auto going_on = go_on(parts, order, session, is_lost(failure));
       co_await std::move(going_on);
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/qemu_img.hpp"
 #include "hibernation/cell_tags.hpp"
 #include "runtime/chains.hpp"
@@ -67,7 +68,9 @@ std::vector<Hypervisor::Overlay> add_overlays(Checkpoint& at) {
   std::vector<Hypervisor::Overlay> out;
   for (auto& disk : at.session.disks) {
     auto path = next_overlay(disk);
-    disk::create_overlay({path, disk::virtual_size({disk.path, "qcow2"}), file_name(disk.path)});
+    on_host([&] {
+      disk::create_overlay({path, disk::virtual_size({disk.path, "qcow2"}), file_name(disk.path)});
+    });
     disk.frozen.push_back(std::exchange(disk.path, path));
     out.push_back({disk.target, std::move(path)});
   }
@@ -169,7 +172,7 @@ void ship_memory(Checkpoint& at, hibernation::EncodedPages encoded, const Progre
         ::pread(at.copy->own(), block.data(),
                 std::min<std::uint64_t>(block.size(), size.value - done), static_cast<off_t>(done));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw fault_from_errno(n < 0 ? errno : EIO, "read", "the copy of the memory");
+    if (n <= 0) throw host_fault_from_errno(n < 0 ? errno : EIO, "read", "the copy of the memory");
     pages.write(std::span(block).first(static_cast<std::size_t>(n)));
     done += static_cast<std::uint64_t>(n);
     if (progress) progress({"writing memory", ByteCount(done), size});

@@ -113,7 +113,7 @@ void copy_file(const ExportedDisk::File& from, int to, const std::string& shown,
         if (::lseek(to, static_cast<off_t>(at), SEEK_SET) < 0)
           throw host_fault_from_errno(errno, "write", shown);
       }};
-  disk::copy_sparse(from.fd.get(), sink, progress, stop);
+  disk::copy_sparse({from.fd.get()}, sink, progress, stop);
   if (::ftruncate(to, static_cast<off_t>(at)) != 0)
     throw host_fault_from_errno(errno, "write", shown);
   if (!witness.unchanged())

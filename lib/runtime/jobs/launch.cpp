@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/qemu_img.hpp"
 #include "machine/writing.hpp"
 #include "runtime/chains.hpp"
@@ -83,8 +84,10 @@ void make_files(Parts& parts, const Launch& launch) {
   for (const auto& overlay : launch.session.disks) {
     const auto disk = std::find_if(launch.head.head.disks.begin(), launch.head.head.disks.end(),
                                    [&](const auto& each) { return each.target == overlay.target; });
-    disk::create_overlay(
-        disk::NewOverlay{overlay.path, disk->virtual_size, file_name(disk->chain.back())});
+    on_host([&] {
+      disk::create_overlay(
+          disk::NewOverlay{overlay.path, disk->virtual_size, file_name(disk->chain.back())});
+    });
   }
   if (launch.session.nvram)
     write_private_file(

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/copy.hpp"
 #include "disk/qcow2.hpp"
 #include "disk/qemu_img.hpp"
@@ -58,7 +59,7 @@ class Layers {
  private:
   static UniqueFd open_file(const std::string& path) {
     UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) throw fault_from_errno(errno, "open the overlay", path);
+    if (!file) throw host_fault_from_errno(errno, "open the overlay", path);
     return file;
   }
 
@@ -69,14 +70,14 @@ class Layers {
     auto from = compressed(overlay);
     if (!from && overlays_ == Overlays::are_open) return std::nullopt;
     if (!from) from = open_file(overlay);
-    disk::set_backing(from.get(), file_name(below));
+    on_host([&] { disk::set_backing(from.get(), file_name(below)); });
     auto layer = shipment_.capsule.create_object(object);
     const disk::SparseSink sink{[&](std::span<const std::byte> bytes) {
                                   layer.write(bytes);
                                   shipment_.written(bytes.size(), stop_);
                                 },
                                 [&](ByteCount hole) { layer.skip(hole); }};
-    disk::copy_sparse(from.get(), sink, progress, stop_);
+    disk::copy_sparse({from.get(), host_fault_from_errno}, sink, progress, stop_);
     return layer.finish();
   }
 

@@ -20,6 +20,27 @@ void leave_media(format::Head& next, const std::vector<std::string>& in_drives) 
   });
 }
 
+/// What goes to the device is what the session's overlays hold: a disk that came since, or a file
+/// that somebody else put over one, would be left behind with it.
+void check_disks(const Session& session, const std::vector<machine::DiskSource>& now) {
+  const auto refuse = [&session](std::string why, std::string next) {
+    throw Fault(Remedy::fix_config,
+                Fault::Text{"check in", session.capsule_name, std::move(why), std::move(next)});
+  };
+  for (const auto& disk : now) {
+    const auto ours = std::ranges::find(session.disks, disk.target, &DiskOverlay::target);
+    if (ours == session.disks.end())
+      refuse("its disk " + disk.target + " (" + disk.path +
+                 ") was attached while it ran, and has no place on the device",
+             "Detach it first: virsh detach-disk " + session.domain_name + " " + disk.target);
+    else if (ours->path != disk.path)
+      refuse("its disk " + disk.target + " writes to " + disk.path +
+                 ", which another program has put over it, for a snapshot maybe",
+             "Merge that first: virsh blockcommit " + session.domain_name + " " + disk.target +
+                 " --active --pivot --base " + ours->path);
+  }
+}
+
 /// What of a card is not the machine's own but came of this computer's networks.
 void take_from_before(machine::Interface& card, const machine::Interface& old) {
   // On no network it was unplugged by the launch: the next computer may have one for it.
@@ -56,6 +77,7 @@ Task<Maker> note_machine(Parts& parts, const Session& session, format::Head& nex
     return read_machine_now(domain->live, machine::Moment::running, next.machine_json, "check in");
   });
   const auto now = co_await std::move(reading);
+  check_disks(session, now.disks);
   const auto& machine = now.machine;
   next.machine_json = machine::write_json(machine);
   leave_media(next, now.media);

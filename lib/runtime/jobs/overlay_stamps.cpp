@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel {
 
@@ -20,7 +21,7 @@ std::vector<OverlayStamps::Stamp> OverlayStamps::look() const {
   for (const auto& file : files_) {
     struct stat about {};
     if (::stat(file.c_str(), &about) != 0)
-      throw fault_from_errno(errno, "examine the overlay", file);
+      throw host_fault_from_errno(errno, "examine the overlay", file);
     out.push_back({about.st_mtim, about.st_size});
   }
   return out;

@@ -1,6 +1,7 @@
 #include "runtime/jobs/pack.hpp"
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "disk/host_chain.hpp"
 #include "disk/qemu_img.hpp"
 #include "machine/reading.hpp"
@@ -109,8 +110,11 @@ Task<Session> begin_session(Parts& parts, const PackOrder& order, const Source& 
     parts.shelf.make_directory(session.capsule);
     parts.shelf.save(session);
     for (std::size_t i = 0; i < session.disks.size(); ++i)
-      disk::create_overlay(
-          disk::NewOverlay{session.disks[i].path, source.disks[i].virtual_size, "cow.qcow2"});
+      on_host([&] {
+        disk::create_overlay(
+            disk::NewOverlay{session.disks[i].path, source.disks[i].virtual_size, "cow.qcow2"});
+      });
+    parts.shelf.save(session);  // the overlays' names are on the disk with it
   });
   // One step: while the guest may have an overlay open, its file stays. libvirt says which it has.
   undo.note("put the machine back on its own disks",

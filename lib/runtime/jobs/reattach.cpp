@@ -13,6 +13,7 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 #include "machine/description.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/jobs/below.hpp"
@@ -20,6 +21,7 @@
 #include "runtime/jobs/preflight.hpp"
 #include "runtime/jobs/saved_memory.hpp"
 #include "runtime/jobs/strand.hpp"
+#include "runtime/last_write.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/undo.hpp"
 
@@ -58,7 +60,7 @@ Below open_kept(const Parts& parts, Session& session, const JobContext& job) {
 std::string description_with(const std::vector<machine::SessionDisk>& disks,
                              const std::string& image) {
   UniqueFd file(::open(image.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) throw fault_from_errno(errno, "open", image);
+  if (!file) throw host_fault_from_errno(errno, "open", image);
   const auto saved = open_save_image(std::move(file), "go on from", image);
   return machine::with_chains(saved.xml, disks);
 }
@@ -78,9 +80,18 @@ Task<void> boot(Parts& parts, Session& session, std::string xml) {
     failure = std::current_exception();
   }
   if (failure) {
-    session.save_image = image;
-    auto taking_back = note_phase(parts, session, phase);
-    co_await std::move(taking_back);
+    // It may run all the same, where libvirt went away within its start. What was saved is all of
+    // it only where it does not, and has written nothing; else the next start of the daemon sees
+    // what has become of it.
+    auto ending = end_if_alive(parts, session);
+    co_await std::move(ending);
+    auto looking =
+        offload(parts.lanes.files, [&] { return image && has_written_since(session, *image); });
+    if (!co_await std::move(looking)) {
+      session.save_image = image;
+      auto taking_back = note_phase(parts, session, phase);
+      co_await std::move(taking_back);
+    }
     std::rethrow_exception(failure);
   }
   try {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 
 namespace satchel {
 
@@ -112,7 +113,7 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
   const auto own = map->segments.front().number;
   const auto open = [](const UniqueFd& copy) {
     UniqueFd fd(::fcntl(copy.get(), F_DUPFD_CLOEXEC, 0));
-    if (!fd) throw fault_from_errno(errno, "read", "the copy of the memory");
+    if (!fd) throw host_fault_from_errno(errno, "read", "the copy of the memory");
     return fd;
   };
   const auto pages = [&](const hibernation::Segment& segment) {
@@ -127,10 +128,10 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
   const hibernation::PageDecoder decoder(std::move(*map), pages, {{}, borrowed});
   const UniqueFd out(
       ::open(image.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!out) throw fault_from_errno(errno, "make", image.string());
+  if (!out) throw host_fault_from_errno(errno, "make", image.string());
   const auto write = [&](std::span<const std::byte> bytes) {
     if (const int error = write_whole(out.get(), bytes); error != 0)
-      throw fault_from_errno(error, "write", image.string());
+      throw host_fault_from_errno(error, "write", image.string());
   };
   try {
     const auto header = hibernation::write_save_header(xml_, as_);
@@ -138,7 +139,7 @@ void Rescue::make_save_image(const std::filesystem::path& image, unsigned thread
     decoder.decode(write, threads, {}, {});
     const timespec times[] = {ended_, ended_};
     if (::futimens(out.get(), times) != 0 || ::fsync(out.get()) != 0)
-      throw fault_from_errno(errno, "write", image.string());
+      throw host_fault_from_errno(errno, "write", image.string());
   } catch (...) {
     ::unlink(image.c_str());
     throw;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/host_fault.hpp"
 #include "base/host_file.hpp"
 #include "core/describe.hpp"
 #include "runtime/chains.hpp"
@@ -32,13 +33,13 @@ Fault lost(const Session& session, const std::string& doing, std::string why) {
 
 UniqueFd open_here(const std::string& path, int flags) {
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) throw fault_from_errno(errno, "open", path);
+  if (!fd) throw host_fault_from_errno(errno, "open", path);
   return fd;
 }
 
 ByteCount size_of(int fd, const std::string& path) {
   struct stat about {};
-  if (::fstat(fd, &about) != 0) throw fault_from_errno(errno, "look at", path);
+  if (::fstat(fd, &about) != 0) throw host_fault_from_errno(errno, "look at", path);
   return ByteCount(static_cast<std::uint64_t>(about.st_size));
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 #include "hibernation/save_image.hpp"
 #include "ports/saved_already.hpp"
 #include "runtime/sessions.hpp"
@@ -32,9 +33,17 @@ Task<Session> load(Parts& parts, CapsuleId capsule) {
   co_return std::move(*session);
 }
 
+void sync_directory_of(const std::filesystem::path& file) {
+  const auto place = file.parent_path();
+  const UniqueFd directory(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0)
+    throw host_fault_from_errno(errno, "write out", place.string());
+}
+
 void make_durable(const std::string& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd || ::fsync(fd.get()) != 0) throw fault_from_errno(errno, "write out", file);
+  if (!fd || ::fsync(fd.get()) != 0) throw host_fault_from_errno(errno, "write out", file);
+  sync_directory_of(file);
 }
 
 bool is_saved_already(const std::exception_ptr& failure) {
@@ -62,9 +71,7 @@ std::string take_cut_short(const Parts& parts, const Session& session) {
         return "disk " + disk.target + " was written to after it";
   hibernation::finish_save(kept);
   fs::rename(kept, *session.save_image);
-  const UniqueFd directory(::open(kept.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0)
-    throw fault_from_errno(errno, "write out", kept.parent_path().string());
+  sync_directory_of(kept);
   return {};
 }
 

@@ -140,8 +140,15 @@ void begin(Tending& at, const std::vector<Span>& spans, core::Upkeep what) {
 }
 
 void give_up_older(Tending& at, const std::vector<Span>& spans) {
-  std::vector<Sequence> gone;
-  for (const auto& head : at.capsule.older())
+  const auto older = at.capsule.look_at_older();
+  if (!older.unread.empty() && at.order.older == TendOrder::Older::kept)
+    throw at.fault(Remedy::retry,
+                   "generation " + std::to_string(older.unread.front().value) +
+                       " can't be read, and it is not known what it needs",
+                   "It is tried again later; satchelctl verify tells what is wrong.");
+  std::vector<Sequence> gone = older.damaged;
+  gone.insert(gone.end(), older.unread.begin(), older.unread.end());
+  for (const auto& head : older.heads)
     if (!are_hidden(at, spans, head)) gone.push_back(head.generation.seq);
   at.capsule.give_up(gone);
 }

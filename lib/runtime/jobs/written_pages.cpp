@@ -13,6 +13,7 @@
 
 #include "base/fault.hpp"
 #include "base/handle.hpp"
+#include "base/host_fault.hpp"
 #include "disk/written.hpp"
 #include "hibernation/pipeline.hpp"
 #include "hibernation/stream_parser.hpp"
@@ -81,7 +82,7 @@ class Overlays {
  private:
   static std::unique_ptr<UniqueFd> open(const std::string& path) {
     UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) throw fault_from_errno(errno, "open the overlay", path);
+    if (!file) throw host_fault_from_errno(errno, "open the overlay", path);
     return std::make_unique<UniqueFd>(std::move(file));
   }
 
@@ -95,7 +96,7 @@ void read_whole(int fd, std::uint64_t offset, std::span<std::byte> buffer) {
   while (!buffer.empty()) {
     const auto n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw fault_from_errno(n < 0 ? errno : EIO, "read", "the overlay");
+    if (n <= 0) throw host_fault_from_errno(n < 0 ? errno : EIO, "read", "the overlay");
     buffer = buffer.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }
