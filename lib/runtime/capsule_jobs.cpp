@@ -143,6 +143,8 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
     auto going_on = reattach(std::move(job), from);
     co_return co_await std::move(going_on);
   }
+  auto clearing = clear_away();
+  co_await std::move(clearing);
   LaunchOrder order;
   order.stick = stick();
   order.capsule = id_;

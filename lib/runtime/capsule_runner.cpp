@@ -198,8 +198,15 @@ Task<void> CapsuleRunner::chores_done() {
 
 void CapsuleRunner::drop(const core::DropSession& effect) {
   if (!session_ || session_->session != effect.session) return;
-  chore("clear away the session",
-        drop_session(around_.parts, *std::exchange(session_, std::nullopt)));
+  uncleared_ = std::exchange(session_, std::nullopt);
+  chore("clear away the session", clear_away());
+}
+
+Task<void> CapsuleRunner::clear_away() {
+  if (!uncleared_) co_return;
+  auto dropping = drop_session(around_.parts, *uncleared_);
+  co_await std::move(dropping);
+  uncleared_.reset();
 }
 
 void CapsuleRunner::tell(core::Notice notice) {

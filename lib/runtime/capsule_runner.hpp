@@ -115,6 +115,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// not.
   Task<void> follow_device();
   void chore(std::string what, Task<void> work);
+  /// What is left of a session that was dropped, if anything. Throws Fault: it is still left then.
+  Task<void> clear_away();
   void drop(const core::DropSession& effect);
   void tell(core::Notice notice);
 
@@ -213,7 +215,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::chrono::steady_clock::time_point checkpointed_;  ///< when the last one was begun
   bool watching_memory_ = false;                        ///< whether a failed save is tried again
   bool watching_ = false;                               ///< whether a checkpoint will be due
-  std::optional<Beside> chore_;  ///< what a dropped session leaves to do; jobs wait for it
+  std::optional<Session> uncleared_{};  ///< dropped, and not all of it is removed yet
+  std::optional<Beside> chore_;         ///< what a dropped session leaves to do; jobs wait for it
 };
 
 }  // namespace satchel

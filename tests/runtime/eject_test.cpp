@@ -159,6 +159,23 @@ TEST_CASE("a commit that fails leaves the session of a machine that is off, and 
   CHECK(world.head(world.capsule).disks.at(0).chain.size() == 3);
 }
 
+TEST_CASE("what an eject could not clear away on this computer goes with the next launch") {
+  EjectWorld world;
+  auto& anvil = world.anvil;
+  // The machine's own definition, which comes back when it has left.
+  anvil.hypervisor.fail(Call::define);
+  CHECK(world.eject() == "done");
+  anvil.wait_for_jobs();
+  CHECK(anvil.has_session(world.capsule));
+  anvil.pull();
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  CHECK(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+  CHECK(anvil.counter(world.guest) == 2);
+}
+
 TEST_CASE("too little room on the device is told before the guest is stopped") {
   EjectWorld world;
   world.anvil.stop();

@@ -29,7 +29,7 @@ def overlays(host, machine):
 
 def made_while_it_writes_hard_and_ejected_after_it():
     """Four while the guest writes to two disks; the eject writes the rest; another host's guest goes on unbroken"""
-    stick, machine, a = new_stick("900M"), Machine("hard"), new_host("a", checkpoint=QUIET)
+    stick, machine, a = new_stick("1500M"), Machine("hard"), new_host("a", checkpoint=QUIET)
     pack_here(a, stick, machine, append="satchel.hard=4", disks=2)
     for number in range(1, 5):
         head = checkpoint(a, stick, machine)
