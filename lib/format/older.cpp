@@ -28,15 +28,14 @@ void look_at(const CapsuleDirectory::State& capsule, const Generation& generatio
     return;
   }
   const auto& objects = head->head.objects;
-  if (std::ranges::any_of(
-          objects, [&](const Object& object) { return capsule.medium_error_of(object) != 0; }))
-    out.unread.push_back(generation.seq);
-  else if (std::ranges::any_of(objects, [&](const Object& object) {
-             return capsule.wrong_with(object).has_value();
-           }))
-    out.damaged.push_back(generation.seq);
-  else
+  const auto is_wrong = [&](const Object& object) {
+    return capsule.wrong_with(object).has_value();
+  };
+  const auto is_unread = [&](const Object& object) { return capsule.medium_error_of(object) != 0; };
+  if (std::ranges::none_of(objects, is_wrong))
     out.heads.push_back(std::move(head->head));
+  else
+    (std::ranges::any_of(objects, is_unread) ? out.unread : out.damaged).push_back(generation.seq);
 }
 
 }  // namespace
