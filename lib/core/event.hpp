@@ -127,7 +127,8 @@ enum class LaunchFrom {
   reattached,  ///< goes on with the session's own guest, or its save image, on this device again
 };
 
-/// The journal holds a session. Told once at start-up, before any device is.
+/// The journal holds a session. Told at start-up, before any device is, and when libvirt is back
+/// that could not say what had become of one.
 struct SessionFound {
   Session session;
   std::optional<Insertion> device;  ///< when it is in a port

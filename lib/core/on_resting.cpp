@@ -24,6 +24,19 @@ Step on(const Absent&, const Packed& event, const Given&) {
   return Transition{Ready{event.device, event.found}, {Tell{Notice::ready}}};
 }
 
+namespace {
+
+/// Found where the device is of no use yet: it waits for that with the session.
+template <class S>
+Step with_session(const S& at, const SessionFound& event) {
+  if (at.ours) return std::nullopt;
+  auto state = at;
+  state.ours = event.session;
+  return Transition{std::move(state), {}};
+}
+
+}  // namespace
+
 // locked
 
 Step on(const Locked& at, const DeviceGone& event, const Given& given) {
@@ -44,6 +57,10 @@ Step on(const Locked& at, const EjectAsked& event, const Given& given) {
   return release(at.device, {}, at.ours, event, given);
 }
 
+Step on(const Locked& at, const SessionFound& event, const Given&) {
+  return with_session(at, event);
+}
+
 // untrusted
 
 Step on(const Untrusted& at, const DeviceGone& event, const Given& given) {
@@ -62,6 +79,10 @@ Step on(const Untrusted& at, const TrustGiven&, const Given& given) {
 
 Step on(const Untrusted& at, const EjectAsked& event, const Given& given) {
   return release(at.device, {}, at.ours, event, given);
+}
+
+Step on(const Untrusted& at, const SessionFound& event, const Given&) {
+  return with_session(at, event);
 }
 
 // ready
@@ -115,6 +136,10 @@ Step on(const Safe& at, const DeviceGone& event, const Given&) {
   return Transition{Absent{}, {}};
 }
 
+Step on(const Safe& at, const SessionFound& event, const Given& given) {
+  return part(event.session, at.found, at.device, given);
+}
+
 // failed
 
 Step on(const Failed& at, const DeviceGone& event, const Given& given) {
@@ -142,6 +167,10 @@ Step on(const Failed& at, const LaunchAsked& event, const Given& given) {
 
 Step on(const Failed& at, const EjectAsked& event, const Given& given) {
   return release(at.device, {}, at.ours, event, given);
+}
+
+Step on(const Failed& at, const SessionFound& event, const Given&) {
+  return with_session(at, event);
 }
 
 }  // namespace satchel::core

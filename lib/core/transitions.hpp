@@ -21,11 +21,13 @@ Step on(const Locked&, const DeviceGone&, const Given&);
 Step on(const Locked&, const DeviceReleased&, const Given&);
 Step on(const Locked&, const UnlockGiven&, const Given&);
 Step on(const Locked&, const EjectAsked&, const Given&);
+Step on(const Locked&, const SessionFound&, const Given&);
 
 Step on(const Untrusted&, const DeviceGone&, const Given&);
 Step on(const Untrusted&, const DeviceReleased&, const Given&);
 Step on(const Untrusted&, const TrustGiven&, const Given&);
 Step on(const Untrusted&, const EjectAsked&, const Given&);
+Step on(const Untrusted&, const SessionFound&, const Given&);
 
 Step on(const Ready&, const DeviceGone&, const Given&);
 Step on(const Ready&, const DeviceReleased&, const Given&);
@@ -40,11 +42,13 @@ Step on(const Failed&, const CapsuleRemoved&, const Given&);
 
 Step on(const Safe&, const DeviceAppeared&, const Given&);
 Step on(const Safe&, const DeviceGone&, const Given&);
+Step on(const Safe&, const SessionFound&, const Given&);
 
 Step on(const Failed&, const DeviceGone&, const Given&);
 Step on(const Failed&, const DeviceReleased&, const Given&);
 Step on(const Failed&, const LaunchAsked&, const Given&);
 Step on(const Failed&, const EjectAsked&, const Given&);
+Step on(const Failed&, const SessionFound&, const Given&);
 
 // on_examining.cpp
 Step on(const Examining&, const DeviceAppeared&, const Given&);

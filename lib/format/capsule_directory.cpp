@@ -113,6 +113,13 @@ std::string CapsuleDirectory::newest_head() {
   return bytes;
 }
 
+void CapsuleDirectory::write_through() const {
+  for (const char* path : slot_paths) {
+    const auto shown = state_->shown(path);
+    sync_file(or_fault(open_file(state_->dir.get(), path, O_RDONLY), "open", shown).get(), shown);
+  }
+}
+
 UniqueFd CapsuleDirectory::open_object(std::string_view path, Access access) const {
   check_path("open", path);
   return or_fault(

@@ -127,6 +127,9 @@ class CapsuleDirectory {
   /// an object that was neither finished or adopted through this CapsuleDirectory nor is in the
   /// newest or an older head just so.
   SignedHead commit(const Head& head, const HostKey& key);
+  /// fsyncs the commit records: what examine() read of them is on the medium when it returns, also
+  /// where a process that was killed had written it and not flushed it.
+  void write_through() const;
   /// The complete generations before the newest, newest first: those of its history whose heads are
   /// here, in the other slot or beside it. A head that can't be read is passed over.
   std::vector<Head> older();

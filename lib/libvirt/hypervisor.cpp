@@ -14,6 +14,15 @@ namespace satchel {
 
 namespace {
 
+/// A driver that can't keep any has none.
+bool has_saved_memory(virDomainPtr domain) {
+  const int there = virDomainHasManagedSaveImage(domain, 0);
+  if (there < 0 && libvirt_error_code() != VIR_ERR_NO_SUPPORT &&
+      libvirt_error_code() != VIR_ERR_NO_DOMAIN)
+    throw_libvirt_fault("ask about", domain);
+  return there == 1;
+}
+
 /// None when it has gone meanwhile.
 std::optional<DomainEntry> entry_of(virDomainPtr domain) {
   std::array<std::uint8_t, 16> uuid{};
@@ -27,6 +36,8 @@ std::optional<DomainEntry> entry_of(virDomainPtr domain) {
   }
   DomainEntry entry{DomainId(Uuid(uuid)), virDomainGetName(domain), guest_state(state, reason),
                     persistent == 1};
+  if (entry.persistent && entry.state == GuestState::shut_off)
+    entry.has_saved_memory = has_saved_memory(domain);
   return entry;
 }
 
@@ -134,6 +145,21 @@ Task<void> LibvirtHypervisor::start(DomainId id, std::string xml) {
         const DomainHandle domain(virDomainCreateXML(connection.get(), xml.c_str(), 0));
         if (!domain) throw_libvirt_fault("start", "machine " + id.value.str());
       }));
+}
+
+Task<void> LibvirtHypervisor::start_saved(DomainId id) {
+  return after_start(id, act(lanes_.slow, link_, id, "start", virDomainCreate));
+}
+
+Task<void> LibvirtHypervisor::drop_saved(DomainId id) {
+  return offload(lanes_.quick, [link = link_, id] {
+    const auto connection = link->connection();
+    const DomainHandle domain(virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
+    if (domain && !has_saved_memory(domain.get())) return;
+    if (domain && virDomainManagedSaveRemove(domain.get(), 0) == 0) return;
+    if (libvirt_error_code() == VIR_ERR_NO_DOMAIN) return;
+    throw_libvirt_fault("drop the saved memory of", "machine " + id.value.str());
+  });
 }
 
 Task<void> LibvirtHypervisor::restore(DomainId id, std::string path, std::string xml) {

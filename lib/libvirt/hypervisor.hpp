@@ -45,6 +45,8 @@ class LibvirtHypervisor final : public Hypervisor {
   /// own. A group without descriptors is taken back at once.
   Task<void> lend(DomainId id, std::vector<LentFiles> files) override;
   Task<void> start(DomainId id, std::string xml) override;
+  Task<void> start_saved(DomainId id) override;
+  Task<void> drop_saved(DomainId id) override;
   Task<void> restore(DomainId id, std::string path, std::string xml) override;
   Task<void> resume(DomainId id) override;
   Task<void> pause(DomainId id) override;

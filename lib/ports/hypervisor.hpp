@@ -33,6 +33,9 @@ struct DomainEntry {
   std::string name;
   GuestState state;
   bool persistent;
+  /// It is off, and libvirt keeps its memory for its next start (virsh managedsave; libvirt-guests
+  /// does the same when a host shuts down).
+  bool has_saved_memory = false;
 };
 
 struct DomainXml {
@@ -120,6 +123,11 @@ class Hypervisor {
   virtual Task<void> lend(DomainId id, std::vector<LentFiles> files) = 0;
   /// Starts a defined domain from its disks, with `xml` as its live description.
   virtual Task<void> start(DomainId id, std::string xml) = 0;
+  /// Starts a defined domain from the memory that libvirt keeps of it, with the description that it
+  /// had then; what was kept is gone when it runs.
+  virtual Task<void> start_saved(DomainId id) = 0;
+  /// libvirt forgets the memory that it keeps; that there is none is good as well.
+  virtual Task<void> drop_saved(DomainId id) = 0;
   /// Restores from a libvirt save image read from the path (a FIFO will do); leaves it paused.
   /// `xml` in place of the image's own description, where it is not empty: other disk files, all
   /// else the same.

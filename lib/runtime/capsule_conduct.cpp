@@ -101,6 +101,7 @@ Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
 
 Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
   std::optional<core::Session> session;
+  bool is_unborn = false;
   try {
     auto reloading =
         offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
@@ -115,8 +116,16 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
     if (const auto* known = core::session_of(state_)) {
       session = session_ ? core_session(*session_, std::nullopt) : *known;
       session->guest = known->guest;
+    } else {
+      is_unborn = session_ && session_->phase == Phase::launching;
     }
   }
+  if (is_unborn) {
+    auto forgetting = forget_unborn();
+    co_await std::move(forgetting);
+  }
+  launch_again_ =
+      std::holds_alternative<core::Launching>(state_) && fault.remedy() == Remedy::retry;
   auto looking = look_again();
   auto found = co_await std::move(looking);
   if (found) {
@@ -138,6 +147,20 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
   outcome.device = there && fault.remedy() != Remedy::replug ? core::DeviceHealth::works
                                                              : core::DeviceHealth::lost;
   co_return core::JobEnded{job.id, std::move(outcome)};
+}
+
+Task<void> CapsuleRunner::forget_unborn() {
+  auto& parts = around_.parts;
+  uncleared_ = std::exchange(session_, std::nullopt);
+  try {
+    auto noting = offload(parts.lanes.files, [&parts, gone = *uncleared_] {
+      remember_unrun(parts, gone.capsule, gone.session);
+    });
+    co_await std::move(noting);
+  } catch (const Fault& failure) {
+    parts.log.warning(std::string(failure.what()) + "; " + name_ +
+                      " will be said to be checked out by a session that never ran");
+  }
 }
 
 Task<std::optional<core::Found>> CapsuleRunner::look_again() {

@@ -96,6 +96,21 @@ Task<void> CapsuleRunner::look_at_guest() {
   if (session_ && session_->session == session) guest_found(guest);
 }
 
+std::optional<Session> CapsuleRunner::unclaimed() const {
+  const bool is_at_work = core::job_of(state_) && !std::holds_alternative<core::Examining>(state_);
+  if (is_at_work || core::session_of(state_) != nullptr) return std::nullopt;
+  return session_;
+}
+
+void CapsuleRunner::hypervisor_back() {
+  if (!launch_again_ || !std::holds_alternative<core::Ready>(state_) ||
+      policy().on_insert != core::OnInsert::resume)
+    return;
+  core::LaunchAsked again;
+  again.by = core::Requester::policy;
+  deliver(again);
+}
+
 Task<void> CapsuleRunner::look_at_newcomer() {
   const auto self = shared_from_this();
   try {

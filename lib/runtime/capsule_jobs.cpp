@@ -66,10 +66,14 @@ Task<core::Event> CapsuleRunner::examine(JobContext job, core::Insertion device)
   const auto held = co_await std::move(mounting);
   auto home = Home::no;
   auto seen_before = seen_;
+  const auto committing = session_ ? session_->committing : std::nullopt;
   auto examining = offload(around_.parts.lanes.files, [&, held, id = id_] {
     if (!seen_before) seen_before = load_seen(around_.parts.state_directory, id);
-    auto found = format::CapsuleDirectory::open(held->root()->get(), id).examine();
+    auto directory = format::CapsuleDirectory::open(held->root()->get(), id);
+    auto found = directory.examine();
     if (found.newest) {
+      // On the word of this record the session's files go.
+      if (committing == found.newest->head.generation.id) directory.write_through();
       home = home_of(around_.parts, found.newest->head);
       overlook_unrun(around_.parts, id, found.newest->head);
     }

@@ -160,6 +160,7 @@ void CapsuleRunner::perform(const core::Effect& effect) {
 }
 
 void CapsuleRunner::begin(JobId job, std::string operation, Work work) {
+  launch_again_ = false;
   std::optional<DeviceNumber> device;
   const bool is_apart = std::holds_alternative<core::Stranded>(state_) ||
                         std::holds_alternative<core::Detached>(state_);

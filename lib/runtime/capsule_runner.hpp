@@ -86,6 +86,12 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   void guest_changed(const GuestEvent& event);
   /// Asks libvirt for the guest, where its news may have been missed. Throws Fault.
   Task<void> look_at_guest();
+  /// The session that a failed launch has left, of which libvirt could not say what became of it:
+  /// the state does not know it.
+  std::optional<Session> unclaimed() const;
+  /// libvirt is there again: a launch that failed meanwhile is made now where machines are launched
+  /// by themselves.
+  void hypervisor_back();
 
  private:
   void guest_found(const std::optional<DomainEntry>& guest);
@@ -109,6 +115,9 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   void begin(JobId job, std::string operation, Work work);
   Task<void> conduct(JobContext job, Work work);
   Task<core::Event> failed(JobContext job, const Fault& fault);
+  /// Of a launch that failed before its guest could run, while libvirt can't be asked to end it:
+  /// the next launch clears it away.
+  Task<void> forget_unborn();
   /// What the device holds after a job that failed; none when it can't be asked.
   Task<std::optional<core::Found>> look_again();
   /// The journal goes on from what the device has: a job's commit may have come there, and its end
@@ -215,6 +224,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::chrono::steady_clock::time_point checkpointed_;  ///< when the last one was begun
   bool watching_memory_ = false;                        ///< whether a failed save is tried again
   bool watching_ = false;                               ///< whether a checkpoint will be due
+  bool launch_again_ = false;           ///< the last job was a launch that may be tried again
   std::optional<Session> uncleared_{};  ///< dropped, and not all of it is removed yet
   std::optional<Beside> chore_;         ///< what a dropped session leaves to do; jobs wait for it
 };

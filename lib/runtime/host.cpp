@@ -181,11 +181,19 @@ Task<void> Host::look_at_guests() {
   const auto all = capsules_;  // others may come meanwhile
   for (const auto& [id, capsule] : all) {
     try {
-      auto looking = capsule->look_at_guest();
-      co_await std::move(looking);
+      if (auto session = capsule->unclaimed()) {
+        auto taking_up = take_up_session(*session);
+        auto found = co_await std::move(taking_up);
+        if (capsule->unclaimed())
+          capsule->adopt(std::move(found.session), found.guest, core::device_of(capsule->state()));
+      } else {
+        auto looking = capsule->look_at_guest();
+        co_await std::move(looking);
+      }
     } catch (const Fault& failure) {
       parts_.log.warning(std::string(failure.what()) + "; the guest is taken to be as it was");
     }
+    capsule->hypervisor_back();
   }
 }
 

@@ -4,7 +4,6 @@
 #include <exception>
 #include <utility>
 
-#include "base/fault.hpp"
 #include "runtime/last_write.hpp"
 
 namespace satchel {
@@ -82,6 +81,19 @@ Task<void> refuse_stranger(Parts& parts, Session session, std::string doing) {
                           "libvirt domain " +
                               seen.guest->name,
                           "Shut that one down first, then launch this one again."});
+}
+
+Fault memory_kept(std::string doing, std::string name, const DomainEntry& guest, WhoStarts who) {
+  const auto start =
+      who == WhoStarts::us ? "Launch it" : "Start it (virsh start " + guest.name + ")";
+  return Fault(
+      Remedy::fix_request,
+      Fault::Text{std::move(doing), std::move(name),
+                  "libvirt keeps its memory (virsh managedsave), which would be left behind",
+                  start +
+                      ", so that it goes on from there, or give that memory up: virsh "
+                      "managedsave-remove " +
+                      guest.name});
 }
 
 Task<void> end_if_alive(Parts& parts, Session session) {

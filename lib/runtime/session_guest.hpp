@@ -4,7 +4,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
+#include "base/fault.hpp"
 #include "core/words.hpp"
 #include "runtime/parts.hpp"
 #include "session/session.hpp"
@@ -21,6 +23,11 @@ Task<std::optional<DomainEntry>> find_guest(Parts& parts, Session session);
 /// Throws Fault when such another machine runs: the session's guest can't beside it. `doing`: "go
 /// on with".
 Task<void> refuse_stranger(Parts& parts, Session session, std::string doing);
+
+enum class WhoStarts { us, user };
+/// libvirt keeps the memory of the guest, which is off: what is asked for would leave that behind.
+/// `doing`: "eject".
+Fault memory_kept(std::string doing, std::string name, const DomainEntry& guest, WhoStarts who);
 
 /// Ends the session's guest if it is there.
 Task<void> end_if_alive(Parts& parts, Session session);

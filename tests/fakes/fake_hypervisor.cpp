@@ -80,7 +80,7 @@ void FakeHypervisor::tell(DomainId id, What what, std::string detail) {
 }
 
 DomainEntry FakeHypervisor::entry(DomainId id, const Machine& machine) const {
-  return {id, machine.name, machine.state, !machine.inactive.empty()};
+  return {id, machine.name, machine.state, !machine.inactive.empty(), machine.kept.has_value()};
 }
 
 /// The live description, with each disk's top overlay as its source.
@@ -225,6 +225,26 @@ Task<void> FakeHypervisor::start(DomainId id, std::string xml) {
   machine.counter = 0;
   tell(id, What::resumed);
   tell(id, What::started);
+  co_return;
+}
+
+Task<void> FakeHypervisor::start_saved(DomainId id) {
+  enter(Call::start_saved, id.value.str());
+  const auto kept = known(id, "start").kept;
+  if (!kept) throw refusal("start", id.value.str(), "nothing is kept of its memory");
+  activate(id, kept->xml, "start");
+  auto& machine = machines_.at(id);
+  machine.kept.reset();
+  machine.overlays = kept->overlays;
+  machine.state = GuestState::running;
+  machine.counter = kept->counter;
+  tell(id, What::started);
+  co_return;
+}
+
+Task<void> FakeHypervisor::drop_saved(DomainId id) {
+  enter(Call::drop_saved, id.value.str());
+  if (const auto there = machines_.find(id); there != machines_.end()) there->second.kept.reset();
   co_return;
 }
 

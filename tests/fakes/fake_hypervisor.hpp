@@ -37,6 +37,8 @@ class FakeHypervisor final : public Hypervisor {
     undefine,
     lend,
     start,
+    start_saved,
+    drop_saved,
     restore,
     resume,
     pause,
@@ -99,6 +101,8 @@ class FakeHypervisor final : public Hypervisor {
   void guest_shuts_down(DomainId id);
   /// By its definition, which names these overlays.
   void somebody_starts(DomainId id, const std::vector<Overlay>& on);
+  /// virsh managedsave.
+  void somebody_saves(DomainId id);
   void guest_crashes(DomainId id);
   void disk_fails(DomainId id, std::string reason);
   void lose_connection();  ///< all calls fail until it is regained; guests go on
@@ -127,6 +131,8 @@ class FakeHypervisor final : public Hypervisor {
   Task<void> undefine(DomainId id) override;
   Task<void> lend(DomainId id, std::vector<LentFiles> files) override;
   Task<void> start(DomainId id, std::string xml) override;
+  Task<void> start_saved(DomainId id) override;
+  Task<void> drop_saved(DomainId id) override;
   Task<void> restore(DomainId id, std::string path, std::string xml) override;
   Task<void> resume(DomainId id) override;
   Task<void> pause(DomainId id) override;
@@ -163,6 +169,12 @@ class FakeHypervisor final : public Hypervisor {
     std::string live;      ///< empty: not active
     GuestState state = GuestState::shut_off;
     std::uint64_t counter = 0;
+    struct Kept {
+      std::string xml;
+      std::map<std::string, std::vector<std::string>> overlays;
+      std::uint64_t counter;
+    };
+    std::optional<Kept> kept;  ///< by libvirt, for the next start
     std::map<std::string, std::vector<UniqueFd>> lent;
     std::map<std::string, std::vector<std::string>> overlays;
     /// Set while a save streams; true ends it.

@@ -16,6 +16,13 @@ void FakeHypervisor::guest_shuts_down(DomainId id) {
   tell(id, What::stopped_by_guest, "shut down");
 }
 
+void FakeHypervisor::somebody_saves(DomainId id) {
+  auto& machine = active(id, "save");
+  machine.kept.emplace(Machine::Kept{machine.live, machine.overlays, machine.counter});
+  deactivate(id);
+  tell(id, What::stopped_by_host, "saved");
+}
+
 void FakeHypervisor::somebody_starts(DomainId id, const std::vector<Overlay>& on) {
   auto& machine = known(id, "start");
   machine.live = machine.inactive;

@@ -156,6 +156,18 @@ TEST_CASE("a save to this computer that libvirt completes without the daemon cou
     CHECK(anvil.guest(world.guest)->state == GuestState::running);
     CHECK(anvil.counter(world.guest) == 1);
   }
+  SECTION("while the next daemon is there already") {
+    anvil.hypervisor.leave_save(world.guest);
+    anvil.start();
+    REQUIRE(anvil.reaches(world.capsule, "stranded"));
+    anvil.wait_for_jobs();
+    INFO(anvil.log.all());
+    anvil.plug();
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    anvil.wait_for_jobs();
+    CHECK(anvil.guest(world.guest)->state == GuestState::running);
+    CHECK(anvil.counter(world.guest) == 1);
+  }
   SECTION("cut off") {
     std::filesystem::resize_file(anvil.session_directory(world.capsule) / "guest.save", 10);
     anvil.start();

@@ -139,4 +139,50 @@ TEST_CASE("a guest that was about to be let run and is gone is launched from its
   CHECK(world.head(world.capsule).hibernation);
 }
 
+TEST_CASE("a launch that libvirt went away in is made when it is back, where launches are made") {
+  WakingWorld world;
+  auto& anvil = world.anvil;
+  REQUIRE(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  anvil.pull();
+  const bool by_itself = GENERATE(true, false);
+  anvil.stop();
+  if (by_itself) anvil.config.on_insert = OnInsert::resume;
+  anvil.start();
+  const auto lost_at = GENERATE(FakeHypervisor::Call::lend, FakeHypervisor::Call::restore,
+                                FakeHypervisor::Call::resume);
+  anvil.hypervisor.before = [&](FakeHypervisor::Call call) {
+    if (call == lost_at) anvil.hypervisor.lose_connection();
+  };
+  anvil.plug();
+  if (!by_itself) {
+    REQUIRE(anvil.reaches(world.capsule, "ready"));
+    LaunchRequest request;
+    request.capsule = world.capsule;
+    REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) != "done");
+  }
+  REQUIRE(anvil.until([&] { return anvil.log.says("could not reach libvirt"); }));
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  // It has not run, and is not said to be checked out by anybody.
+  CHECK(anvil.detail(world.capsule).find("checked out") == std::string::npos);
+  anvil.hypervisor.before = {};
+  anvil.hypervisor.regain_connection();
+  // Woken already, a guest is a session's, whoever asked for it.
+  if (by_itself || lost_at == FakeHypervisor::Call::resume) {
+    REQUIRE(anvil.reaches(world.capsule, "running"));
+    anvil.wait_for_jobs();
+  } else {
+    REQUIRE(anvil.until([&] { return !anvil.host().view().hypervisor.empty(); }));
+    CHECK(anvil.state(world.capsule) == "ready");
+    LaunchRequest request;
+    request.capsule = world.capsule;
+    REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+  }
+  CHECK(anvil.guest(world.guest)->state == GuestState::running);
+  CHECK(anvil.counter(world.guest) == 1);
+  CHECK(anvil.result([&] { return anvil.host().eject(world.capsule); }) == "done");
+  CHECK(world.head(world.capsule).hibernation);
+}
+
 }  // namespace satchel::test

@@ -180,6 +180,29 @@ def what_others_do_to_its_disks_is_not_left_behind():
     machine.insert(b, stick)
 
 
+def what_libvirt_keeps_of_its_memory_is_not_left_behind():
+    """A machine that libvirt saved itself (virsh managedsave, as libvirt-guests does at a shutdown) is not ejected without its memory: launched it goes on from there, and then all of it travels"""
+    stick, machine, a = new_stick(), Machine("traveller"), new_host("a", kind=SystemHost)
+    machine.ticks = a.new_guest(machine.name, memory=128)
+    machine.ticks.await_count(3, seconds=180)
+    a.start()
+    plug(a, stick)
+    a.must("pack", machine.name, stick.node)
+    machine.await_state(a, "running")
+    machine.ticks.await_more(3)
+    a.virsh("managedsave", machine.name)
+    refused(a, "eject", machine.name, words=(f"virsh managedsave-remove {machine.name}",))
+    refused(a, "merge", machine.name, words=(f"virsh managedsave-remove {machine.name}",))
+    a.must("launch", machine.name)
+    machine.ticks.await_more(3)
+    machine.eject(a)
+    pull(a, stick)
+    a.stop()
+    b = new_host("b")
+    b.start()
+    machine.insert(b, stick)
+
+
 def nothing_leaks():
     """Five times inserted and ejected, the daemon holds no more descriptors, mounts, files and domains than at first"""
     (stick, machine), b = packed_stick(), new_host("b")
@@ -208,5 +231,6 @@ def holdings(host):
 
 if __name__ == "__main__":
     scenes("ejecting", every_property_is_true_and_stock_tools_open_the_stick, what_cannot_be_is_refused_in_sentences,
-         safely_remove_is_an_eject, what_others_do_to_its_disks_is_not_left_behind, nothing_leaks, a_guest_that_shut_itself_down_boots_at_the_next_insert,
+         safely_remove_is_an_eject, what_others_do_to_its_disks_is_not_left_behind,
+         what_libvirt_keeps_of_its_memory_is_not_left_behind, nothing_leaks, a_guest_that_shut_itself_down_boots_at_the_next_insert,
          disk_and_memory_agree_when_it_writes_hard)

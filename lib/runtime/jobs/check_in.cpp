@@ -171,6 +171,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
   const auto guest = co_await std::move(finding);
   const bool with_memory = is_alive(guest);
 
+  if (!with_memory && guest && guest->has_saved_memory)
+    throw memory_kept("eject", session.capsule_name, *guest, WhoStarts::us);
   if (!with_memory && session.save_image)
     throw Fault(Remedy::fix_request,
                 Fault::Text{"eject", session.capsule_name,

@@ -124,6 +124,8 @@ Task<void> settle_name(Parts& parts, Session& session) {
                   Fault::Text{"launch", session.capsule_name,
                               "the same machine runs here already as libvirt domain " + same->name,
                               "Shut that one down first."});
+    if (same->has_saved_memory)
+      throw memory_kept("launch", session.capsule_name, *same, WhoStarts::user);
     session.domain_name = same->name;
     session.defined_by = DefinedBy::user;
     co_return;

@@ -48,6 +48,8 @@ Task<Source> read_source(Parts& parts, const PackOrder& order) {
     throw Fault(Remedy::fix_request,
                 Fault::Text{"pack", order.domain, "libvirt on this computer has no such machine",
                             "List the machines with: virsh list --all"});
+  if (domain->entry.has_saved_memory)
+    throw memory_kept("pack", domain->entry.name, domain->entry, WhoStarts::user);
   auto reading = domain->live.empty()
                      ? machine::read_domain(domain->inactive, machine::Moment::shut_off)
                      : machine::read_domain(domain->live, machine::Moment::running);

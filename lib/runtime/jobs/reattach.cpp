@@ -65,6 +65,16 @@ std::string description_with(const std::vector<machine::SessionDisk>& disks,
   return machine::with_chains(saved.xml, disks);
 }
 
+/// From its disks, or from what libvirt keeps of its memory.
+Task<void> start(Parts& parts, const Session& session, std::string xml) {
+  auto finding = find_guest(parts, session);
+  const auto before = co_await std::move(finding);
+  auto starting = before && before->has_saved_memory
+                      ? parts.hypervisor.start_saved(session.domain)
+                      : parts.hypervisor.start(session.domain, std::move(xml));
+  co_await std::move(starting);
+}
+
 /// The journal forgets a save image before the guest may run, and knows it again where it does not.
 Task<void> boot(Parts& parts, Session& session, std::string xml) {
   const auto image = std::exchange(session.save_image, std::nullopt);
@@ -74,7 +84,7 @@ Task<void> boot(Parts& parts, Session& session, std::string xml) {
   co_await std::move(noting);
   std::exception_ptr failure;
   try {
-    auto starting = parts.hypervisor.start(session.domain, std::move(xml));
+    auto starting = start(parts, session, std::move(xml));
     co_await std::move(starting);
   } catch (...) {
     failure = std::current_exception();

@@ -75,6 +75,16 @@ std::string take_cut_short(const Parts& parts, const Session& session) {
   return {};
 }
 
+/// The same of a save that libvirt has finished, whatever it told of it.
+std::string take_what_is_saved(const Parts& parts, const Session& session) {
+  try {
+    if (hibernation::is_finished_save(*session.save_image)) return {};
+    return take_cut_short(parts, session);
+  } catch (const std::exception& trouble) {
+    return trouble.what();
+  }
+}
+
 /// Saves the guest into the session's directory; it is gone afterwards. libvirt completes it also
 /// when the daemon is killed meanwhile, so the journal has to know of the image before.
 Task<void> save_guest(Parts& parts, Session& session) {
@@ -99,20 +109,16 @@ Task<void> save_guest(Parts& parts, Session& session) {
   if (failure) {
     auto finding = find_guest(parts, session);
     const auto left = co_await std::move(finding);
-    if (is_alive(left) && is_saved_already(failure)) {
-      auto taking = offload(parts.lanes.files, [&] {
-        try {
-          return take_cut_short(parts, session);
-        } catch (const std::exception& trouble) {
-          return std::string(trouble.what());
-        }
-      });
+    // Gone, it has ended with a save: this one, or an earlier one that libvirt carried through.
+    if (!is_alive(left) || is_saved_already(failure)) {
+      auto taking = offload(parts.lanes.files, [&] { return take_what_is_saved(parts, session); });
       const auto against = co_await std::move(taking);
-      parts.log.warning(session.capsule_name +
-                        ": an earlier save was cut short with all of its memory written; " +
-                        (against.empty() ? "it counts" : "it can't be used: " + against));
+      if (against.empty() || is_alive(left))
+        parts.log.warning(session.capsule_name +
+                          ": an earlier save was cut short with all of its memory written; " +
+                          (against.empty() ? "it counts" : "it can't be used: " + against));
       if (against.empty()) {
-        auto ending = parts.hypervisor.destroy(session.domain);
+        auto ending = end_if_alive(parts, session);
         co_await std::move(ending);
         co_return;
       }

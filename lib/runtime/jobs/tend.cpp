@@ -56,6 +56,8 @@ Task<disk::ChainMerge::Readers> readers(Parts& parts, Session session) {
   using Readers = disk::ChainMerge::Readers;
   auto finding = find_guest(parts, session);
   const auto guest = co_await std::move(finding);
+  if (guest && guest->has_saved_memory)
+    throw memory_kept("merge the disks of", session.capsule_name, *guest, WhoStarts::us);
   if (!is_alive(guest)) co_return Readers::none;
   if (guest->state == GuestState::paused_by_io_error)
     throw Fault(Remedy::retry,
