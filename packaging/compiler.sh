@@ -10,6 +10,8 @@ compiler_cache() {
 
 # debian_flags TREE: the flags that debhelper compiles with, as packaging/debian/rules has them.
 debian_flags() {
-    (cd "$1" && export DEB_BUILD_MAINT_OPTIONS=hardening=+all &&
-        printf '%s %s' "$(dpkg-buildflags --get CXXFLAGS)" "$(dpkg-buildflags --get CPPFLAGS)")
+    local flags macros
+    flags=$(cd "$1" && DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get CXXFLAGS) || return
+    macros=$(cd "$1" && DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get CPPFLAGS) || return
+    printf '%s %s' "$flags" "$macros"
 }

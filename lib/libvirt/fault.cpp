@@ -2,6 +2,8 @@
 
 #include <libvirt/virterror.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string_view>
 #include <system_error>
@@ -25,7 +27,19 @@ bool is_without_room(const virError& error) {
          said.find(std::generic_category().message(EDQUOT)) != said.npos;
 }
 
+/// libvirt's daemon ended within a call, or was not there for one.
+bool is_lost_connection(const virError& error) {
+  if (error.domain != VIR_FROM_RPC) return false;
+  if (error.code == VIR_ERR_INTERNAL_ERROR) return true;  // "client socket is closed"
+  // errno is in int1, see virterror.h. ECONNREFUSED, ENOENT: nobody listens, or it is not even
+  // there.
+  constexpr std::array lost = {EIO, ECONNRESET, EPIPE, ENOTCONN, ECONNREFUSED, ENOENT};
+  return error.code == VIR_ERR_SYSTEM_ERROR &&
+         std::find(lost.begin(), lost.end(), error.int1) != lost.end();
+}
+
 Advice advice_for(const virError& error) {
+  if (is_lost_connection(error)) return {Remedy::retry, start_libvirt};
   switch (error.code) {
     case VIR_ERR_NO_DOMAIN:
       return {Remedy::fix_request, "Check the machine's name with `virsh list --all`."};
@@ -64,13 +78,9 @@ Advice advice_for(const virError& error) {
     case VIR_ERR_OPERATION_UNSUPPORTED:
     case VIR_ERR_ARGUMENT_UNSUPPORTED:
       return {Remedy::later_version, {}};
-    // errno is in int1, see virterror.h.
     case VIR_ERR_SYSTEM_ERROR:
       // A save whose reader went away: the guest runs on.
       if (error.int1 == EPIPE) return {Remedy::retry, {}};
-      // Its socket: nobody listens, or it is not even there.
-      if (error.domain == VIR_FROM_RPC && (error.int1 == ECONNREFUSED || error.int1 == ENOENT))
-        return {Remedy::retry, start_libvirt};
       return {fault_from_errno(error.int1, {}, {}).remedy(), {}};
     default:
       return {Remedy::report_bug, {}};

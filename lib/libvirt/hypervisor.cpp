@@ -147,8 +147,25 @@ Task<void> LibvirtHypervisor::start(DomainId id, std::string xml) {
       }));
 }
 
-Task<void> LibvirtHypervisor::start_saved(DomainId id) {
-  return after_start(id, act(lanes_.slow, link_, id, "start", virDomainCreate));
+Task<std::string> LibvirtHypervisor::saved_description(DomainId id) {
+  return offload(lanes_.quick, [link = link_, id] {
+    const auto connection = link->connection();
+    const auto domain = lookup(connection, id, "ask about");
+    if (!has_saved_memory(domain.get())) return std::string();
+    const std::unique_ptr<char, decltype(&std::free)> xml(
+        virDomainManagedSaveGetXMLDesc(domain.get(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), &std::free);
+    if (!xml) throw_libvirt_fault("read what libvirt saved of", domain.get());
+    return std::string(xml.get());
+  });
+}
+
+Task<void> LibvirtHypervisor::restore_saved(DomainId id, std::string xml) {
+  return after_start(
+      id, act(lanes_.slow, link_, id, "restore", [xml](virDomainPtr domain) {
+        if (virDomainManagedSaveDefineXML(domain, xml.c_str(), VIR_DOMAIN_SAVE_PAUSED) < 0)
+          return -1;
+        return virDomainCreateWithFlags(domain, VIR_DOMAIN_START_PAUSED);
+      }));
 }
 
 Task<void> LibvirtHypervisor::drop_saved(DomainId id) {

@@ -45,7 +45,8 @@ class LibvirtHypervisor final : public Hypervisor {
   /// own. A group without descriptors is taken back at once.
   Task<void> lend(DomainId id, std::vector<LentFiles> files) override;
   Task<void> start(DomainId id, std::string xml) override;
-  Task<void> start_saved(DomainId id) override;
+  Task<std::string> saved_description(DomainId id) override;
+  Task<void> restore_saved(DomainId id, std::string xml) override;
   Task<void> drop_saved(DomainId id) override;
   Task<void> restore(DomainId id, std::string path, std::string xml) override;
   Task<void> resume(DomainId id) override;

@@ -123,9 +123,12 @@ class Hypervisor {
   virtual Task<void> lend(DomainId id, std::vector<LentFiles> files) = 0;
   /// Starts a defined domain from its disks, with `xml` as its live description.
   virtual Task<void> start(DomainId id, std::string xml) = 0;
-  /// Starts a defined domain from the memory that libvirt keeps of it, with the description that it
-  /// had then; what was kept is gone when it runs.
-  virtual Task<void> start_saved(DomainId id) = 0;
+  /// The description with the memory that libvirt keeps of a domain that is off; empty: it keeps
+  /// none.
+  virtual Task<std::string> saved_description(DomainId id) = 0;
+  /// Restores from that memory, with `xml` as the description; leaves it paused. What was kept is
+  /// gone then.
+  virtual Task<void> restore_saved(DomainId id, std::string xml) = 0;
   /// libvirt forgets the memory that it keeps; that there is none is good as well.
   virtual Task<void> drop_saved(DomainId id) = 0;
   /// Restores from a libvirt save image read from the path (a FIFO will do); leaves it paused.

@@ -36,8 +36,14 @@ std::optional<Fault> reason_of(const core::Event& event) {
 
 }  // namespace
 
-Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
+Task<void> CapsuleRunner::carry_out(JobContext job, Work work) {
   const auto self = shared_from_this();
+  auto conducting = conduct(std::move(job), std::move(work));
+  co_await std::move(conducting);
+  if (unclaimed()) around_.session_left();
+}
+
+Task<void> CapsuleRunner::conduct(JobContext job, Work work) {
   const auto device = core::device_of(state_);
   if (chore_) {
     auto waiting = chore_->settled();
@@ -124,8 +130,17 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
     auto forgetting = forget_unborn();
     co_await std::move(forgetting);
   }
-  launch_again_ =
-      std::holds_alternative<core::Launching>(state_) && fault.remedy() == Remedy::retry;
+  if (session_ && core::session_of(state_) == nullptr) {
+    const bool is_dropped = uncleared_ && uncleared_->session == session_->session;
+    // What became of a guest that was about to be let run is for take_up_session() to find out.
+    if (is_dropped || session_->phase == Phase::waking) session.reset();
+    if (is_dropped) session_.reset();
+  }
+  if (std::holds_alternative<core::Launching>(state_) && fault.remedy() == Remedy::retry &&
+      !around_.board.was_cancelled(job.id)) {
+    auto asking = is_hypervisor_away();
+    launch_again_ = co_await std::move(asking);
+  }
   auto looking = look_again();
   auto found = co_await std::move(looking);
   if (found) {
@@ -161,6 +176,16 @@ Task<void> CapsuleRunner::forget_unborn() {
     parts.log.warning(std::string(failure.what()) + "; " + name_ +
                       " will be said to be checked out by a session that never ran");
   }
+}
+
+Task<bool> CapsuleRunner::is_hypervisor_away() const {
+  try {
+    auto asking = around_.parts.hypervisor.domains();
+    co_await std::move(asking);
+  } catch (const Fault&) {
+    co_return true;
+  }
+  co_return false;
 }
 
 Task<std::optional<core::Found>> CapsuleRunner::look_again() {

@@ -103,12 +103,15 @@ std::optional<Session> CapsuleRunner::unclaimed() const {
 }
 
 void CapsuleRunner::hypervisor_back() {
-  if (!launch_again_ || !std::holds_alternative<core::Ready>(state_) ||
+  const bool again = std::exchange(launch_again_, false);
+  if (core::job_of(state_)) return;
+  if (uncleared_) chore("clear away the session", clear_away());
+  if (!again || !std::holds_alternative<core::Ready>(state_) ||
       policy().on_insert != core::OnInsert::resume)
     return;
-  core::LaunchAsked again;
-  again.by = core::Requester::policy;
-  deliver(again);
+  core::LaunchAsked launch;
+  launch.by = core::Requester::policy;
+  deliver(launch);
 }
 
 Task<void> CapsuleRunner::look_at_newcomer() {
@@ -148,11 +151,26 @@ void CapsuleRunner::guest_ended(core::GuestEnd how) {
   asio::co_spawn(around_.parts.loop, look_behind_eject(how), asio::detached);
 }
 
+Task<bool> CapsuleRunner::is_saved(Session session) const {
+  try {
+    auto finding = find_guest(around_.parts, session);
+    const auto guest = co_await std::move(finding);
+    co_return guest && guest->has_saved_memory;
+  } catch (const Fault& failure) {
+    around_.parts.log.warning(std::string(failure.what()) + "; " + name_ +
+                              " is taken for one that ran on");
+  }
+  co_return true;
+}
+
 Task<void> CapsuleRunner::look_behind_eject(core::GuestEnd how) {
   const auto self = shared_from_this();
   auto& parts = around_.parts;
-  auto looking = offload(parts.lanes.files,
-                         [session = *session_] { return has_written_since_commit(session); });
+  auto asking = is_saved(*session_);
+  const bool saved = co_await std::move(asking);
+  auto looking = offload(parts.lanes.files, [saved, session = *session_] {
+    return saved || has_written_since_commit(session);
+  });
   if (co_await std::move(looking))
     if (note_running()) {
       parts.log.warning(name_ + ": its guest ran on after it was ejected, and has ended since");

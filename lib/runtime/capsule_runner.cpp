@@ -169,7 +169,8 @@ void CapsuleRunner::begin(JobId job, std::string operation, Work work) {
   auto context = around_.board.begin({std::move(operation), id_, device});
   if (context.id != job)
     around_.parts.log.error("job numbers are out of step; this is a defect of satcheld");
-  asio::co_spawn(around_.parts.loop, conduct(std::move(context), std::move(work)), asio::detached);
+  asio::co_spawn(around_.parts.loop, carry_out(std::move(context), std::move(work)),
+                 asio::detached);
 }
 
 void CapsuleRunner::chore(std::string what, Task<void> work) {
@@ -219,8 +220,8 @@ void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& gue
   name_ = session.capsule_name;
   auto known = core_session(session, guest);
   // Its files belong to an insertion that is over.
-  if (!device && known.guest == core::Guest::runs && !known.on_copies)
-    known.guest = core::Guest::halted;
+  if (!device) known = core::without_files(std::move(known));
+  launch_again_ = false;
   session_ = std::move(session);
   asio::co_spawn(around_.parts.loop, look_at_kept(), asio::detached);
   deliver(core::SessionFound{known, device});

@@ -42,6 +42,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
     std::function<Task<void>(core::Insertion, CapsuleId asking)> end_upkeep;
     /// A session that this capsule's device had left behind is a capsule of its own there now.
     std::function<void(core::Insertion, format::SignedHead)> kept_beside;
+    /// A job has left a session that is unclaimed().
+    std::function<void()> session_left;
   };
   CapsuleRunner(Surroundings around, CapsuleId id);
 
@@ -100,6 +102,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// The guest runs, or has: that an eject may have ended it is true no more. False when none may.
   bool note_running();
   void guest_ended(core::GuestEnd how);
+  /// Whether libvirt keeps the memory of the session's guest, or may do so.
+  Task<bool> is_saved(Session session) const;
   /// The same, of one that an eject lost sight of: it may have run on before it ended.
   Task<void> look_behind_eject(core::GuestEnd how);
   /// Has a stranded guest saved that is in memory alone, as soon as that can be hoped for.
@@ -113,11 +117,13 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   void assign(core::Transition transition, const core::Event& cause);
   void perform(const core::Effect& effect);
   void begin(JobId job, std::string operation, Work work);
+  Task<void> carry_out(JobContext job, Work work);
   Task<void> conduct(JobContext job, Work work);
   Task<core::Event> failed(JobContext job, const Fault& fault);
   /// Of a launch that failed before its guest could run, while libvirt can't be asked to end it:
   /// the next launch clears it away.
   Task<void> forget_unborn();
+  Task<bool> is_hypervisor_away() const;
   /// What the device holds after a job that failed; none when it can't be asked.
   Task<std::optional<core::Found>> look_again();
   /// The journal goes on from what the device has: a job's commit may have come there, and its end

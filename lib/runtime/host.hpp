@@ -107,7 +107,7 @@ class Host : public Commands {
   Task<std::optional<DomainEntry>> take_up(Session& session, DomainEntry guest);
   /// Of a guest that is gone, where the daemon ended between its commit and its end: notes that it
   /// has run on, when it has.
-  Task<void> look_behind_eject(Session& session);
+  Task<void> look_behind_eject(Session& session, bool is_saved);
   /// Of a guest that is gone, where the daemon ended about when it was let run: whether it has done
   /// anything since it was saved.
   Task<void> look_behind_waking(Session& session);
@@ -120,8 +120,11 @@ class Host : public Commands {
   Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);
   void connection_changed(bool up);
-  /// What became of the guests while libvirt could not tell.
-  Task<void> look_at_guests();
+  enum class LookAt { unclaimed, all };
+  /// What became of the guests while libvirt could not tell: those of sessions that nobody knows,
+  /// or all, as libvirt is back. One look at a time.
+  Task<void> look_at_guests(LookAt which);
+  Task<void> look_at(CapsuleRunner& capsule, LookAt which);
 
   JobId begin(JobBoard::Subject subject, Work work);
   Task<void> conduct(JobContext job, Work work);
@@ -171,6 +174,7 @@ class Host : public Commands {
   bool rests_ = true;
   bool refresh_due_ = false;
   bool diagnosing_ = false;
+  bool looking_ = false, look_due_ = false, hypervisor_is_back_ = false;  ///< at guests
   Devices devices_;
   JobBoard board_;
   HostRoom room_;

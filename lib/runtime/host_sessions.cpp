@@ -71,9 +71,10 @@ Task<std::optional<DomainEntry>> Host::take_up(Session& session, DomainEntry gue
   co_return now;
 }
 
-Task<void> Host::look_behind_eject(Session& session) {
-  auto looking =
-      offload(parts_.lanes.files, [&session] { return has_written_since_commit(session); });
+Task<void> Host::look_behind_eject(Session& session, bool is_saved) {
+  auto looking = offload(parts_.lanes.files, [&session, is_saved] {
+    return is_saved || has_written_since_commit(session);
+  });
   if (!co_await std::move(looking)) co_return;
   parts_.log.warning(session.capsule_name +
                      ": its guest ran on after it was ejected, and has ended since; what it wrote "
@@ -148,7 +149,7 @@ Task<Host::FoundSession> Host::take_up_session(Session& session) {
     guest = co_await std::move(taking_up);
   }
   if (session.phase == Phase::ejecting && !is_alive(guest)) {
-    auto looking = look_behind_eject(session);
+    auto looking = look_behind_eject(session, guest && guest->has_saved_memory);
     co_await std::move(looking);
   }
   if (session.phase == Phase::waking && !is_alive(guest)) {

@@ -50,6 +50,12 @@ Task<Seen> look(Parts& parts, Session session) {
   auto finding = parts.hypervisor.find(session.domain);
   Seen seen;
   seen.guest = co_await std::move(finding);
+  if (seen.guest && seen.guest->has_saved_memory) {
+    auto reading = parts.hypervisor.saved_description(session.domain);
+    const auto saved = co_await std::move(reading);
+    // That of another machine under its identity is not the session's.
+    seen.guest->has_saved_memory = !saved.empty() && !is_strange(session, saved);
+  }
   if (!is_alive(seen.guest)) co_return seen;
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
@@ -132,6 +138,7 @@ Task<core::Session> core_session_now(Parts& parts, Session session) {
   const auto guest = co_await std::move(finding);
   auto out = core_session(session, guest);
   if (!is_alive(guest) && session.phase == Phase::ejecting) {
+    if (guest && guest->has_saved_memory) out.since_commit = core::Since::ran_on;
     auto looking =
         offload(parts.lanes.files, [&session] { return has_written_since_commit(session); });
     if (co_await std::move(looking)) out.since_commit = core::Since::ran_on;

@@ -244,8 +244,12 @@ Task<void> leave_overlays(Parts& parts, Session session) {
 Task<void> drop_session(Parts& parts, Session session) {
   auto ending = end_if_alive(parts, session);
   co_await std::move(ending);
-  auto forgetting = parts.hypervisor.drop_saved(session.domain);
-  co_await std::move(forgetting);
+  auto finding = find_guest(parts, session);
+  const auto left = co_await std::move(finding);
+  if (left && left->has_saved_memory) {
+    auto forgetting = parts.hypervisor.drop_saved(session.domain);
+    co_await std::move(forgetting);
+  }
   if (session.defined_by == DefinedBy::us) {
     auto removing = parts.hypervisor.undefine(session.domain);
     co_await std::move(removing);

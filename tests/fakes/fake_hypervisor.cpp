@@ -228,15 +228,21 @@ Task<void> FakeHypervisor::start(DomainId id, std::string xml) {
   co_return;
 }
 
-Task<void> FakeHypervisor::start_saved(DomainId id) {
-  enter(Call::start_saved, id.value.str());
-  const auto kept = known(id, "start").kept;
-  if (!kept) throw refusal("start", id.value.str(), "nothing is kept of its memory");
-  activate(id, kept->xml, "start");
+Task<std::string> FakeHypervisor::saved_description(DomainId id) {
+  enter(Call::saved_description, id.value.str());
+  const auto& kept = known(id, "ask about").kept;
+  co_return kept ? kept->xml : std::string();
+}
+
+Task<void> FakeHypervisor::restore_saved(DomainId id, std::string xml) {
+  enter(Call::restore_saved, id.value.str());
+  const auto kept = known(id, "restore").kept;
+  if (!kept) throw refusal("restore", id.value.str(), "nothing is kept of its memory");
+  activate(id, xml, "restore");
   auto& machine = machines_.at(id);
   machine.kept.reset();
   machine.overlays = kept->overlays;
-  machine.state = GuestState::running;
+  machine.state = GuestState::paused;
   machine.counter = kept->counter;
   tell(id, What::started);
   co_return;

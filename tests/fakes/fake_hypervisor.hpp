@@ -37,7 +37,8 @@ class FakeHypervisor final : public Hypervisor {
     undefine,
     lend,
     start,
-    start_saved,
+    saved_description,
+    restore_saved,
     drop_saved,
     restore,
     resume,
@@ -131,7 +132,8 @@ class FakeHypervisor final : public Hypervisor {
   Task<void> undefine(DomainId id) override;
   Task<void> lend(DomainId id, std::vector<LentFiles> files) override;
   Task<void> start(DomainId id, std::string xml) override;
-  Task<void> start_saved(DomainId id) override;
+  Task<std::string> saved_description(DomainId id) override;
+  Task<void> restore_saved(DomainId id, std::string xml) override;
   Task<void> drop_saved(DomainId id) override;
   Task<void> restore(DomainId id, std::string path, std::string xml) override;
   Task<void> resume(DomainId id) override;

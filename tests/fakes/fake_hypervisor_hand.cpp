@@ -18,7 +18,7 @@ void FakeHypervisor::guest_shuts_down(DomainId id) {
 
 void FakeHypervisor::somebody_saves(DomainId id) {
   auto& machine = active(id, "save");
-  machine.kept.emplace(Machine::Kept{machine.live, machine.overlays, machine.counter});
+  machine.kept.emplace(Machine::Kept{live_xml(machine), machine.overlays, machine.counter});
   deactivate(id);
   tell(id, What::stopped_by_host, "saved");
 }

@@ -65,16 +65,6 @@ std::string description_with(const std::vector<machine::SessionDisk>& disks,
   return machine::with_chains(saved.xml, disks);
 }
 
-/// From its disks, or from what libvirt keeps of its memory.
-Task<void> start(Parts& parts, const Session& session, std::string xml) {
-  auto finding = find_guest(parts, session);
-  const auto before = co_await std::move(finding);
-  auto starting = before && before->has_saved_memory
-                      ? parts.hypervisor.start_saved(session.domain)
-                      : parts.hypervisor.start(session.domain, std::move(xml));
-  co_await std::move(starting);
-}
-
 /// The journal forgets a save image before the guest may run, and knows it again where it does not.
 Task<void> boot(Parts& parts, Session& session, std::string xml) {
   const auto image = std::exchange(session.save_image, std::nullopt);
@@ -84,7 +74,7 @@ Task<void> boot(Parts& parts, Session& session, std::string xml) {
   co_await std::move(noting);
   std::exception_ptr failure;
   try {
-    auto starting = start(parts, session, std::move(xml));
+    auto starting = parts.hypervisor.start(session.domain, std::move(xml));
     co_await std::move(starting);
   } catch (...) {
     failure = std::current_exception();
@@ -116,6 +106,20 @@ Task<void> boot(Parts& parts, Session& session, std::string xml) {
   std::rethrow_exception(failure);
 }
 
+/// Of a guest that was restored, and which the journal says to be waking.
+Task<void> let_run(Parts& parts, Session& session) {
+  auto resuming = parts.hypervisor.resume(session.domain);
+  co_await std::move(resuming);
+  set_guest_clock(parts, session.domain, session.capsule_name);
+  try {
+    auto telling = note_phase(parts, session, Phase::running);
+    co_await std::move(telling);
+  } catch (const Fault& fault) {
+    // It runs, and the next start would let it run as well.
+    parts.log.warning(std::string(fault.what()) + "; the machine runs on");
+  }
+}
+
 /// Restores the guest and lets it run. The journal forgets the image before the guest may run: old
 /// memory over newer disks would be the end of both. While it can't be written the guest must not
 /// run, nor when libvirt went away within its restore.
@@ -145,22 +149,53 @@ Task<void> resume(Parts& parts, Session& session, const std::vector<machine::Ses
     co_await std::move(taking_back);
     std::rethrow_exception(failure);
   }
-  auto resuming = parts.hypervisor.resume(session.domain);
-  co_await std::move(resuming);
-  set_guest_clock(parts, session.domain, session.capsule_name);
+  auto letting = let_run(parts, session);
+  co_await std::move(letting);
+}
+
+/// The same from the memory that libvirt keeps itself. That is gone with the restore: a guest that
+/// is alive is all that there is of it then, and is never ended.
+Task<void> resume_saved(Parts& parts, Session& session,
+                        const std::vector<machine::SessionDisk>& disks) {
+  const auto image = std::exchange(session.save_image, std::nullopt);
+  const auto phase = session.phase;
+  auto reading = parts.hypervisor.saved_description(session.domain);
+  const auto saved = co_await std::move(reading);
+  auto noting = note_phase(parts, session, Phase::waking);
+  co_await std::move(noting);
+  std::exception_ptr failure;
   try {
-    auto telling = note_phase(parts, session, Phase::running);
-    co_await std::move(telling);
-  } catch (const Fault& fault) {
-    // It runs, and the next start would let it run as well.
-    parts.log.warning(std::string(fault.what()) + "; the machine runs on");
+    auto restoring =
+        parts.hypervisor.restore_saved(session.domain, machine::with_chains(saved, disks));
+    co_await std::move(restoring);
+  } catch (...) {
+    failure = std::current_exception();
   }
+  if (failure) {
+    auto finding = find_guest(parts, session);
+    const auto left = co_await std::move(finding);
+    if (!is_alive(left)) {
+      session.save_image = image;
+      auto taking_back = note_phase(parts, session, phase);
+      co_await std::move(taking_back);
+    }
+    std::rethrow_exception(failure);
+  }
+  auto letting = let_run(parts, session);
+  co_await std::move(letting);
 }
 
 Task<void> wake(Parts& parts, Session& session, LentChains chains, machine::Start from,
                 std::string xml) {
+  auto finding = find_guest(parts, session);
+  const auto before = co_await std::move(finding);
   auto giving = parts.hypervisor.lend(session.domain, std::move(chains.files));
   co_await std::move(giving);
+  if (before && before->has_saved_memory) {
+    auto resuming = resume_saved(parts, session, chains.disks);
+    co_await std::move(resuming);
+    co_return;
+  }
   if (from == machine::Start::resume) {
     auto resuming = resume(parts, session, chains.disks);
     co_await std::move(resuming);

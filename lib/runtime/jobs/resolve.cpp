@@ -34,6 +34,10 @@ Task<Opened> open_here(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
   job.meter->name("looking at what is kept here");
   auto stranding = strand(parts, capsule);
   auto session = co_await std::move(stranding);
+  auto finding = find_guest(parts, session);
+  const auto guest = co_await std::move(finding);
+  if (guest && guest->has_saved_memory)
+    throw memory_kept(doing, session.capsule_name, *guest, WhoStarts::us);
   auto describing = parts.hypervisor.describe(session.domain.value.str());
   const auto domain = co_await std::move(describing);
   const auto definition = domain ? domain->inactive : std::string();

@@ -78,8 +78,11 @@ std::string take_cut_short(const Parts& parts, const Session& session) {
 /// The same of a save that libvirt has finished, whatever it told of it.
 std::string take_what_is_saved(const Parts& parts, const Session& session) {
   try {
-    if (hibernation::is_finished_save(*session.save_image)) return {};
-    return take_cut_short(parts, session);
+    auto against = hibernation::is_finished_save(*session.save_image)
+                       ? std::string()
+                       : take_cut_short(parts, session);
+    if (against.empty()) make_durable(*session.save_image);
+    return against;
   } catch (const std::exception& trouble) {
     return trouble.what();
   }
@@ -115,7 +118,7 @@ Task<void> save_guest(Parts& parts, Session& session) {
       const auto against = co_await std::move(taking);
       if (against.empty() || is_alive(left))
         parts.log.warning(session.capsule_name +
-                          ": an earlier save was cut short with all of its memory written; " +
+                          ": a save was cut short with all of its memory written; " +
                           (against.empty() ? "it counts" : "it can't be used: " + against));
       if (against.empty()) {
         auto ending = end_if_alive(parts, session);

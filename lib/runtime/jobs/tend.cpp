@@ -113,7 +113,8 @@ Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
     done = true;
   }
   auto looking = offload(parts.lanes.files, [&] { return at.capsule.older(); });
-  const auto left = restorable(at.head(), co_await std::move(looking));
+  const auto older = co_await std::move(looking);
+  const auto left = restorable(at.head(), older);
   Tended result{std::move(at.newest), std::move(at.order.session), farewell(ways_back, left)};
   if (!done)
     result.said =
