@@ -8,6 +8,7 @@
 
 #include "base/fault.hpp"
 #include "core/describe.hpp"
+#include "core/settle.hpp"
 #include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"

@@ -113,8 +113,8 @@ Task<Tended> tend(Parts& parts, TendOrder order, JobContext job) {
     done = true;
   }
   auto looking = offload(parts.lanes.files, [&] { return at.capsule.older(); });
-  const auto older = co_await std::move(looking);
-  const auto left = restorable(at.head(), older);
+  const auto still_there = co_await std::move(looking);
+  const auto left = restorable(at.head(), still_there);
   Tended result{std::move(at.newest), std::move(at.order.session), farewell(ways_back, left)};
   if (!done)
     result.said =
