@@ -147,6 +147,10 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
     auto following = follow_device();
     co_await std::move(following);
     if (session && session_) session->base = session_->base;
+    // The session is here, if unknown to the state: its mark is not one that is to be taken over.
+    if (!session && session_ && found->checked_out &&
+        found->checked_out->session == session_->session)
+      found->checked_out.reset();
   }
   if (around_.board.was_cancelled(job.id)) {
     core::Cancelled cancelled{session, std::move(found)};

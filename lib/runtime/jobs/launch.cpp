@@ -104,7 +104,8 @@ void refuse_leftovers(const Parts& parts, const Session& session) {
       Fault::Text{"launch", session.capsule_name,
                   "an earlier session of it could not be undone, and is kept in " +
                       parts.shelf.directory(session.capsule).string(),
-                  "Restart satcheld, which tries that again, or move the directory aside."});
+                  "That is tried again when libvirt is there again, and when satcheld is restarted; "
+                  "or move the directory aside."});
 }
 
 /// The name under which the machine runs here, and whose its definition is.
