@@ -44,7 +44,7 @@ TEST_CASE("a machine whose memory libvirt keeps is not ejected without, and goes
 TEST_CASE("a start from kept memory that fails leaves it where it is") {
   KeptMemory world;
   auto& anvil = world.anvil;
-  anvil.hypervisor.fail(FakeHypervisor::Call::restore_saved, Remedy::retry);
+  anvil.hypervisor.fail(FakeHypervisor::Call::restore_saved);
   LaunchRequest request;
   request.capsule = world.capsule;
   REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) != "done");
