@@ -85,7 +85,7 @@ class FakeHypervisor final : public Hypervisor {
   void leave_block_job(DomainId id);
   /// The guest, which is off, is there again, paused, in a save whose daemon is no more: whatever
   /// changes it waits for that, and finds it gone.
-  void leave_save(DomainId id);
+  void leave_save(DomainId id, const std::vector<Overlay>& on = {});
   /// The guest stands still, and is said to run until somebody wants to change it: as a libvirt
   /// says that has just been started and not asked QEMU yet.
   void stop_unnoticed(DomainId id);

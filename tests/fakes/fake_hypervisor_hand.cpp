@@ -85,8 +85,9 @@ int FakeHypervisor::count(Call call) const {
   return found == counts_.end() ? 0 : found->second;
 }
 
-void FakeHypervisor::leave_save(DomainId id) {
+void FakeHypervisor::leave_save(DomainId id, const std::vector<Overlay>& on) {
   auto& machine = known(id, "leave in a save");
+  for (const auto& overlay : on) machine.overlays[overlay.target].push_back(overlay.path);
   machine.live = machine.inactive;
   machine.state = GuestState::paused;
   machine.left_in_save = true;

@@ -157,7 +157,8 @@ TEST_CASE("a save to this computer that libvirt completes without the daemon cou
     CHECK(anvil.counter(world.guest) == 1);
   }
   SECTION("while the next daemon is there already") {
-    anvil.hypervisor.leave_save(world.guest);
+    const auto overlay = anvil.session_directory(world.capsule) / "vda.qcow2";
+    anvil.hypervisor.leave_save(world.guest, {{"vda", overlay.string()}});
     anvil.start();
     REQUIRE(anvil.reaches(world.capsule, "stranded"));
     anvil.wait_for_jobs();

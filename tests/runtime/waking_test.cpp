@@ -160,7 +160,7 @@ TEST_CASE("a launch that libvirt went away in is made when it is back, where lau
     request.capsule = world.capsule;
     REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) != "done");
   }
-  REQUIRE(anvil.until([&] { return anvil.log.says("could not reach libvirt"); }));
+  REQUIRE(anvil.until([&] { return anvil.log.says("connection lost"); }));
   REQUIRE(anvil.reaches(world.capsule, "ready"));
   anvil.wait_for_jobs();
   INFO(anvil.log.all());
