@@ -96,6 +96,25 @@ def killed_while_it_tries_the_processor_the_daemon_leaves_nothing_behind():
     machine.ticks.check_unbroken()
 
 
+def a_launch_that_libvirtd_ends_in_is_made_when_it_is_back():
+    """When libvirtd ends within a launch, before or behind its guest's first breath, the machine is launched once more when that is back, by itself, and nobody is told that it is elsewhere"""
+    (stick, machine), b = packed_stick(), new_host("b", kind=SystemHost)
+    b.start()
+    for begun in ("checking out", "a guest"):
+        told = b.log().count("examining -> launching")
+        there = lambda: b.log().count("examining -> launching") > told and (begun != "a guest" or b.guests())
+        with When(there, lambda: b.libvirtd.process.kill()) as ended:
+            stick.plug()
+            wait_for(lambda: ended.happened, 60, f"libvirtd is ended at {begun}")
+        machine.await_state(b, "running")
+        machine.goes_on_at(b)
+        equal("what runs", len(b.guests()), 1)
+        expect("it was told to be elsewhere", "checked out" not in b.log())
+        machine.eject(b)
+        pull(b, stick)
+    b.stop()
+
+
 def a_cancelled_eject_leaves_the_guest_running():
     """An eject that is cancelled while memory is written leaves the guest running and the stick as it was"""
     stick, machine, b = new_stick(rate=8_000_000), Machine("traveller"), new_host("b")
@@ -230,6 +249,7 @@ def a_pulled_stick_that_is_back_goes_on():
 if __name__ == "__main__":
     scenes("faults", a_restart_disturbs_no_guest, killed_in_the_middle_of_an_eject_the_daemon_finds_out,
          killed_after_the_commit_the_daemon_finds_out,
-         killed_while_it_tries_the_processor_the_daemon_leaves_nothing_behind, a_cancelled_eject_leaves_the_guest_running,
+         killed_while_it_tries_the_processor_the_daemon_leaves_nothing_behind,
+         a_launch_that_libvirtd_ends_in_is_made_when_it_is_back, a_cancelled_eject_leaves_the_guest_running,
          a_stick_that_fails_after_the_streams_end_loses_nothing, a_stick_that_stops_answering_holds_nobody_up,
          a_stick_pulled_in_use_goes_on_elsewhere_only_when_told, a_pulled_stick_that_is_back_goes_on)
