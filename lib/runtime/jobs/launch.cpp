@@ -101,11 +101,12 @@ void refuse_leftovers(const Parts& parts, const Session& session) {
   if (!parts.shelf.find(session.capsule) && parts.shelf.is_free(session.capsule)) return;
   throw Fault(
       Remedy::choose,
-      Fault::Text{"launch", session.capsule_name,
-                  "an earlier session of it could not be undone, and is kept in " +
-                      parts.shelf.directory(session.capsule).string(),
-                  "That is tried again when libvirt is there again, and when satcheld is restarted; "
-                  "or move the directory aside."});
+      Fault::Text{
+          "launch", session.capsule_name,
+          "an earlier session of it could not be undone, and is kept in " +
+              parts.shelf.directory(session.capsule).string(),
+          "That is tried again when libvirt is there again, and when satcheld is restarted; "
+          "or move the directory aside."});
 }
 
 /// The name under which the machine runs here, and whose its definition is.
