@@ -23,6 +23,16 @@ bool has_saved_memory(virDomainPtr domain) {
   return there == 1;
 }
 
+/// The description in what is kept; none where a save was cut short, which holds nothing: libvirt
+/// itself passes over it at the next start.
+std::optional<std::string> description_kept(virDomainPtr domain) {
+  const std::unique_ptr<char, decltype(&std::free)> xml(
+      virDomainManagedSaveGetXMLDesc(domain, VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), &std::free);
+  if (xml) return std::string(xml.get());
+  if (libvirt_error_code() == VIR_ERR_OPERATION_FAILED) return std::nullopt;
+  throw_libvirt_fault("read what libvirt saved of", domain);
+}
+
 /// None when it has gone meanwhile.
 std::optional<DomainEntry> entry_of(virDomainPtr domain) {
   std::array<std::uint8_t, 16> uuid{};
@@ -122,6 +132,9 @@ Task<void> LibvirtHypervisor::undefine(DomainId id) {
     DomainHandle domain(virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
     const unsigned keep = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM;
     if (domain && virDomainIsPersistent(domain.get()) == 0) return;
+    // One that was cut short is in the way, and of no use to anybody.
+    if (domain && has_saved_memory(domain.get()) && !description_kept(domain.get()))
+      virDomainManagedSaveRemove(domain.get(), 0);
     if (domain && virDomainUndefineFlags(domain.get(), keep) == 0) return;
     // A driver that has neither NVRAM nor TPMs knows no flags for them.
     if (domain && libvirt_error_code() == VIR_ERR_INVALID_ARG &&
@@ -152,10 +165,7 @@ Task<std::string> LibvirtHypervisor::saved_description(DomainId id) {
     const auto connection = link->connection();
     const auto domain = lookup(connection, id, "ask about");
     if (!has_saved_memory(domain.get())) return std::string();
-    const std::unique_ptr<char, decltype(&std::free)> xml(
-        virDomainManagedSaveGetXMLDesc(domain.get(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE), &std::free);
-    if (!xml) throw_libvirt_fault("read what libvirt saved of", domain.get());
-    return std::string(xml.get());
+    return description_kept(domain.get()).value_or(std::string());
   });
 }
 
