@@ -41,6 +41,11 @@ Task<void> CapsuleRunner::carry_out(JobContext job, Work work) {
   auto conducting = conduct(std::move(job), std::move(work));
   co_await std::move(conducting);
   if (unclaimed()) around_.session_left();
+  // It may be back since that was asked.
+  if (!launch_again_) co_return;
+  auto asking = is_hypervisor_away();
+  const bool is_away = co_await std::move(asking);
+  if (!is_away) hypervisor_back();
 }
 
 Task<void> CapsuleRunner::conduct(JobContext job, Work work) {

@@ -103,8 +103,8 @@ std::optional<Session> CapsuleRunner::unclaimed() const {
 }
 
 void CapsuleRunner::hypervisor_back() {
-  const bool again = std::exchange(launch_again_, false);
   if (core::job_of(state_)) return;
+  const bool again = std::exchange(launch_again_, false);
   if (uncleared_) chore("clear away the session", clear_away());
   if (!again || !std::holds_alternative<core::Ready>(state_) ||
       policy().on_insert != core::OnInsert::resume)
@@ -166,16 +166,18 @@ Task<bool> CapsuleRunner::is_saved(Session session) const {
 Task<void> CapsuleRunner::look_behind_eject(core::GuestEnd how) {
   const auto self = shared_from_this();
   auto& parts = around_.parts;
-  auto asking = is_saved(*session_);
+  const auto session = *session_;
+  auto asking = is_saved(session);
   const bool saved = co_await std::move(asking);
-  auto looking = offload(parts.lanes.files, [saved, session = *session_] {
-    return saved || has_written_since_commit(session);
-  });
-  if (co_await std::move(looking))
-    if (note_running()) {
-      parts.log.warning(name_ + ": its guest ran on after it was ejected, and has ended since");
-      deliver(core::GuestResumed{});
-    }
+  auto looking =
+      offload(parts.lanes.files, [&] { return saved || has_written_since_commit(session); });
+  const bool ran_on = co_await std::move(looking);
+  // Somebody else may have found out meanwhile, and the session have gone.
+  if (!session_ || session_->session != session.session) co_return;
+  if (ran_on && note_running()) {
+    parts.log.warning(name_ + ": its guest ran on after it was ejected, and has ended since");
+    deliver(core::GuestResumed{});
+  }
   deliver(core::GuestStopped{how});
 }
 

@@ -152,6 +152,11 @@ Task<Host::FoundSession> Host::take_up_session(Session& session) {
     auto looking = look_behind_eject(session, guest && guest->has_saved_memory);
     co_await std::move(looking);
   }
+  if (session.phase == Phase::waking && guest && guest->has_saved_memory) {
+    // Its restore has not begun: what libvirt keeps is still all of it.
+    auto noting = note_phase(parts_, session, Phase::running);
+    co_await std::move(noting);
+  }
   if (session.phase == Phase::waking && !is_alive(guest)) {
     auto looking = look_behind_waking(session);
     co_await std::move(looking);

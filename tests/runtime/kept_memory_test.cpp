@@ -47,8 +47,21 @@ TEST_CASE("a start from kept memory that fails leaves it where it is") {
   anvil.hypervisor.fail(FakeHypervisor::Call::restore_saved);
   LaunchRequest request;
   request.capsule = world.capsule;
-  REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) != "done");
+  REQUIRE(world.refused(anvil.result([&] { return anvil.host().launch(request); })).find(way_out) !=
+          std::string::npos);
   CHECK(anvil.guest(world.guest)->has_saved_memory);
+  // The same with the daemon killed within it: what is kept is still all of it.
+  anvil.hypervisor.before = [&](FakeHypervisor::Call call) {
+    if (call == FakeHypervisor::Call::restore_saved) anvil.hypervisor.lose_connection();
+  };
+  REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) != "done");
+  anvil.stop();
+  anvil.hypervisor.before = {};
+  anvil.hypervisor.regain_connection();
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.wait_for_jobs();
+  REQUIRE(anvil.guest(world.guest)->has_saved_memory);
   REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) == "done");
   CHECK(anvil.counter(world.guest) == 2);
 }

@@ -153,6 +153,21 @@ Task<void> resume(Parts& parts, Session& session, const std::vector<machine::Ses
   co_await std::move(letting);
 }
 
+[[noreturn]] void rethrow_with_way_out(const std::exception_ptr& failure,
+                                       const std::string& domain) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Fault& fault) {
+    auto text = fault.text();
+    if (text.next.empty())
+      text.next =
+          "Launch it again, or give the memory up that libvirt keeps of it: virsh "
+          "managedsave-remove " +
+          domain;
+    throw Fault(fault.remedy(), std::move(text));
+  }
+}
+
 /// The same from the memory that libvirt keeps itself. That is gone with the restore: a guest that
 /// is alive is all that there is of it then, and is never ended.
 Task<void> resume_saved(Parts& parts, Session& session,
@@ -179,7 +194,7 @@ Task<void> resume_saved(Parts& parts, Session& session,
       auto taking_back = note_phase(parts, session, phase);
       co_await std::move(taking_back);
     }
-    std::rethrow_exception(failure);
+    rethrow_with_way_out(failure, session.domain_name);
   }
   auto letting = let_run(parts, session);
   co_await std::move(letting);
