@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -191,8 +194,35 @@ void remove_session(const Parts& parts, CapsuleId capsule) {
   parts.shelf.remove(capsule);
 }
 
+namespace {
+
+/// The machine as libvirt has it, once that knows of every overlay that is written to, or has had
+/// its time: a snapshot that it carries through for a process that was killed is QEMU's before it
+/// is in the description, and nothing tells of its end.
+Task<std::optional<DomainXml>> describe_settled(Parts& parts, const Session& session) {
+  using namespace std::chrono_literals;
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  boost::asio::steady_timer pause(parts.loop);
+  for (;;) {
+    auto describing = parts.hypervisor.describe(session.domain.value.str());
+    auto domain = co_await std::move(describing);
+    if (!domain || domain->live.empty()) co_return domain;
+    auto looking = offload(parts.lanes.files, [&] {
+      return std::ranges::any_of(session.disks, [&](const DiskOverlay& overlay) {
+        return domain->live.find(overlay.path) == std::string::npos && is_in_use(overlay.path);
+      });
+    });
+    const bool is_unsettled = co_await std::move(looking);
+    if (!is_unsettled || std::chrono::steady_clock::now() >= until) co_return domain;
+    pause.expires_after(200ms);
+    co_await pause.async_wait(boost::asio::use_awaitable);
+  }
+}
+
+}  // namespace
+
 Task<void> leave_overlays(Parts& parts, Session session) {
-  auto describing = parts.hypervisor.describe(session.domain.value.str());
+  auto describing = describe_settled(parts, session);
   const auto domain = co_await std::move(describing);
   if (domain && !domain->live.empty()) {
     auto looking = offload(parts.lanes.files, [&] {
