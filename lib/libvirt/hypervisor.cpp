@@ -132,7 +132,7 @@ Task<void> LibvirtHypervisor::undefine(DomainId id) {
     DomainHandle domain(virDomainLookupByUUID(connection.get(), id.value.bytes().data()));
     const unsigned keep = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM;
     if (domain && virDomainIsPersistent(domain.get()) == 0) return;
-    // One that was cut short is in the way, and of no use to anybody.
+    // A save that was cut short is in the way, and of no use; where it stays, undefining tells why.
     if (domain && has_saved_memory(domain.get()) && !description_kept(domain.get()))
       virDomainManagedSaveRemove(domain.get(), 0);
     if (domain && virDomainUndefineFlags(domain.get(), keep) == 0) return;

@@ -75,7 +75,8 @@ def make(place):
         if "SATCHEL_HOSTS_MIRROR" not in os.environ:
             sources.append("deb http://deb.debian.org/debian-security bookworm-security main")
         # Its mounts of /proc, /sys and /dev stay its own: one that is killed would leave them below the tree.
-        command = ["unshare", "--mount", "--propagation", "private", "mmdebstrap", "--mode=root", "--variant=minbase", "--include=" + ",".join(packages()),
+        command = ["unshare", "--mount", "--propagation", "private", "mmdebstrap", "--mode=root", "--variant=minbase",
+                   "--include=" + ",".join(packages()),
                    '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Check-Valid-Until "false"',
                    "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
                    "--dpkgopt=path-exclude=/usr/share/doc/*",

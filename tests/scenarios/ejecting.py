@@ -156,12 +156,7 @@ def safely_remove_is_an_eject():
 def what_others_do_to_its_disks_is_not_left_behind():
     """While a disk that was attached to the running machine is there, or a snapshot of somebody else's over one of its own, an eject is refused and says what to do; after that it takes all along"""
     stick, machine, a = new_stick(), Machine("traveller"), new_host("a", kind=SystemHost)
-    machine.ticks = a.new_guest(machine.name, memory=128)
-    machine.ticks.await_count(3, seconds=180)
-    a.start()
-    plug(a, stick)
-    a.must("pack", machine.name, stick.node)
-    machine.await_state(a, "running")
+    pack_here(a, stick, machine)
     more, snapshot = (os.path.join(a.directory, name) for name in ("more.qcow2", "snapshot.qcow2"))
     run("qemu-img", "create", "-q", "-f", "qcow2", more, "16M")
     a.virsh("attach-disk", machine.name, more, "vdz", "--driver", "qemu", "--subdriver", "qcow2", "--live")
@@ -183,13 +178,7 @@ def what_others_do_to_its_disks_is_not_left_behind():
 def what_libvirt_keeps_of_its_memory_is_not_left_behind():
     """A machine that libvirt saved itself (virsh managedsave, as libvirt-guests does at a shutdown) is not ejected without its memory: launched it goes on from there, and then all of it travels"""
     stick, machine, a = new_stick(), Machine("traveller"), new_host("a", kind=SystemHost)
-    machine.ticks = a.new_guest(machine.name, memory=128)
-    machine.ticks.await_count(3, seconds=180)
-    a.start()
-    plug(a, stick)
-    a.must("pack", machine.name, stick.node)
-    machine.await_state(a, "running")
-    machine.ticks.await_more(3)
+    pack_here(a, stick, machine)
     a.virsh("managedsave", machine.name)
     refused(a, "eject", machine.name, words=(f"virsh managedsave-remove {machine.name}",))
     refused(a, "merge", machine.name, words=(f"virsh managedsave-remove {machine.name}",))
