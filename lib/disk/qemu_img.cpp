@@ -102,8 +102,8 @@ ByteCount virtual_size(const SourceFile& file) {
   return ByteCount(number_in(end, "virtual-size", deed));
 }
 
-bool is_free(const SourceFile& file) {
-  const auto name = file_name({file}, Deed{"look at", file.path});
+bool is_free(const std::string& file) {
+  const auto name = file_name({{file, "raw"}}, Deed{"look at", file});
   return qemu_img({"info", "--output=json", name}).exit_status == 0;
 }
 

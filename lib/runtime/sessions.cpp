@@ -45,7 +45,7 @@ bool holds_data(const std::string& overlay) {
 bool is_in_use(const std::string& overlay) {
   std::error_code failed;
   const bool is_there = std::filesystem::exists(overlay, failed);
-  return failed || (is_there && !disk::is_free({overlay, "qcow2"}));
+  return failed || (is_there && !disk::is_free(overlay));
 }
 
 /// What it held is in the disk below: once more, later, would undo what was written there since.

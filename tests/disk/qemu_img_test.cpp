@@ -48,13 +48,15 @@ bool has_process_with(const std::string& argument) {
 TEST_CASE("a file is not free while a QEMU has it open") {
   const Files files;
   files.run("qemu-img create -q -f qcow2 disk 1M");
-  const SourceFile disk{files.path("disk"), "qcow2"};
+  const auto disk = files.path("disk");
   CHECK(is_free(disk));
   files.run("qemu-nbd --fork -t -k $PWD/socket --pid-file=pid -f qcow2 disk >log 2>&1");
   CHECK_FALSE(is_free(disk));
   files.run("kill $(cat pid); while kill -0 $(cat pid) 2>/dev/null; do :; done");
   CHECK(is_free(disk));
-  CHECK_FALSE(is_free({files.path("nowhere"), "qcow2"}));
+  CHECK_FALSE(is_free(files.path("nowhere")));
+  files.run(": > begun");
+  CHECK(is_free(files.path("begun")));
 }
 
 TEST_CASE("a chain of three is flattened to what it shows") {

@@ -176,6 +176,25 @@ TEST_CASE("a pack whose undoing was cut short behind its merge is not merged onc
   }
 }
 
+TEST_CASE("a pack cut short within the making of an overlay's file is undone") {
+  PackWorld world;
+  auto& anvil = world.anvil;
+  const auto id = anvil.machine("traveller");
+  anvil.run_machine(id);
+  world.pack_in_vain();
+  const auto overlay = anvil.hypervisor.overlays(id, "vda").at(0);
+  anvil.stop();
+  // As a daemon leaves it that is killed before qemu-img has written anything, and its guest on the
+  // machine's own disks.
+  anvil.await(anvil.hypervisor.merge_overlays(id, {"vda"}));
+  std::filesystem::resize_file(overlay, 0);
+  anvil.start();
+  INFO(anvil.log.all());
+  CHECK_FALSE(std::filesystem::exists(overlay));
+  CHECK(world.host_is_empty());
+  CHECK(anvil.guest(id)->state == GuestState::running);
+}
+
 TEST_CASE(
     "a pack cut short after its commit is undone, and its mark on the device guards nothing") {
   PackWorld world;

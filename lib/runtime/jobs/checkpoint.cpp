@@ -88,9 +88,7 @@ Task<void> take_back(Checkpoint& at) {
     if (domain->live.find(disk.path) != std::string::npos) co_return;
   auto removing = offload(at.parts.lanes.files, [&] {
     const auto& disks = at.session.disks;
-    if (!std::ranges::all_of(disks, [](const auto& disk) {
-          return disk::is_free({disk.path, "qcow2"});
-        }))
+    if (!std::ranges::all_of(disks, [](const auto& disk) { return disk::is_free(disk.path); }))
       return false;
     at.parts.shelf.save(at.before);
     for (const auto& disk : disks) fs::remove(disk.path);
