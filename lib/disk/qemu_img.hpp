@@ -30,8 +30,8 @@ void flatten(const std::vector<SourceFile>& source, const std::string& target,
 ByteCount virtual_size(const SourceFile& file);
 
 /// Whether nobody has the file open to write: QEMU locks it then. What is in it does not matter, it
-/// may be the beginning of an image. False as well where it can't be read: to be asked before a file
-/// is removed.
+/// may be the beginning of an image. False as well where it can't be read: to be asked before a
+/// file is removed.
 bool is_free(const std::string& file);
 
 /// The bytes flatten() would need at most (`qemu-img measure`). Safe while a guest uses the source.
