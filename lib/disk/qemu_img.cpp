@@ -20,6 +20,11 @@ namespace {
 
 using nlohmann::json;
 
+// What QEMU has locked of a file that it may write to, write unchanged, or resize: the byte of that
+// number (block/file-posix.c: RAW_LOCK_PERM_BASE and the bit of the BLK_PERM_…).
+constexpr off_t lock_of_write = 101;
+constexpr off_t lock_of_resize = 103;
+
 constexpr auto qcow2_options = "compat=1.1,cluster_size=65536,lazy_refcounts=off";
 
 ProcessEnd qemu_img(std::vector<std::string> arguments) {
@@ -103,8 +108,13 @@ ByteCount virtual_size(const SourceFile& file) {
 }
 
 bool is_free(const std::string& file) {
-  const auto name = file_name({{file, "raw"}}, Deed{"look at", file});
-  return qemu_img({"info", "--output=json", name}).exit_status == 0;
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock writer {};
+  writer.l_type = F_WRLCK;
+  writer.l_whence = SEEK_SET;
+  writer.l_start = lock_of_write;
+  writer.l_len = lock_of_resize - lock_of_write + 1;
+  return fd && ::fcntl(fd.get(), F_OFD_GETLK, &writer) == 0 && writer.l_type == F_UNLCK;
 }
 
 ByteCount size_when_flat(const std::vector<SourceFile>& source) {

@@ -29,9 +29,9 @@ void flatten(const std::vector<SourceFile>& source, const std::string& target,
 /// uses the file.
 ByteCount virtual_size(const SourceFile& file);
 
-/// Whether nobody has the file open to write: QEMU locks it then. What is in it does not matter, it
-/// may be the beginning of an image. False as well where it can't be read: to be asked before a
-/// file is removed.
+/// Whether no QEMU has the file open to write, as its locks tell (OFD, fcntl(2)). What is in it
+/// does not matter, it may be the beginning of an image. False as well where nobody can tell: to be
+/// asked before a file is removed.
 bool is_free(const std::string& file);
 
 /// The bytes flatten() would need at most (`qemu-img measure`). Safe while a guest uses the source.
