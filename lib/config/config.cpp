@@ -151,6 +151,13 @@ void read(Section& top, Config& out) {
   compact.scalar("size", out.compact.size, size, parse_size);
   compact.refuse_others();
 
+  auto check = top.in("check");
+  check.scalar("disks", out.check.disks, "none, layers or all",
+               words<DisksChecked>({{"none", DisksChecked::none},
+                                    {"layers", DisksChecked::layers},
+                                    {"all", DisksChecked::all}}));
+  check.refuse_others();
+
   auto generations = top.in("generations");
   generations.scalar("keep", out.generations.keep, "a whole number from 0 to 12",
                      number<unsigned>(0, 12));

@@ -48,6 +48,12 @@ struct SyncRule {
 enum class OnReturn { nothing, sync };
 /// Of which machines this host keeps the disks.
 enum class DisksKept { at_home, everywhere };
+/// Which of a machine's disk files are compared with their digests before a guest reads them.
+enum class DisksChecked {
+  none,    ///< also none that a merge, a fold, a sync or an export reads
+  layers,  ///< what ejects wrote since the last merge
+  all,
+};
 /// Whether nothing of a machine stays on this host once it is on its device.
 enum class Privacy { none, kept };
 
@@ -130,6 +136,11 @@ struct Config {
     ByteCount size = mebibytes(4);  ///< with more of it, that is done before; 0: never
     bool operator==(const Compact&) const = default;
   } compact;
+
+  struct Check {
+    DisksChecked disks = DisksChecked::layers;
+    bool operator==(const Check&) const = default;
+  } check;
 
   /// Earlier states of a machine that stay on its device, to go back to.
   struct Generations {

@@ -145,6 +145,27 @@ UniqueFd CapsuleDirectory::open_checked(const Object& object, Access access) con
   return fd;
 }
 
+bool CapsuleDirectory::is_as_stated(const Object& object, const ProgressSink& progress,
+                                    std::stop_token stop) const {
+  const auto shown = state_->shown(object.path);
+  const UniqueFd fd = open_checked(object, Access::read);
+  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  std::vector<std::byte> buffer(chunk);
+  Hasher hasher;
+  for (std::uint64_t done = 0; done < object.size.value;) {
+    if (stop.stop_requested()) throw stopped("check", shown);
+    const auto wanted = std::min<std::uint64_t>(buffer.size(), object.size.value - done);
+    const ssize_t n = ::pread(fd.get(), buffer.data(), wanted, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw fault_from_errno(errno, "read", shown);
+    if (n == 0) return false;
+    hasher.add(std::span(buffer).first(static_cast<std::size_t>(n)));
+    done += static_cast<std::uint64_t>(n);
+    if (progress) progress(Progress{"checking " + object.path, ByteCount(done), object.size});
+  }
+  return hasher.finish() == object.digest;
+}
+
 std::string CapsuleDirectory::read_object(const Object& object, ByteCount limit) const {
   const std::string shown = state_->shown(object.path);
   if (object.size > limit)

@@ -106,6 +106,10 @@ class CapsuleDirectory {
   /// Opens, and refuses with Remedy::replug/other_device when the size is not the one the head
   /// names (image and COW files, changed by merges, may be larger).
   UniqueFd open_checked(const Object& object, Access access) const;
+  /// Whether what the object's bytes are now has the digest that its head states. Through the page
+  /// cache, as whoever uses it afterwards reads it. Throws Fault: it can't be read, is too short,
+  /// or the reading was stopped (retry).
+  bool is_as_stated(const Object& object, const ProgressSink& progress, std::stop_token stop) const;
   /// Reads a small object whole and checks its digest; at most `limit` bytes.
   std::string read_object(const Object& object, ByteCount limit) const;
 

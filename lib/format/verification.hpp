@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "format/head.hpp"
 
 namespace satchel::format {
 
@@ -25,6 +27,10 @@ struct Flaw {
   /// "vda/layer-7.qcow2, which generations 8 and 7 need, is missing"
   std::string sentence() const;
 };
+
+/// "merge" or "fold": the one that was begun, changes this file in place and has not come to its
+/// end, as this head knows. The file may be unlike its digest then. Empty: none.
+std::string under_way(const Head& head, std::string_view path);
 
 struct Verification {
   /// A generation that a slot names, or named before it was torn, or an older one whose head is

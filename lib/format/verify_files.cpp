@@ -27,7 +27,7 @@ std::map<std::string, std::vector<std::uint64_t>> named(const std::vector<KeptHe
 }
 
 /// What changes the file in place, as this head has its chains: "merge", "fold"; empty: nothing.
-std::string changed_by(const Head& head, const std::string& path) {
+std::string changed_by(const Head& head, std::string_view path) {
   for (const auto& disk : head.disks) {
     if (disk.chain.size() > 2 && disk.chain[1] == path) return "merge";
     if (disk.chain.size() > 1 && disk.chain[0] == path) return "fold";
@@ -35,19 +35,11 @@ std::string changed_by(const Head& head, const std::string& path) {
   return {};
 }
 
-/// The merge or fold that changes the file and has not come to its end since it was begun, as the
-/// newest head that names the file knows.
+/// As the newest head that names the file knows.
 std::string under_way(const std::vector<KeptHead>& kept, const std::string& path) {
   const auto newest = std::ranges::find_if(
       kept, [&](const KeptHead& each) { return each.head && each.head->find(path); });
-  if (newest == kept.end() || !is_merged_in_place(path)) return {};
-  const auto what = changed_by(*newest->head, path);
-  bool begun = false;
-  for (const auto& line : newest->head->history) {
-    if (line.what == what + " begun") begun = true;
-    if (line.what == what) begun = false;
-  }
-  return begun ? what : std::string();
+  return newest == kept.end() ? std::string() : under_way(*newest->head, path);
 }
 
 std::string shortened(const Digest& digest) { return digest.hex().substr(0, 16) + "…"; }
@@ -65,6 +57,17 @@ void add(std::vector<Flaw>& all, Flaw flaw) {
 }
 
 }  // namespace
+
+std::string under_way(const Head& head, std::string_view path) {
+  if (!is_merged_in_place(path)) return {};
+  const auto what = changed_by(head, path);
+  bool begun = false;
+  for (const auto& line : head.history) {
+    if (line.what == what + " begun") begun = true;
+    if (line.what == what) begun = false;
+  }
+  return begun ? what : std::string();
+}
 
 std::string clause_of(const CapsuleDirectory::State& capsule, int error, const std::string& path,
                       std::optional<std::uint64_t> at) {

@@ -10,6 +10,15 @@ void Meter::expect(ByteCount total) {
   total_ = total.value;
 }
 
+void Meter::expect_more(ByteCount to_come) {
+  const std::lock_guard lock(mutex_);
+  total_ = counted() + to_come.value;
+}
+
+std::uint64_t Meter::counted() const {
+  return std::accumulate(beside_.begin(), beside_.end(), before_ + in_step_);
+}
+
 ProgressSink Meter::begin(std::string step) {
   const std::lock_guard lock(mutex_);
   before_ += in_step_;
@@ -33,7 +42,7 @@ ProgressSink Meter::beside() {
 Meter::Reading Meter::read(std::chrono::steady_clock::time_point now) {
   using std::chrono::duration;
   const std::lock_guard lock(mutex_);
-  const auto done = std::accumulate(beside_.begin(), beside_.end(), before_ + in_step_);
+  const auto done = counted();
   if (mark_ == std::chrono::steady_clock::time_point{}) {
     mark_ = now;
     mark_bytes_ = done;

@@ -17,6 +17,8 @@ class Meter {
  public:
   /// A job of known size: the sum of its steps' bytes. May be called again with a better estimate.
   void expect(ByteCount total);
+  /// So much is to come on top of what was counted by now.
+  void expect_more(ByteCount to_come);
   /// Begins a step; what the sink is told from now on counts on top of the steps before.
   ProgressSink begin(std::string step);
   /// For work that goes on beside the steps: what this sink is told counts on top of them.
@@ -36,6 +38,8 @@ class Meter {
   Reading read(std::chrono::steady_clock::time_point now);
 
  private:
+  std::uint64_t counted() const;
+
   std::mutex mutex_;
   std::string step_;
   std::uint64_t before_ = 0;  ///< bytes of the steps that ended

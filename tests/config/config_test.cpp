@@ -53,6 +53,7 @@ display: {listen: "::1"}
 device: {patience: 45s}
 eject: {power_off: false, deadline: 90s}
 space: {keep_free_host: 2GiB, keep_free_device: 0B}
+check: {disks: all}
 cache: {memory: 3MiB, disks: 5MiB, disks_of: everywhere}
 compression: {level: 19, threads: 3}
 log: {level: debug}
@@ -86,6 +87,7 @@ capsules:
   CHECK(parsed->cache.memory == mebibytes(3));
   CHECK(parsed->cache.disks == mebibytes(5));
   CHECK(parsed->cache.disks_of == DisksKept::everywhere);
+  CHECK(parsed->check.disks == DisksChecked::all);
   CHECK(parsed->compression.level == 19);
   CHECK(parsed->compression.threads == 3);
   CHECK(parsed->log.level == LogLevel::debug);

@@ -11,15 +11,16 @@ namespace satchel {
 
 namespace {
 
-ByteCount size_of(const std::vector<format::Object>& files) {
-  ByteCount sum;
-  for (const auto& file : files) sum = sum + file.size;
-  return sum;
+std::vector<std::vector<std::string>> chains_of(const Session& session) {
+  std::vector<std::vector<std::string>> out;
+  for (const auto& disk : session.disks) out.push_back(disk.chain);
+  return out;
 }
 
 }  // namespace
 
-Below below_on(const Stick& stick, const Session& session, const std::string& deed) {
+Below below_on(const Parts& parts, const Stick& stick, const Session& session, DiskUse use,
+               const std::string& deed, const JobContext& job) {
   const auto capsule = std::make_shared<format::CapsuleDirectory>(
       format::CapsuleDirectory::open(stick.root()->get(), session.capsule));
   auto seen = capsule->examine();
@@ -27,6 +28,11 @@ Below below_on(const Stick& stick, const Session& session, const std::string& de
     throw Fault(Remedy::choose,
                 Fault::Text{deed, session.capsule_name, "no generation on the device is complete",
                             "What this computer wrote is kept."});
+  const auto& head = seen.newest->head;
+  const auto files = files_to_check(parts.config, use, head, chains_of(session));
+  // Whoever reads all of it counts that as well.
+  if (use == DiskUse::by_guest) job.meter->expect_more(size_of(files));
+  check_disks(*capsule, head, files, job);
   return {std::move(seen.newest->head), [capsule](const format::Object& object) {
             return capsule->open_checked(object, format::CapsuleDirectory::Access::read);
           }};

@@ -228,7 +228,7 @@ Task<Exported> export_source(Parts& parts, const ExportOrder& order, const Expor
     result.written = sizes.total;
     ByteCount steps = source.memory ? source.memory->steps : ByteCount();
     for (const auto& size : sizes.disks) steps = steps + size;
-    job.meter->expect(steps);
+    job.meter->expect_more(steps);
     write_all_of_it(order, source, policy, *job.meter, job.stop);
   });
   co_await std::move(writing);
@@ -239,7 +239,7 @@ Task<Exported> export_capsule(Parts& parts, ExportOrder order, JobContext job) {
   job.meter->name("checking the device");
   auto opening = offload(parts.lanes.files, [&] {
     auto capsule = format::CapsuleDirectory::open(order.stick->root()->get(), order.capsule);
-    return open_generation(parts, std::move(capsule), order.generation);
+    return open_generation(parts, std::move(capsule), order.generation, job);
   });
   const auto source = co_await std::move(opening);
   auto exporting = export_source(parts, order, source, job);

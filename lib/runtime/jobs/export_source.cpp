@@ -9,6 +9,7 @@
 #include "base/fault.hpp"
 #include "core/describe.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/disk_check.hpp"
 #include "runtime/memory_file.hpp"
 #include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
@@ -37,14 +38,9 @@ void refuse_older(const format::Examination& seen, Sequence known) {
                   number(newest.generation.seq));
 }
 
-format::Head chosen(format::CapsuleDirectory& capsule, const GenerationChoice& choice) {
-  const auto& wanted = choice.seq;
-  auto seen = capsule.examine();
-  if (!seen.newest)
-    throw unfit(Remedy::other_device, "the machine", "no generation on its device is complete");
-  if (!wanted && choice.known) refuse_older(seen, *choice.known);
-  auto& newest = seen.newest->head;
-  if (!wanted || *wanted == newest.generation.seq) return std::move(newest);
+format::Head chosen(format::CapsuleDirectory& capsule, const format::Head& newest,
+                    const std::optional<Sequence>& wanted) {
+  if (!wanted || *wanted == newest.generation.seq) return newest;
   const auto older = capsule.older();
   if (const auto* there = with_content_of(*wanted, newest, older)) return *there;
   auto kept = number(newest.generation.seq);
@@ -88,8 +84,13 @@ ExportedMemory open_memory(const Parts& parts, const format::CapsuleDirectory& c
 }  // namespace
 
 ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsule,
-                             GenerationChoice choice) {
-  const auto head = chosen(capsule, choice);
+                             GenerationChoice choice, const JobContext& job) {
+  auto seen = capsule.examine();
+  if (!seen.newest)
+    throw unfit(Remedy::other_device, "the machine", "no generation on its device is complete");
+  if (!choice.seq && choice.known) refuse_older(seen, *choice.known);
+  const auto& newest = seen.newest->head;
+  const auto head = chosen(capsule, newest, choice.seq);
   auto machine = machine::read_json(head.machine_json);
   if (!machine)
     throw Fault(
@@ -97,6 +98,8 @@ ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsul
         Fault::Text{"read the machine description of", head.name, to_string(machine.error()), {}});
   if (!machine->devices.tpms.empty()) throw no_tpm_yet("export", head.name);
   check_length(head);
+  const auto disks = files_to_check(parts.config, DiskUse::whole, newest, chains_of(head), &head);
+  check_disks(capsule, newest, disks, job);
   ExportSource out;
   out.name = head.name;
   out.state = "generation " + number(head.generation.seq) + " by " + head.generation.host_name +

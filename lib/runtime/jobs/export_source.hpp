@@ -58,6 +58,6 @@ struct GenerationChoice {
 
 /// Opens and checks all that the generation names. Throws Fault.
 ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsule,
-                             GenerationChoice choice);
+                             GenerationChoice choice, const JobContext& job);
 
 }  // namespace satchel

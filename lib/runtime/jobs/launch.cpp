@@ -8,6 +8,7 @@
 #include "disk/qemu_img.hpp"
 #include "machine/writing.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/disk_check.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/guest_clock.hpp"
@@ -240,10 +241,15 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
   co_await std::move(naming);
   Launch launch{order.stick, std::move(opened.capsule), std::move(opened.head), std::move(*machine),
                 std::move(session)};
-  if (from == machine::Start::resume) {
-    const auto& saved = *launch.head.head.hibernation;
-    job.meter->expect(saved.stream_size);
-  }
+  const auto files = files_to_check(parts.config, DiskUse::by_guest, launch.head.head,
+                                    chains_of(launch.head.head));
+  auto expected = size_of(files);
+  if (from == machine::Start::resume)
+    expected = expected + launch.head.head.hibernation->stream_size;
+  job.meter->expect_more(expected);
+  auto comparing = offload(parts.lanes.files,
+                           [&] { check_disks(launch.capsule, launch.head.head, files, job); });
+  co_await std::move(comparing);
 
   Undo undo;
   ByteCount read;

@@ -91,7 +91,7 @@ Task<std::unique_ptr<Unfinished>> begin_capsule(Parts& parts, const NewCapsule& 
   ByteCount total = order.more_size;
   for (const auto& disk : order.disks)
     total = total + (disk.source.empty() ? ByteCount() : disk.virtual_size) + disk.image_size;
-  job.meter->expect(total);
+  job.meter->expect_more(total);
   co_return unfinished;
 }
 

@@ -32,8 +32,9 @@ namespace {
 /// Files lane; may bring the session up to date with what it finds, and throws Fault.
 using OpenBelow = std::function<Below(Session&)>;
 
-Below open_on(const Parts& parts, const std::shared_ptr<Stick>& stick, Session& session) {
-  auto below = below_on(*stick, session, "go on with");
+Below open_on(const Parts& parts, const std::shared_ptr<Stick>& stick, Session& session,
+              const JobContext& job) {
+  auto below = below_on(parts, *stick, session, DiskUse::by_guest, "go on with", job);
   if (!is_of_session(below.head, session))
     throw Fault(Remedy::choose,
                 Fault::Text{"go on with",
@@ -270,8 +271,8 @@ Task<Session> go_on(Parts& parts, CapsuleId capsule, machine::Start start, JobCo
 
 Task<Session> reattach(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId capsule,
                        machine::Start start, JobContext job) {
-  auto going_on = go_on(parts, capsule, start, job, [&parts, stick](Session& session) {
-    return open_on(parts, stick, session);
+  auto going_on = go_on(parts, capsule, start, job, [&parts, stick, job](Session& session) {
+    return open_on(parts, stick, session, job);
   });
   co_return co_await std::move(going_on);
 }

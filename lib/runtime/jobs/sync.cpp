@@ -11,6 +11,7 @@
 #include "base/fault.hpp"
 #include "format/capsule_directory.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/disk_check.hpp"
 #include "runtime/sync_worker.hpp"
 
 namespace satchel {
@@ -27,7 +28,7 @@ struct Opened {
   std::vector<OpenDisk> disks;
 };
 
-Opened open_newest(const Stick& stick, CapsuleId id) {
+Opened open_newest(const Parts& parts, const Stick& stick, CapsuleId id, const JobContext& job) {
   const auto root = stick.root();
   auto capsule = format::CapsuleDirectory::open(root->get(), id);
   auto seen = capsule.examine();
@@ -37,6 +38,8 @@ Opened open_newest(const Stick& stick, CapsuleId id) {
         Fault::Text{"read", "the machine on the device", "no generation on it is complete", {}});
   Opened out{std::move(seen.newest->head), {}};
   check_length(out.head);
+  const auto files = files_to_check(parts.config, DiskUse::by_guest, out.head, chains_of(out.head));
+  check_disks(capsule, out.head, files, job);
   for (const auto& disk : out.head.disks)
     out.disks.push_back({disk.target, open_chain(capsule, out.head, disk)});
   return out;
@@ -132,10 +135,11 @@ Task<Synced> sync_files(Parts& parts, SyncOrder order, JobContext job) {
     throw Fault(Remedy::later_version,
                 Fault::Text{"sync", "files", "this build of satcheld has no worker for it", {}});
   job.meter->name("reading the newest generation");
-  auto opening = offload(parts.lanes.files, [&parts, stick = order.stick, id = order.capsule] {
-    make_states_directory(parts.state_directory / "sync");
-    return open_newest(*stick, id);
-  });
+  auto opening =
+      offload(parts.lanes.files, [&parts, &job, stick = order.stick, id = order.capsule] {
+        make_states_directory(parts.state_directory / "sync");
+        return open_newest(parts, *stick, id, job);
+      });
   const auto opened = co_await std::move(opening);
   std::vector<sync::RuleEnd> ends;
   const auto groups = by_owner(order.rules);

@@ -23,6 +23,7 @@ Task<void> merge_and_commit(Tending& at, std::vector<Span> spans, JobContext job
   expect(at, spans, *job.meter);
   auto working = offload(at.parts.lanes.files, [&] {
     check_room(at, spans);
+    check_files(at, spans, job);
     begin(at, spans, what);
     give_up_older(at, spans);
     for (const auto& span : spans) merge_span(at, span, job);

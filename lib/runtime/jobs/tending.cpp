@@ -6,6 +6,7 @@
 #include "disk/qemu_img.hpp"
 #include "format/text.hpp"
 #include "runtime/chains.hpp"
+#include "runtime/disk_check.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/older.hpp"
 #include "runtime/sessions.hpp"
@@ -32,6 +33,18 @@ bool renews(const Tending& at) { return !may_enlarge(at.order.stick->volume()); 
 
 std::string renewed(const Tending& at, const Span& span) {
   return format::cow_path(span.target, std::uint64_t{at.head().epoch} + 1);
+}
+
+/// Those that a merge of these reads and that can be told to be as they were written.
+std::vector<format::Object> files_of(const Tending& at, const std::vector<Span>& spans) {
+  std::vector<std::vector<std::string>> merged;
+  for (const auto& span : spans) {
+    const auto& chain = at.disk(span.target).chain;
+    const auto first = chain.begin();
+    merged.emplace_back(first + static_cast<std::ptrdiff_t>(span.base),
+                        first + static_cast<std::ptrdiff_t>(span.top) + 1);
+  }
+  return files_to_check(at.parts.config, DiskUse::whole, at.head(), merged);
 }
 
 /// The changed file, on the medium by an fsync of ours.
@@ -119,6 +132,11 @@ void check_room(Tending& at, const std::vector<Span>& spans) {
                    "the device has " + to_string(free) + " free and up to " + to_string(needed) +
                        " are needed",
                    "Delete something from the device; the machine is not affected.");
+}
+
+void check_files(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
+  check_disks(at.capsule, at.head(), files_of(at, spans), job,
+              ByteCount(at.order.bytes_per_second));
 }
 
 namespace {
@@ -239,14 +257,14 @@ void keep_up(Tending& at, const std::string& what) {
 }
 
 void expect(const Tending& at, const std::vector<Span>& spans, Meter& meter) {
-  ByteCount sum;
+  auto sum = size_of(files_of(at, spans));
   for (const auto& span : spans) {
     const auto& chain = at.disk(span.target).chain;
     for (auto i = span.base + 1; i <= span.top; ++i)
       sum = sum + at.object(chain[i]).size + at.object(chain[i]).size;
     sum = sum + at.object(chain[span.base]).size;
   }
-  meter.expect(sum);
+  meter.expect_more(sum);
 }
 
 }  // namespace satchel::tending

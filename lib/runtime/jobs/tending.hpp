@@ -61,6 +61,8 @@ void commit(Tending& at, format::Head next);
 /// Merging enlarges a file by no more than what is merged into it. Older generations go first when
 /// there is no room for that.
 void check_room(Tending& at, const std::vector<Span>& spans);
+/// Refuses what is not as it was written: a merge would give it a digest that says it was.
+void check_files(Tending& at, const std::vector<Span>& spans, const JobContext& job);
 /// A commit that names the same files once more: history then tells that one has begun, whose end
 /// may never come, and what is written is hidden by the files above for the generation in the other
 /// slot too. None where the last commit was that already.
