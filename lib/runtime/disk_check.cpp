@@ -62,8 +62,9 @@ ByteCount size_of(const std::vector<format::Object>& files) {
   return sum;
 }
 
-void check_disks(format::CapsuleDirectory& capsule, const format::Head& newest,
-                 const std::vector<format::Object>& files, const JobContext& job, ByteCount rate) {
+void compare_disks(format::CapsuleDirectory& capsule, const format::Head& newest,
+                   const std::vector<format::Object>& files, const JobContext& job,
+                   ByteCount rate) {
   Pace pace(rate);
   for (const auto& file : files) {
     ByteCount read;

@@ -30,8 +30,8 @@ ByteCount size_of(const std::vector<format::Object>& files);
 
 /// Reads them from end to end, at most `rate` bytes a second (0: any). Throws Fault{other_device}
 /// that names the first one that is not as it was written, and the generations that do without it.
-void check_disks(format::CapsuleDirectory& capsule, const format::Head& newest,
-                 const std::vector<format::Object>& files, const JobContext& job,
-                 ByteCount rate = {});
+void compare_disks(format::CapsuleDirectory& capsule, const format::Head& newest,
+                   const std::vector<format::Object>& files, const JobContext& job,
+                   ByteCount rate = {});
 
 }  // namespace satchel

@@ -1,9 +1,9 @@
 // Verifications beside the host's other work, on a device with real layers.
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "runtime/flip.hpp"
 #include "runtime/upkeep_world.hpp"
 
 namespace satchel::test {
@@ -23,15 +23,6 @@ struct VerifyWorld : UpkeepWorld {
   JobEnd verify() { return anvil.end_of(begin()); }
   json report() { return json::parse(anvil.host().verify_report(capsule)); }
   std::filesystem::path newest_layer() const { return on_device(capsule) / chain().back(); }
-
-  static void flip(const std::filesystem::path& file, std::streamoff at = 4321) {
-    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
-    bytes.seekg(at);
-    const auto now = bytes.get();
-    bytes.seekp(at);
-    bytes.put(static_cast<char>(now ^ 16));
-    REQUIRE(bytes.flush());
-  }
 };
 
 std::string refusal_of(const std::function<void()>& asked) {
@@ -74,7 +65,7 @@ TEST_CASE("a damaged layer fails the verification by name, with the generation t
   VerifyWorld world;
   const auto seq = std::to_string(world.head(world.capsule).generation.seq.value);
   const auto layer = world.chain().back();
-  VerifyWorld::flip(world.newest_layer());
+  flip(world.newest_layer());
   const auto end = world.verify();
   CHECK(end.result == "org.satchel.Satchel1.Error.UnsuitableDevice");
   says(end, layer + ", which generation " + seq + " needs, is not what was written");
@@ -97,7 +88,7 @@ TEST_CASE("memory that was found damaged beside the running machine is written a
   const auto head = world.head(world.capsule);
   REQUIRE_FALSE(head.hibernation->segments->empty());
   const auto pages = head.hibernation->segments->front();
-  VerifyWorld::flip(world.on_device(world.capsule) / pages, 60);
+  flip(world.on_device(world.capsule) / pages, 60);
   const auto end = world.verify();
   says(end, pages + ", which generation");
   says(end, "its next eject writes all of its memory anew");

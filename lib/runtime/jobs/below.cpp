@@ -32,7 +32,7 @@ Below below_on(const Parts& parts, const Stick& stick, const Session& session, D
   const auto files = files_to_check(parts.config, use, head, chains_of(session));
   // Whoever reads all of it counts that as well.
   if (use == DiskUse::by_guest) job.meter->expect_more(size_of(files));
-  check_disks(*capsule, head, files, job);
+  compare_disks(*capsule, head, files, job);
   return {std::move(seen.newest->head), [capsule](const format::Object& object) {
             return capsule->open_checked(object, format::CapsuleDirectory::Access::read);
           }};

@@ -99,7 +99,7 @@ ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsul
   if (!machine->devices.tpms.empty()) throw no_tpm_yet("export", head.name);
   check_length(head);
   const auto disks = files_to_check(parts.config, DiskUse::whole, newest, chains_of(head), &head);
-  check_disks(capsule, newest, disks, job);
+  compare_disks(capsule, newest, disks, job);
   ExportSource out;
   out.name = head.name;
   out.state = "generation " + number(head.generation.seq) + " by " + head.generation.host_name +

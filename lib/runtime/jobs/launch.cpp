@@ -248,7 +248,7 @@ Task<Launched> launch(Parts& parts, LaunchOrder order, JobContext job) {
     expected = expected + launch.head.head.hibernation->stream_size;
   job.meter->expect_more(expected);
   auto comparing = offload(parts.lanes.files,
-                           [&] { check_disks(launch.capsule, launch.head.head, files, job); });
+                           [&] { compare_disks(launch.capsule, launch.head.head, files, job); });
   co_await std::move(comparing);
 
   Undo undo;

@@ -39,7 +39,7 @@ Opened open_newest(const Parts& parts, const Stick& stick, CapsuleId id, const J
   Opened out{std::move(seen.newest->head), {}};
   check_length(out.head);
   const auto files = files_to_check(parts.config, DiskUse::by_guest, out.head, chains_of(out.head));
-  check_disks(capsule, out.head, files, job);
+  compare_disks(capsule, out.head, files, job);
   for (const auto& disk : out.head.disks)
     out.disks.push_back({disk.target, open_chain(capsule, out.head, disk)});
   return out;

@@ -135,8 +135,8 @@ void check_room(Tending& at, const std::vector<Span>& spans) {
 }
 
 void check_files(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
-  check_disks(at.capsule, at.head(), files_of(at, spans), job,
-              ByteCount(at.order.bytes_per_second));
+  compare_disks(at.capsule, at.head(), files_of(at, spans), job,
+                ByteCount(at.order.bytes_per_second));
 }
 
 namespace {

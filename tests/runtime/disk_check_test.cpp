@@ -1,0 +1,129 @@
+// Damage to a machine's disk files, found before anybody uses what is in them.
+#include <fcntl.h>
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <string>
+
+#include "runtime/flip.hpp"
+#include "runtime/upkeep_world.hpp"
+
+namespace satchel::test {
+
+namespace {
+
+/// At rest at anvil with two layers; generations of before them are kept.
+struct DecayWorld : UpkeepWorld {
+  explicit DecayWorld(DisksChecked disks = DisksChecked::layers)
+      : UpkeepWorld(2, [disks](Config& config) {
+          config.check.disks = disks;
+          config.generations = {4, 0};
+        }) {
+    anvil.start();
+    anvil.plug_only();
+    REQUIRE(anvil.reaches(capsule, "ready"));
+  }
+
+  std::filesystem::path file(std::size_t number) const {
+    return on_device(capsule) / chain().at(number);
+  }
+  bool is_untouched(const format::Head& before) const { return head(capsule) == before; }
+};
+
+bool is_named(const std::string& told, const std::string& file) {
+  INFO(told);
+  const bool named = told.find(file) != std::string::npos &&
+                     told.find("it is not what was written") != std::string::npos;
+  CHECK(named);
+  return named;
+}
+
+constexpr std::size_t image = 0;
+constexpr std::size_t cow = 1;
+constexpr std::size_t first_layer = 2;
+constexpr std::size_t newest_layer = 3;
+
+}  // namespace
+
+TEST_CASE("a damaged layer is found before a guest reads it, and what does without it is offered") {
+  DecayWorld world;
+  const auto layer = world.chain().at(newest_layer);
+  const auto before = world.head(world.capsule);
+  flip(world.file(newest_layer));
+  const auto told = world.launch(world.anvil);
+  is_named(told, layer);
+  CHECK(world.is_untouched(before));
+  CHECK_FALSE(world.anvil.guest(world.guest).has_value());
+  REQUIRE(world.anvil.state(world.capsule) == "ready");
+
+  const auto offered = told.find("Generations that do without this file: ");
+  REQUIRE(offered != std::string::npos);
+  const auto to = std::stoull(told.substr(offered + 39));
+  REQUIRE(world.anvil.result([&] {
+    return world.anvil.host().rollback(world.capsule, Sequence(to), Commands::WhenNeeded::refuse);
+  }) == "done");
+  CHECK(world.launch(world.anvil) == "done");
+}
+
+TEST_CASE("how much is compared before a launch is set") {
+  SECTION("layers: nothing that takes long") {
+    DecayWorld world;
+    flip(world.file(image));
+    CHECK(world.launch(world.anvil) == "done");
+  }
+  SECTION("all: every file") {
+    DecayWorld world(DisksChecked::all);
+    flip(world.file(image));
+    is_named(world.launch(world.anvil), world.chain().at(image));
+  }
+  SECTION("none: what is damaged is used as it is") {
+    DecayWorld world(DisksChecked::none);
+    flip(world.file(newest_layer));
+    CHECK(world.launch(world.anvil) == "done");
+  }
+}
+
+TEST_CASE("a merge and a fold take no damage in") {
+  DecayWorld world;
+  const auto number = GENERATE(image, cow, first_layer, newest_layer);
+  flip(world.file(number));
+  const auto before = world.head(world.capsule);
+  const auto damaged = world.chain().at(number);
+  if (number == image) {
+    CHECK(world.merge(world.anvil) == "done");
+    const auto merged_now = world.head(world.capsule);
+    is_named(world.fold(world.anvil), damaged);
+    CHECK(world.is_untouched(merged_now));
+    return;
+  }
+  is_named(world.merge(world.anvil), damaged);
+  CHECK(world.is_untouched(before));
+  CHECK(world.anvil.state(world.capsule) == "ready");
+}
+
+TEST_CASE("a machine that runs is told of a damaged layer by its merge, and ejects as ever") {
+  DecayWorld world;
+  REQUIRE(world.launch(world.anvil) == "done");
+  flip(world.file(first_layer));
+  is_named(world.merge(world.anvil), world.chain().at(first_layer));
+  CHECK(world.anvil.state(world.capsule) == "running");
+  CHECK(world.eject(world.anvil) == "done");
+}
+
+TEST_CASE("what is exported is compared from end to end") {
+  DecayWorld world;
+  flip(world.file(image));
+  const auto to = world.scratch.path() / "out";
+  std::filesystem::create_directories(to);
+  const auto exported = world.anvil.result([&] {
+    ExportRequest request;
+    request.capsule = world.capsule;
+    request.path = to.string();
+    request.directory = UniqueFd(::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return world.anvil.host().export_to(std::move(request));
+  });
+  is_named(exported, world.chain().at(image));
+  CHECK(std::filesystem::is_empty(to));
+}
+
+}  // namespace satchel::test
