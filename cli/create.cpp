@@ -6,10 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ostream>
 
+#include "base/fault.hpp"
 #include "disk/image_format.hpp"
+#include "disk/qemu_call.hpp"
 #include "json.hpp"
 #include "names.hpp"
 #include "osinfo/systems.hpp"
@@ -23,10 +24,11 @@ std::string in_quotes(const std::string& name) { return "'" + printable(name) + 
 
 UniqueFd open_file(const std::string& path) {
   UniqueFd out(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!out)
-    throw Refusal(ExitCode::not_found,
-                  "could not open " + in_quotes(path) + ": " + std::strerror(errno) + ".");
-  return out;
+  if (out) return out;
+  const auto fault = disk::of_either_disk(fault_from_errno(errno, "open", in_quotes(path)));
+  if (fault.remedy() != Remedy::report_bug) throw Refusal(fault);
+  throw Refusal(ExitCode::not_found, std::string(fault.what()) + ".",
+                "Look whether that is the name of the image.");
 }
 
 /// The image's format: as it was said, else as its magic says.
