@@ -125,6 +125,15 @@ ByteCount size_when_flat(const std::vector<SourceFile>& source) {
   return ByteCount(number_in(end, "required", deed));
 }
 
+ByteCount data_in(const SourceFile& file, std::stop_token stop) {
+  ByteCount sum;
+  const auto add = [&sum](const Extent& extent) {
+    if (extent.present && !extent.zero) sum = sum + ByteCount(extent.length);
+  };
+  read_map(file, Deed{"measure", file.path}, add, std::move(stop));
+  return sum;
+}
+
 void create_overlay(const NewOverlay& overlay) {
   const Deed deed{"make the disk file", overlay.path};
   // Ours alone from its first moment: qemu-img keeps the mode of a file that is there.

@@ -37,6 +37,10 @@ bool is_free(const std::string& file);
 /// The bytes flatten() would need at most (`qemu-img measure`). Safe while a guest uses the source.
 ByteCount size_when_flat(const std::vector<SourceFile>& source);
 
+/// The bytes of the disk that the file itself has and that are not zeros: what it takes in a file
+/// that is not compressed, tables aside. Safe while a guest uses the file.
+ByteCount data_in(const SourceFile& file, std::stop_token stop);
+
 struct NewOverlay {
   std::string path;
   ByteCount virtual_size;

@@ -159,6 +159,17 @@ TEST_CASE("qemu-img's own words are the reason of a fault") {
                   Fault);
 }
 
+TEST_CASE("what a compressed overlay takes where nothing is compressed is told") {
+  const Files files;
+  create_overlay({files.path("below"), mebibytes(30), std::nullopt});
+  create_overlay({files.path("overlay"), mebibytes(30), "below"});
+  files.run("qemu-io -f qcow2 -c 'write -P 7 0 5M' -c 'write -z 8M 1M' overlay");
+  compress_overlay(files.path("overlay"), files.path("layer"), {});
+  REQUIRE(std::filesystem::file_size(files.path("layer")) < 1U << 20);
+  CHECK(data_in({files.path("layer"), "qcow2"}, {}) == mebibytes(5));
+  CHECK(data_in({files.path("overlay"), "qcow2"}, {}) == mebibytes(5));
+}
+
 TEST_CASE("a damaged file is found, and one without structure is not judged") {
   const Files files;
   create_overlay({files.path("disk"), mebibytes(30), std::nullopt});

@@ -22,8 +22,8 @@ Task<void> merge_and_commit(Tending& at, std::vector<Span> spans, JobContext job
                             core::Upkeep what) {
   expect(at, spans, *job.meter);
   auto working = offload(at.parts.lanes.files, [&] {
-    check_room(at, spans);
     check_files(at, spans, job);
+    check_room(at, spans, job);
     begin(at, spans, what);
     give_up_older(at, spans);
     for (const auto& span : spans) merge_span(at, span, job);

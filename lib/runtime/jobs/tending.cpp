@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "disk/given_directory.hpp"
 #include "disk/qcow2.hpp"
 #include "disk/qemu_img.hpp"
 #include "format/text.hpp"
@@ -45,6 +46,12 @@ std::vector<format::Object> files_of(const Tending& at, const std::vector<Span>&
                         first + static_cast<std::ptrdiff_t>(span.top) + 1);
   }
   return files_to_check(at.parts.config, DiskUse::whole, at.head(), merged);
+}
+
+/// Layers are compressed, and what they go into is not.
+ByteCount size_when_merged(const Tending& at, const format::Object& file, const JobContext& job) {
+  const auto fd = at.capsule.open_checked(file, format::CapsuleDirectory::Access::read);
+  return std::max(file.size, disk::data_in({disk::path_of(fd.get()), "qcow2"}, job.stop));
 }
 
 /// The changed file, on the medium by an fsync of ours.
@@ -112,14 +119,15 @@ Tending open(Parts& parts, TendOrder order) {
   return at;
 }
 
-void check_room(Tending& at, const std::vector<Span>& spans) {
+void check_room(Tending& at, const std::vector<Span>& spans, const JobContext& job) {
   const auto room = at.capsule.room();
   auto needed = at.parts.config.space.keep_free_device;
   for (const auto& span : spans) {
     const auto& chain = at.disk(span.target).chain;
     ByteCount above;
     if (span.base > 0 && renews(at)) needed = needed + at.object(chain[span.base]).size;
-    for (auto i = span.base + 1; i <= span.top; ++i) above = above + at.object(chain[i]).size;
+    for (auto i = span.base + 1; i <= span.top; ++i)
+      above = above + size_when_merged(at, at.object(chain[i]), job);
     needed = needed + above;
     if (at.object(chain[span.base]).size + above > room.largest_file)
       throw at.fault(Remedy::other_device,

@@ -58,9 +58,9 @@ Tending open(Parts& parts, TendOrder order);
 format::Head next_of(const Tending& at, std::string what);
 /// A generation with the same content, checked out as before.
 void commit(Tending& at, format::Head next);
-/// Merging enlarges a file by no more than what is merged into it. Older generations go first when
-/// there is no room for that.
-void check_room(Tending& at, const std::vector<Span>& spans);
+/// Merging enlarges a file by no more than what is merged into it, uncompressed. Older generations
+/// go first when there is no room for that.
+void check_room(Tending& at, const std::vector<Span>& spans, const JobContext& job);
 /// Refuses what is not as it was written: a merge would give it a digest that says it was.
 void check_files(Tending& at, const std::vector<Span>& spans, const JobContext& job);
 /// A commit that names the same files once more: history then tells that one has begun, whose end
