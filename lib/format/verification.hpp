@@ -28,8 +28,9 @@ struct Flaw {
   std::string sentence() const;
 };
 
-/// "merge" or "fold": the one that was begun, changes this file in place and has not come to its
-/// end, as this head knows. The file may be unlike its digest then. Empty: none.
+/// "merge" or "fold": the one that changes this file in place and was begun, or may have been in
+/// generations that were gone back from, and has not come to its end since, as this head knows. The
+/// file may be unlike its digest then. Empty: none.
 std::string under_way(const Head& head, std::string_view path);
 
 struct Verification {

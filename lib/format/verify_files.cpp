@@ -35,11 +35,17 @@ std::string changed_by(const Head& head, std::string_view path) {
   return {};
 }
 
-/// As the newest head that names the file knows.
+bool goes_back(const Past& line) { return line.what.starts_with("back to "); }
+
+/// As the newest head that names the file knows. It may have been changed in generations that are
+/// not kept any more and that were gone back from.
 std::string under_way(const std::vector<KeptHead>& kept, const std::string& path) {
   const auto newest = std::ranges::find_if(
       kept, [&](const KeptHead& each) { return each.head && each.head->find(path); });
-  return newest == kept.end() ? std::string() : under_way(*newest->head, path);
+  if (newest == kept.end() || !is_merged_in_place(path)) return {};
+  const auto first = std::ranges::find_if(kept, [](const KeptHead& each) { return each.head; });
+  if (first != newest && std::ranges::any_of(first->head->history, goes_back)) return "merge";
+  return under_way(*newest->head, path);
 }
 
 std::string shortened(const Digest& digest) { return digest.hex().substr(0, 16) + "…"; }
@@ -63,7 +69,8 @@ std::string under_way(const Head& head, std::string_view path) {
   const auto what = changed_by(head, path);
   bool begun = false;
   for (const auto& line : head.history) {
-    if (line.what == what + " begun") begun = true;
+    // Of a generation that was gone back to, the file may have been merged into since.
+    if (line.what == what + " begun" || goes_back(line)) begun = true;
     if (line.what == what) begun = false;
   }
   return begun ? what : std::string();

@@ -1,7 +1,9 @@
 // Merges, folds and compactions of one capsule: when they begin, and what is asked for behind them.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <cstdint>
 #include <exception>
+#include <limits>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -17,6 +19,9 @@ namespace satchel {
 namespace asio = boost::asio;
 
 namespace {
+
+/// In place of the generation that it was tried on: as long as the device is plugged in.
+constexpr Sequence never_again{std::numeric_limits<std::uint64_t>::max()};
 
 /// What an eject or a launch ends.
 std::string background(const core::State& state) {
@@ -64,8 +69,16 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
     stick()->forget_memory_seen(head_->head.find(head_->head.hibernation->map)->digest);
   const auto held = order.stick;
   const auto before = head_ ? std::optional(head_->head.generation.id) : std::nullopt;
-  auto tending = satchel::tend(around_.parts, std::move(order), job);
-  auto tended = co_await std::move(tending);
+  Tended tended;
+  try {
+    auto tending = satchel::tend(around_.parts, std::move(order), job);
+    tended = co_await std::move(tending);
+  } catch (const Fault& failure) {
+    // Each attempt reads all files: the device is not going to become another one.
+    if (how.by == core::Requester::policy && failure.remedy() == Remedy::other_device)
+      tended_[how.what] = never_again;
+    throw;
+  }
   if (!tended.said.empty()) around_.board.remark(job.id, tended.said);
   head_ = std::move(tended.head);
   if (!moves && before && *before != head_->head.generation.id) {
@@ -135,7 +148,7 @@ void CapsuleRunner::look_at_upkeep() {
     return;
   for (const auto what : due()) {
     if (const auto tried = tended_.find(what);
-        tried != tended_.end() && tried->second == head.generation.seq)
+        tried != tended_.end() && tried->second >= head.generation.seq)
       continue;
     if (what == core::Upkeep::fold && sync_due(around_.parts, head)) continue;
     deliver(core::UpkeepDue{what});

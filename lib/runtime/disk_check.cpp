@@ -1,9 +1,11 @@
 #include "runtime/disk_check.hpp"
 
-#include <algorithm>
+#include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "base/fault.hpp"
+#include "format/text.hpp"
 #include "format/verification.hpp"
 #include "runtime/older.hpp"
 #include "runtime/pace.hpp"
@@ -17,18 +19,50 @@ constexpr std::size_t merged_in_place = 2;
 
 std::string way_on(format::CapsuleDirectory& capsule, const format::Head& newest,
                    const std::string& path) {
-  const auto older = capsule.older();
+  std::string out = "satchelctl verify " + newest.name + " tells all that is damaged. ";
   std::string without;
-  for (const auto seq : restorable(newest, older))
-    if (!with_content_of(seq, newest, older)->find(path))
-      without += (without.empty() ? "" : ", ") + std::to_string(seq.value);
-  const std::string all = "satchelctl verify " + newest.name + " tells all that is damaged. ";
+  // With a session's work above them, going back would give that up.
+  if (!newest.checked_out) {
+    const auto older = capsule.older();
+    for (const auto seq : restorable(newest, older))
+      if (!with_content_of(seq, newest, older)->find(path))
+        without += (without.empty() ? "" : ", ") + std::to_string(seq.value);
+  }
   if (!without.empty())
-    return all + "Generations that do without this file: " + without +
-           ". To go back to one: satchelctl rollback.";
-  return all +
-         "No other generation on the device does without this file. To use it as it is: "
-         "check.disks: none, in satchel.yaml.";
+    out += "Generations that do without this file: " + without +
+           ". To go back to one: satchelctl rollback. ";
+  return out +
+         "To use it as it is, set check.disks to none in satchel.yaml, restart satcheld, and "
+         "export "
+         "the machine to another disk.";
+}
+
+/// Of a file that is not as its head states it: whether that is no damage, because a merge or fold
+/// has begun to change it since, maybe one whose commit was lost.
+bool was_changed_meanwhile(format::CapsuleDirectory& capsule, const format::Head& newest,
+                           const format::Object& file) {
+  if (!format::is_merged_in_place(file.path)) return false;
+  const auto now = capsule.examine();
+  if (!now.newest || now.damaged) return true;
+  const auto& head = now.newest->head;
+  if (head.generation.id == newest.generation.id) return false;
+  const auto* stated = head.find(file.path);
+  return !stated || *stated != file || !format::under_way(head, file.path).empty();
+}
+
+/// Why a file is not to be used; none: it is as it was written.
+std::optional<std::string> wrong_with(format::CapsuleDirectory& capsule, const format::Head& newest,
+                                      const format::Object& file, const ProgressSink& progress,
+                                      const std::stop_token& stop) {
+  try {
+    if (capsule.is_as_stated(file, progress, stop)) return std::nullopt;
+  } catch (const Fault& fault) {
+    // A bad place of the device, or all of it: the examination throws then.
+    if (fault.remedy() == Remedy::retry || !capsule.examine().newest) throw;
+    return "it can't be used: " + fault.text().why;
+  }
+  if (was_changed_meanwhile(capsule, newest, file)) return std::nullopt;
+  return "it is not what was written to the device: it was changed or damaged";
 }
 
 }  // namespace
@@ -44,7 +78,7 @@ std::vector<format::Object> files_to_check(const Config& config, DiskUse use,
   for (const auto& chain : chains)
     for (std::size_t i = layers_only ? merged_in_place : 0; i < chain.size(); ++i) {
       const auto* object = newest.find(chain[i]);
-      if (!object && older) object = older->find(chain[i]);
+      if (!object && older && !format::is_merged_in_place(chain[i])) object = older->find(chain[i]);
       if (object && format::under_way(newest, chain[i]).empty()) out.push_back(*object);
     }
   return out;
@@ -72,11 +106,10 @@ void compare_disks(format::CapsuleDirectory& capsule, const format::Head& newest
       pace.spend(ByteCount(far.done.value - std::exchange(read, far.done).value), job.stop);
       tell(far);
     };
-    if (capsule.is_as_stated(file, told, job.stop)) continue;
-    throw Fault(Remedy::other_device,
-                Fault::Text{"use", file.path + " of " + newest.name,
-                            "it is not what was written to the device: it was changed or damaged",
-                            way_on(capsule, newest, file.path)});
+    if (auto wrong = wrong_with(capsule, newest, file, told, job.stop))
+      throw Fault(Remedy::other_device,
+                  Fault::Text{"use", file.path + " of " + newest.name, std::move(*wrong),
+                              way_on(capsule, newest, file.path)});
   }
 }
 

@@ -28,10 +28,25 @@ std::map<HostId, std::size_t> open_sessions(const std::vector<format::Past>& his
   return open;
 }
 
+/// Behind which a file that is changed in place may be unlike its digest, by index: the last line
+/// that says so, while no merge or fold has come to its end since (format::under_way()).
+std::set<std::size_t> open_changes(const std::vector<format::Past>& history) {
+  std::map<std::string, std::size_t> open;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const auto& done = history[i].what;
+    if (done == what::merge_begun || done.starts_with(what::back_to)) open[what::merge] = i;
+    if (done == what::fold_begun || done.starts_with(what::back_to)) open[what::fold] = i;
+    open.erase(done);
+  }
+  std::set<std::size_t> lines;
+  for (const auto& [change, line] : open) lines.insert(line);
+  return lines;
+}
+
 /// The oldest line that nothing is read from: not the first generation's, not where a session began
-/// that may still be somewhere.
+/// that may still be somewhere, nor what tells that a file may be unlike its digest.
 std::size_t dispensable(const std::vector<format::Past>& history) {
-  std::set<std::size_t> kept;
+  auto kept = open_changes(history);
   if (history.front().generation.seq == Sequence(1)) kept.insert(0);
   for (const auto& [host, line] : open_sessions(history)) kept.insert(line);
   for (std::size_t i = 0; i < history.size(); ++i)

@@ -43,6 +43,7 @@ inline constexpr auto merge = "merge";
 inline constexpr auto fold_begun = "fold begun";
 inline constexpr auto fold = "fold";
 inline constexpr auto compact = "compact";
+inline constexpr auto back_to = "back to ";  ///< before a generation's number
 }  // namespace what
 
 /// The name of another host whose session here was taken over and has not ended since, as far as

@@ -72,6 +72,9 @@ class Play {
   void require(bool holds, const std::string& what) const;
   /// Of the devices to which something was or may have been done since they were checked last.
   void check_media();
+  /// Of what a launch, a merge or an export of this generation compares.
+  void check_digests(const format::CapsuleDirectory& capsule, const format::Head& newest,
+                     const format::Head& head, const std::string& what);
   void check_sessions();
   View on_medium(const Medium& medium, const std::vector<std::string>& chain) const;
   std::filesystem::path place_of(std::size_t medium) const;

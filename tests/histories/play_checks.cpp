@@ -8,6 +8,7 @@
 #include "core/describe.hpp"
 #include "histories/files.hpp"
 #include "histories/play.hpp"
+#include "runtime/disk_check.hpp"
 
 namespace satchel::histories {
 
@@ -80,6 +81,19 @@ View Play::on_medium(const Medium& medium, const std::vector<std::string>& chain
   return shown_by(capsule, there);
 }
 
+void Play::check_digests(const format::CapsuleDirectory& capsule, const format::Head& newest,
+                         const format::Head& head, const std::string& what) {
+  Config config;
+  config.check.disks = DisksChecked::all;
+  const auto chains = chains_of(head);
+  for (const auto& file : files_to_check(config, DiskUse::whole, newest, chains, &head)) {
+    ++counts_["files with the digest that is stated"];
+    require(capsule.is_as_stated(file, {}, {}), what + " has " + file.path + " of generation " +
+                                                    std::to_string(head.generation.seq.value) +
+                                                    " unlike its digest, and would refuse it");
+  }
+}
+
 void Play::check_media() {
   for (const auto& medium : media_) {
     if (std::exchange(medium->is_checked, true)) continue;
@@ -96,9 +110,10 @@ void Play::check_media() {
     const auto place = place_of(medium->number) / "satchel" / capsule_.value.str();
     require(shown_by(place, chain) == truth_.nodes.at(medium->tip).view,
             what + " shows something else than was written");
-    if (chain.size() > 2) capsule.read_object(*head.find(chain.back()), mebibytes(16));
+    check_digests(capsule, head, head, what);
     for (const auto& older : capsule.older()) {
       ++counts_["older generations on a device"];
+      check_digests(capsule, head, older, what);
       require(
           shown_by(place, older.disks.front().chain) == truth_.nodes.at(older.generation.id).view,
           what + " shows something else than was written in generation " +

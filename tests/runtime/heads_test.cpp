@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "format/verification.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
@@ -80,6 +81,37 @@ TEST_CASE("history forgets neither who packed nor whose session is still somewhe
   CHECK(std::is_sorted(head.history.begin(), head.history.end(), [](const auto& a, const auto& b) {
     return a.generation.seq < b.generation.seq;
   }));
+}
+
+TEST_CASE("history does not forget that a file may be unlike its digest") {
+  auto head = sized({100, 10, 1});
+  const auto use_it = [&head] {
+    for (int session = 0; session < 30; ++session)
+      head = next_head(checked_out(head, 2), by(2), what::eject);
+  };
+  SECTION("a fold that did not come to its end") {
+    head = next_head(head, by(1), what::fold_begun);
+    use_it();
+    CHECK(format::under_way(head, "vda/image.qcow2") == "fold");
+    CHECK(format::under_way(head, "vda/cow.qcow2").empty());
+    head = next_head(head, by(1), what::fold);
+    CHECK(format::under_way(head, "vda/image.qcow2").empty());
+  }
+  SECTION("a merge, and another that did") {
+    head = next_head(head, by(1), what::merge_begun);
+    use_it();
+    CHECK(format::under_way(head, "vda/cow.qcow2") == "merge");
+    head = next_head(head, by(1), what::merge);
+    CHECK(format::under_way(head, "vda/cow.qcow2").empty());
+  }
+  SECTION("a way back, to what may have been merged into since") {
+    head = next_head(head, by(1), what::back_to + std::string("5"));
+    use_it();
+    CHECK_FALSE(format::under_way(head, "vda/image.qcow2").empty());
+    CHECK(format::under_way(head, "vda/cow.qcow2") == "merge");
+    CHECK(format::under_way(head, "vda/layer-2.qcow2").empty());
+  }
+  CHECK(head.history.size() <= 32);
 }
 
 TEST_CASE("a device lacks a checkpoint that its past does not know, whatever its number is") {

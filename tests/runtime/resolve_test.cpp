@@ -189,13 +189,14 @@ TEST_CASE("a merge of its own that was cut short keeps no session from being kep
   DivergedWorld world([](DivergedWorld& at) {
     const auto journal = at.anvil.session_directory(at.capsule) / "journal";
     fs::copy(journal, at.scratch.path() / "journal");
-    // It begins, and comes no further.
-    const auto cow = at.on_device(at.capsule) / "vda" / "cow.qcow2";
-    flip_first_byte(cow);
+    // It begins, and its last commit fails.
+    const auto last = at.head(at.capsule).generation.seq.value + 2;
+    const auto head = at.on_device(at.capsule) / "heads" / (std::to_string(last) + ".json");
+    fs::create_directories(head / "in the way");
     REQUIRE(at.anvil.result([&] {
       return at.anvil.host().merge(at.capsule, Commands::WhenNeeded::refuse);
     }) != "done");
-    flip_first_byte(cow);
+    fs::remove_all(head);
     CHECK(at.head(at.capsule).history.back().what == "merge begun");
     // As when the device had gone with it.
     fs::copy(at.scratch.path() / "journal", journal, fs::copy_options::overwrite_existing);

@@ -19,8 +19,7 @@ std::vector<std::vector<std::string>> chains_of(const Session& session) {
 
 }  // namespace
 
-Below below_on(const Parts& parts, const Stick& stick, const Session& session, DiskUse use,
-               const std::string& deed, const JobContext& job) {
+Below below_on(const Stick& stick, const Session& session, const std::string& deed) {
   const auto capsule = std::make_shared<format::CapsuleDirectory>(
       format::CapsuleDirectory::open(stick.root()->get(), session.capsule));
   auto seen = capsule->examine();
@@ -28,14 +27,18 @@ Below below_on(const Parts& parts, const Stick& stick, const Session& session, D
     throw Fault(Remedy::choose,
                 Fault::Text{deed, session.capsule_name, "no generation on the device is complete",
                             "What this computer wrote is kept."});
-  const auto& head = seen.newest->head;
-  const auto files = files_to_check(parts.config, use, head, chains_of(session));
-  // Whoever reads all of it counts that as well.
-  if (use == DiskUse::by_guest) job.meter->expect_more(size_of(files));
-  compare_disks(*capsule, head, files, job);
-  return {std::move(seen.newest->head), [capsule](const format::Object& object) {
+  return {std::move(seen.newest->head),
+          [capsule](const format::Object& object) {
             return capsule->open_checked(object, format::CapsuleDirectory::Access::read);
-          }};
+          },
+          capsule};
+}
+
+void compare_below(const Parts& parts, const Below& below, const Session& session, DiskUse use,
+                   const JobContext& job) {
+  if (!below.capsule) return;
+  const auto files = files_to_check(parts.config, use, below.head, chains_of(session));
+  compare_disks(*below.capsule, below.head, files, job);
 }
 
 Below below_on_copies(const Parts& parts, const Session& session, const std::string& deed,
@@ -51,8 +54,11 @@ Below below_on_copies(const Parts& parts, const Session& session, const std::str
                             "home here: see cache.disks in satchel.yaml."});
   job.meter->expect(size_of(DiskCache::files_of(*head)));
   parts.disks->check(*head, job.meter->begin("checking its disks"), job.stop);
-  return {std::move(*head), [cache = parts.disks, id = session.capsule](
-                                const format::Object& object) { return cache->open(id, object); }};
+  return {std::move(*head),
+          [cache = parts.disks, id = session.capsule](const format::Object& object) {
+            return cache->open(id, object);
+          },
+          nullptr};
 }
 
 }  // namespace satchel

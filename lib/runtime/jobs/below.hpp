@@ -2,6 +2,10 @@
 // its disks that this computer keeps.
 #pragma once
 
+#include <memory>
+#include <string>
+
+#include "format/capsule_directory.hpp"
 #include "format/head.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/disk_check.hpp"
@@ -12,15 +16,17 @@
 namespace satchel {
 
 struct Below {
-  format::Head head;  ///< the newest generation there
-  OpenObject open;    ///< of its files; good by itself
+  format::Head head;                                  ///< the newest generation there
+  OpenObject open;                                    ///< of its files; good by itself
+  std::shared_ptr<format::CapsuleDirectory> capsule;  ///< that has them; none for copies
 };
 
-/// Of the newest generation on the device; what the session needs of its files is checked for this
-/// use. Throws Fault: choose when no generation is complete, other_device when a file is damaged.
-/// Files lane.
-Below below_on(const Parts& parts, const Stick& stick, const Session& session, DiskUse use,
-               const std::string& deed, const JobContext& job);
+/// Of the newest generation on the device. Throws Fault{choose} when none is complete. Files lane.
+Below below_on(const Stick& stick, const Session& session, const std::string& deed);
+/// Compares what the session needs of these files, for this use, with their digests; copies were,
+/// before. Throws Fault{other_device}. Files lane.
+void compare_below(const Parts& parts, const Below& below, const Session& session, DiskUse use,
+                   const JobContext& job);
 
 /// Of the copies, each of which is read whole and checked before. Throws Fault{replug} when they
 /// are not all here. Files lane.

@@ -98,8 +98,6 @@ ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsul
         Fault::Text{"read the machine description of", head.name, to_string(machine.error()), {}});
   if (!machine->devices.tpms.empty()) throw no_tpm_yet("export", head.name);
   check_length(head);
-  const auto disks = files_to_check(parts.config, DiskUse::whole, newest, chains_of(head), &head);
-  compare_disks(capsule, newest, disks, job);
   ExportSource out;
   out.name = head.name;
   out.state = "generation " + number(head.generation.seq) + " by " + head.generation.host_name +
@@ -107,6 +105,8 @@ ExportSource open_generation(const Parts& parts, format::CapsuleDirectory capsul
   out.accelerator = machine->accelerator;
   out.machine = std::move(*machine);
   for (const auto& disk : head.disks) out.disks.push_back(open_disk(capsule, head, disk));
+  const auto files = files_to_check(parts.config, DiskUse::whole, newest, chains_of(head), &head);
+  compare_disks(capsule, newest, files, job);
   if (head.nvram) out.nvram = capsule.read_object(*head.find(*head.nvram), largest_nvram);
   if (head.hibernation && choice.memory == GenerationChoice::Memory::with) {
     out.memory = open_memory(parts, capsule, head);

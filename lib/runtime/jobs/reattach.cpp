@@ -34,7 +34,7 @@ using OpenBelow = std::function<Below(Session&)>;
 
 Below open_on(const Parts& parts, const std::shared_ptr<Stick>& stick, Session& session,
               const JobContext& job) {
-  auto below = below_on(parts, *stick, session, DiskUse::by_guest, "go on with", job);
+  auto below = below_on(*stick, session, "go on with");
   if (!is_of_session(below.head, session))
     throw Fault(Remedy::choose,
                 Fault::Text{"go on with",
@@ -42,6 +42,7 @@ Below open_on(const Parts& parts, const std::shared_ptr<Stick>& stick, Session& 
                             "the device does not hold the generation that it began with",
                             {}});
   follow(session, below.head);
+  compare_below(parts, below, session, DiskUse::by_guest, job);
   // It is there: copies of its disks need not be.
   parts.disks->give_way(mebibytes(256), session.capsule);
   session.on_copies = false;

@@ -47,9 +47,11 @@ Task<Opened> open_here(Parts& parts, std::shared_ptr<Stick> stick, CapsuleId cap
         Fault::Text{doing, session.capsule_name, "libvirt does not know the machine any more",
                     "What it wrote is in " + parts.shelf.directory(capsule).string() + "."});
   auto opening = offload(parts.lanes.files, [&] {
-    const auto below = stick ? below_on(parts, *stick, session, DiskUse::whole, doing, job)
-                             : below_on_copies(parts, session, doing, job);
-    return open_session(below, session, definition, author(parts), doing);
+    const auto below =
+        stick ? below_on(*stick, session, doing) : below_on_copies(parts, session, doing, job);
+    auto source = open_session(below, session, definition, author(parts), doing);
+    compare_below(parts, below, session, DiskUse::whole, job);
+    return source;
   });
   auto source = co_await std::move(opening);
   Opened out{std::move(session), std::move(source)};

@@ -63,7 +63,7 @@ format::SignedHead roll_back(const Parts& parts, const Stick& stick, CapsuleId i
   const auto& newest = seen.newest->head;
   const auto older = capsule.older();
   const auto& before = checked(newest, older, to);
-  auto next = next_head(newest, author(parts), "back to " + number(to));
+  auto next = next_head(newest, author(parts), what::back_to + number(to));
   next.machine_json = before.machine_json;
   next.disks = before.disks;
   next.hibernation = before.hibernation;

@@ -54,6 +54,11 @@ ByteCount size_when_merged(const Tending& at, const format::Object& file, const 
   return std::max(file.size, disk::data_in({disk::path_of(fd.get()), "qcow2"}, job.stop));
 }
 
+/// Of a file that holds all of its disk: for each cluster 8 bytes in a table and 2 that count it.
+ByteCount size_when_full(ByteCount virtual_size) {
+  return ByteCount(virtual_size.value + virtual_size.value / 4096) + mebibytes(1);
+}
+
 /// The changed file, on the medium by an fsync of ours.
 void take_in(Tending& at, format::Head& next, const std::string& path, const JobContext& job) {
   const auto before = at.object(path).size;
@@ -128,8 +133,10 @@ void check_room(Tending& at, const std::vector<Span>& spans, const JobContext& j
     if (span.base > 0 && renews(at)) needed = needed + at.object(chain[span.base]).size;
     for (auto i = span.base + 1; i <= span.top; ++i)
       above = above + size_when_merged(at, at.object(chain[i]), job);
-    needed = needed + above;
-    if (at.object(chain[span.base]).size + above > room.largest_file)
+    // However often a place was written.
+    const auto most = size_when_full(at.disk(span.target).virtual_size);
+    needed = needed + std::min(above, most);
+    if (std::min(at.object(chain[span.base]).size + above, most) > room.largest_file)
       throw at.fault(Remedy::other_device,
                      chain[span.base] + " might become larger than a file may be on this device",
                      "Use a device formatted with ext4 or exFAT (satchelctl format).");
