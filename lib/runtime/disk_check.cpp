@@ -33,8 +33,7 @@ std::string way_on(format::CapsuleDirectory& capsule, const format::Head& newest
            ". To go back to one: satchelctl rollback. ";
   return out +
          "To use it as it is, set check.disks to none in satchel.yaml, restart satcheld, and "
-         "export "
-         "the machine to another disk.";
+         "export the machine to another disk.";
 }
 
 /// Of a file that is not as its head states it: whether that is no damage, because a merge or fold

@@ -110,6 +110,31 @@ TEST_CASE("a machine that runs is told of a damaged layer by its merge, and ejec
   CHECK(world.eject(world.anvil) == "done");
 }
 
+TEST_CASE("an eject and a pull end the comparison before a merge") {
+  RunningWorld world([](Config& config) {
+    two_layers_at_most(config);
+    config.merge.rate = ByteCount(32 << 10);
+  });
+  auto& anvil = world.anvil;
+  REQUIRE(anvil.until([&] {
+    const auto& jobs = anvil.host().view().running_jobs;
+    return !jobs.empty() && jobs.front().step.starts_with("checking vda/");
+  }));
+  const auto merge = anvil.host().view().running_jobs.front().id;
+  const auto before = world.head(world.capsule);
+  SECTION("an eject") {
+    CHECK(world.eject(anvil) == "done");
+    CHECK(anvil.end_of(merge).result == "cancelled");
+    CHECK(anvil.state(world.capsule) == "safe");
+  }
+  SECTION("a pull") {
+    anvil.pull();
+    CHECK(anvil.end_of(merge).result != "done");
+    REQUIRE(anvil.reaches(world.capsule, "stranded"));
+    CHECK(world.head(world.capsule) == before);
+  }
+}
+
 TEST_CASE("what is exported is compared from end to end") {
   DecayWorld world;
   flip(world.file(image));
