@@ -94,7 +94,7 @@ TEST_CASE("a thousand random histories are told apart rightly, and nothing of th
         "diverged, an older copy", "launches refused", "power cuts within a job", "checkpoints",
         "checkpoints that failed", "folds", "folds by themselves", "merges",
         "merges that a session elsewhere forbids", "sessions whose files a device has to have",
-        "long histories", "choices"}) {
+        "long histories", "choices", "files with the digest that is stated"}) {
     INFO(what);
     CHECK(counts[what] >= 10);
   }
