@@ -8,12 +8,6 @@ from travel import *
 USAGE = 2
 
 
-def launch(host, machine, *options):
-    host.must("launch", machine.name, *options)
-    machine.await_state(host, "running")
-    machine.goes_on_at(host)
-
-
 def two_histories_are_both_kept():
     """Pulled in use at one computer and taken over at another, the machine has two histories; nothing of either goes
     before somebody chooses, and kept beside each other each goes on where it was"""

@@ -9,12 +9,6 @@ def keeping(name):
     return new_host(name, cache={"disks_of": "everywhere"}, on_insert="ask")
 
 
-def launch(host, machine, *options):
-    host.must("launch", machine.name, *options)
-    machine.await_state(host, "detached" if "--without-device" in options else "running")
-    machine.goes_on_at(host)
-
-
 def run_and_pull(host, stick, machine):
     """Runs until its disks are kept here; then the stick is pulled."""
     host.start()

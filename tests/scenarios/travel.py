@@ -176,6 +176,12 @@ def pull(host, stick):
     wait_for(lambda: not any(d["Node"] == node for d in devices(host)), 30, "the host sees that the stick is gone")
 
 
+def launch(host, machine, *options):
+    host.must("launch", machine.name, *options)
+    machine.await_state(host, "detached" if "--without-device" in options else "running")
+    machine.goes_on_at(host)
+
+
 def devices(host):
     return [dict(faces[DEVICE], path=path) for path, faces in host.objects().items() if DEVICE in faces]
 

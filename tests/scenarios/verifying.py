@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """A bad stick: everything on it is read past all caches and what is damaged is named, beside the running machine and
 never in the way of an eject."""
+import copy
 import json
 import os
+import re
 
 from travel import *
 
@@ -112,5 +114,41 @@ def an_eject_and_a_pull_end_it():
     machine.eject(b)
 
 
+def a_damaged_layer_is_not_used():
+    """Of a stick that has turned one bit in what the last session wrote, the machine is not launched and nothing is merged; what it
+    was before that session is offered, and goes on"""
+    (stick, machine), b, c = packed_stick(pullable=True), new_host("b"), new_host("c")
+    before = Machine(machine.name, ticks=copy.deepcopy(machine.ticks), uuid=machine.uuid)
+    b.start()
+    machine.insert(b, stick)
+    machine.eject(b)
+    pull(b, stick)
+    b.stop()
+    with stick.mount_rw() as place:
+        layer = head_of(place, machine)["disks"][0]["chain"][-1]
+        turn_a_bit(machine.path_on(place, layer))
+    c.start()
+    stick.plug()
+    now = machine.await_state(c, "ready")
+    expect(f"it is told that {now['Detail']}", layer in now["Detail"])
+    generation = now["Generation"]
+    refused(c, "merge", machine.name, status=DAMAGED, words=[layer, "it is not what was written"])
+    said = refused(c, "launch", machine.name, status=DAMAGED, words=[layer, "To go back to one: satchelctl rollback"])
+    equal("the generation", machine.here(c)["Generation"], generation)
+    offered = re.search("do without this file: ([0-9, ]+)", said)[1].split(", ")
+    c.must("rollback", machine.name, offered[-1], "--yes")
+    launch(c, before)
+    before.eject(c)
+
+
+def turn_a_bit(path):
+    with open(path, "r+b") as file:
+        at = os.path.getsize(path) // 2
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 8]))
+
+
 if __name__ == "__main__":
-    scenes("verifying", a_flipped_bit_is_found_beside_the_running_machine, an_eject_and_a_pull_end_it)
+    scenes("verifying", a_flipped_bit_is_found_beside_the_running_machine, an_eject_and_a_pull_end_it, a_damaged_layer_is_not_used)
