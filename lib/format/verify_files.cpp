@@ -43,7 +43,8 @@ std::string under_way(const std::vector<KeptHead>& kept, const std::string& path
   const auto newest = std::ranges::find_if(
       kept, [&](const KeptHead& each) { return each.head && each.head->find(path); });
   if (newest == kept.end() || !is_merged_in_place(path)) return {};
-  const auto first = std::ranges::find_if(kept, [](const KeptHead& each) { return each.head; });
+  const auto first =
+      std::ranges::find_if(kept, [](const KeptHead& each) { return each.head.has_value(); });
   if (first != newest && std::ranges::any_of(first->head->history, goes_back)) return "merge";
   return under_way(*newest->head, path);
 }
