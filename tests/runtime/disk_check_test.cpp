@@ -2,7 +2,7 @@
 #include <fcntl.h>
 
 #include <catch2/catch.hpp>
-#include <functional>
+#include <optional>
 #include <string>
 
 #include "runtime/flip.hpp"
@@ -28,6 +28,23 @@ struct DecayWorld : UpkeepWorld {
     return on_device(capsule) / chain().at(number);
   }
   bool is_untouched(const format::Head& before) const { return head(capsule) == before; }
+  std::string go_back(Sequence to) {
+    return anvil.result(
+        [&] { return anvil.host().rollback(capsule, to, Commands::WhenNeeded::refuse); });
+  }
+  std::string export_it(std::optional<Sequence> generation = {}) {
+    const auto to = scratch.path() / "out";
+    std::filesystem::remove_all(to);
+    std::filesystem::create_directories(to);
+    return anvil.result([&] {
+      ExportRequest request;
+      request.capsule = capsule;
+      request.generation = generation;
+      request.path = to.string();
+      request.directory = UniqueFd(::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      return anvil.host().export_to(std::move(request));
+    });
+  }
 };
 
 bool is_named(const std::string& told, const std::string& file) {
@@ -59,9 +76,7 @@ TEST_CASE("a damaged layer is found before a guest reads it, and what does witho
   const auto offered = told.find("Generations that do without this file: ");
   REQUIRE(offered != std::string::npos);
   const auto to = std::stoull(told.substr(offered + 39));
-  REQUIRE(world.anvil.result([&] {
-    return world.anvil.host().rollback(world.capsule, Sequence(to), Commands::WhenNeeded::refuse);
-  }) == "done");
+  REQUIRE(world.go_back(Sequence(to)) == "done");
   CHECK(world.launch(world.anvil) == "done");
 }
 
@@ -138,17 +153,21 @@ TEST_CASE("an eject and a pull end the comparison before a merge") {
 TEST_CASE("what is exported is compared from end to end") {
   DecayWorld world;
   flip(world.file(image));
-  const auto to = world.scratch.path() / "out";
-  std::filesystem::create_directories(to);
-  const auto exported = world.anvil.result([&] {
-    ExportRequest request;
-    request.capsule = world.capsule;
-    request.path = to.string();
-    request.directory = UniqueFd(::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return world.anvil.host().export_to(std::move(request));
-  });
-  is_named(exported, world.chain().at(image));
-  CHECK(std::filesystem::is_empty(to));
+  is_named(world.export_it(), world.chain().at(image));
+  CHECK(std::filesystem::is_empty(world.scratch.path() / "out"));
+}
+
+TEST_CASE("a file that was merged into in generations that were gone back from is not refused") {
+  DecayWorld world(DisksChecked::all);
+  const auto last = world.head(world.capsule).generation.seq;
+  REQUIRE(world.go_back(Sequence(2)) == "done");
+  REQUIRE(world.fold(world.anvil) == "done");
+  CHECK(world.export_it(last) == "done");
+  REQUIRE(world.go_back(last) == "done");
+  CHECK(world.export_it() == "done");
+  CHECK(world.launch(world.anvil) == "done");
+  CHECK(world.merge(world.anvil) == "done");
+  CHECK(world.eject(world.anvil) == "done");
 }
 
 }  // namespace satchel::test
