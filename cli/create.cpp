@@ -25,7 +25,8 @@ std::string in_quotes(const std::string& name) { return "'" + printable(name) + 
 UniqueFd open_file(const std::string& path) {
   UniqueFd out(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (out) return out;
-  const auto fault = disk::of_either_disk(fault_from_errno(errno, "open", in_quotes(path)));
+  const int error = errno;
+  const auto fault = disk::of_either_disk(fault_from_errno(error, "open", in_quotes(path)));
   if (fault.remedy() != Remedy::report_bug) throw Refusal(fault);
   throw Refusal(ExitCode::not_found, std::string(fault.what()) + ".",
                 "Look whether that is the name of the image.");

@@ -45,7 +45,10 @@ std::string under_way(const std::vector<KeptHead>& kept, const std::string& path
   if (newest == kept.end() || !is_merged_in_place(path)) return {};
   const auto first =
       std::ranges::find_if(kept, [](const KeptHead& each) { return each.head.has_value(); });
-  if (first != newest && std::ranges::any_of(first->head->history, goes_back)) return "merge";
+  const bool left = std::ranges::any_of(first->head->history, [&](const Past& line) {
+    return goes_back(line) && line.generation.seq > newest->seq;
+  });
+  if (left && changed_by(*newest->head, path) == "merge") return "merge";
   return under_way(*newest->head, path);
 }
 
@@ -70,8 +73,8 @@ std::string under_way(const Head& head, std::string_view path) {
   const auto what = changed_by(head, path);
   bool begun = false;
   for (const auto& line : head.history) {
-    // Of a generation that was gone back to, the file may have been merged into since.
-    if (line.what == what + " begun" || goes_back(line)) begun = true;
+    // Of a generation that was gone back to, a COW file may have been merged into since.
+    if (line.what == what + " begun" || (what == "merge" && goes_back(line))) begun = true;
     if (line.what == what) begun = false;
   }
   return begun ? what : std::string();

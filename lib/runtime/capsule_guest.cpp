@@ -17,6 +17,7 @@
 #include "runtime/host_room.hpp"
 #include "runtime/last_write.hpp"
 #include "runtime/session_guest.hpp"
+#include "runtime/upkeep.hpp"
 
 namespace satchel {
 
@@ -59,7 +60,8 @@ bool CapsuleRunner::note_running() {
 
 void CapsuleRunner::guest_changed(const GuestEvent& event) {
   if (core::job_of(state_) && !leaves_guest_alone(state_)) return;
-  tended_.clear();  // what could not be done beside this guest may be possible now
+  // What could not be done beside this guest may be possible now.
+  std::erase_if(tended_, [](const auto& tried) { return tried.second != never_again; });
   const auto* known = core::session_of(state_);
   const bool ended = event.what == GuestEvent::What::stopped_by_guest ||
                      event.what == GuestEvent::What::stopped_by_host ||

@@ -1,9 +1,7 @@
 // Merges, folds and compactions of one capsule: when they begin, and what is asked for behind them.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <cstdint>
 #include <exception>
-#include <limits>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -19,9 +17,6 @@ namespace satchel {
 namespace asio = boost::asio;
 
 namespace {
-
-/// In place of the generation that it was tried on: as long as the device is plugged in.
-constexpr Sequence never_again{std::numeric_limits<std::uint64_t>::max()};
 
 /// What an eject or a launch ends.
 std::string background(const core::State& state) {
@@ -75,8 +70,7 @@ Task<core::Event> CapsuleRunner::tend(JobContext job, core::StartUpkeep how) {
     tended = co_await std::move(tending);
   } catch (const Fault& failure) {
     // Each attempt reads all files: the device is not going to become another one.
-    if (how.by == core::Requester::policy && failure.remedy() == Remedy::other_device)
-      tended_[how.what] = never_again;
+    if (failure.remedy() == Remedy::other_device) tended_[how.what] = never_again;
     throw;
   }
   if (!tended.said.empty()) around_.board.remark(job.id, tended.said);

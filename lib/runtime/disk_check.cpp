@@ -56,8 +56,16 @@ std::optional<std::string> wrong_with(format::CapsuleDirectory& capsule, const f
   try {
     if (capsule.is_as_stated(file, progress, stop)) return std::nullopt;
   } catch (const Fault& fault) {
+    if (fault.remedy() == Remedy::retry) throw;
     // A bad place of the device, or all of it: the examination throws then.
-    if (fault.remedy() == Remedy::retry || !capsule.examine().newest) throw;
+    const auto now = capsule.examine();
+    if (!now.newest) throw;
+    if (now.newest->head.generation.id != newest.generation.id)
+      throw Fault(Remedy::retry,
+                  Fault::Text{"use",
+                              file.path + " of " + newest.name,
+                              "the device was written to meanwhile: " + fault.text().why,
+                              {}});
     return "it can't be used: " + fault.text().why;
   }
   if (was_changed_meanwhile(capsule, newest, file)) return std::nullopt;

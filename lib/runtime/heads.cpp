@@ -35,7 +35,7 @@ std::set<std::size_t> open_changes(const std::vector<format::Past>& history) {
   for (std::size_t i = 0; i < history.size(); ++i) {
     const auto& done = history[i].what;
     if (done == what::merge_begun || done.starts_with(what::back_to)) open[what::merge] = i;
-    if (done == what::fold_begun || done.starts_with(what::back_to)) open[what::fold] = i;
+    if (done == what::fold_begun) open[what::fold] = i;
     open.erase(done);
   }
   std::set<std::size_t> lines;

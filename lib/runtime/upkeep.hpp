@@ -2,15 +2,22 @@
 // but for what says otherwise.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
+#include "base/ids.hpp"
 #include "config/config.hpp"
 #include "core/words.hpp"
 #include "format/head.hpp"
 #include "runtime/parts.hpp"
 
 namespace satchel {
+
+/// In place of the generation that something was tried on in vain: not by itself again as long as
+/// the device is plugged in.
+inline constexpr Sequence never_again{std::numeric_limits<std::uint64_t>::max()};
 
 /// Of one generation's disks, in bytes on the device.
 struct DiskSizes {

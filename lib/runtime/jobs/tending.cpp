@@ -130,13 +130,14 @@ void check_room(Tending& at, const std::vector<Span>& spans, const JobContext& j
   for (const auto& span : spans) {
     const auto& chain = at.disk(span.target).chain;
     ByteCount above;
-    if (span.base > 0 && renews(at)) needed = needed + at.object(chain[span.base]).size;
     for (auto i = span.base + 1; i <= span.top; ++i)
       above = above + size_when_merged(at, at.object(chain[i]), job);
     // However often a place was written.
-    const auto most = size_when_full(at.disk(span.target).virtual_size);
-    needed = needed + std::min(above, most);
-    if (std::min(at.object(chain[span.base]).size + above, most) > room.largest_file)
+    const auto before = at.object(chain[span.base]).size;
+    const auto most = std::max(before, size_when_full(at.disk(span.target).virtual_size));
+    const auto after = std::min(before + above, most);
+    needed = needed + (span.base > 0 && renews(at) ? after : std::min(above, most));
+    if (after > room.largest_file)
       throw at.fault(Remedy::other_device,
                      chain[span.base] + " might become larger than a file may be on this device",
                      "Use a device formatted with ext4 or exFAT (satchelctl format).");
