@@ -36,9 +36,9 @@ class Journey:
         self.verdict, self.acknowledged = Verdict(WORLD), 0
         self.node, self.struck = None, False
 
-    def begin(self):
-        """The guest runs at the first host, which has the empty stick."""
-        self.heard.at(start_counter(self.where, self.machine.name))
+    def begin(self, written=False):
+        """The guest runs at the first host, which has the empty stick. written: its disk is one that it has used for long."""
+        self.heard.at(start_counter(self.where, self.machine.name, written))
         self.heard.await_count(2)
         self.where.start()
         self.plug()

@@ -77,7 +77,7 @@ def soak(cycles, keep):
     """Raises unless everything stays as it was."""
     journey, readings = Journey(pullable=False, **UPKEEP), []
     try:
-        journey.begin()
+        journey.begin(written=True)
         DEEDS["pack"].act(journey)
         for number in range(cycles):
             readings.append(cycle(journey))

@@ -7,17 +7,22 @@ from guest import Ticks, domain_xml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEMORY = 16  # MiB
+RING = range(64, 320)  # sectors
 TICKS_SECONDS = 180
 
 
-def disk():
-    """The bytes of its disk."""
+def disk(written=False):
+    """The bytes of its disk. written: in each sector that it is going to write there is something already, of which it looks at
+    the first four bytes only, so that it does not grow."""
     with tempfile.TemporaryDirectory() as place:
         thing, program = os.path.join(place, "o"), os.path.join(place, "bin")
         run("as", "--32", os.path.join(HERE, "counter.S"), "-o", thing)
         run("ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-e", "_start", "-o", program, thing)
         with open(program, "rb") as file:
-            return file.read().ljust(1 << 20, b"\0")
+            out = bytearray(file.read().ljust(1 << 20, b"\0"))
+    for sector in RING if written else ():
+        out[sector * 512 + 511] = 1
+    return bytes(out)
 
 
 class Heard(Ticks):

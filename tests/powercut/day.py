@@ -32,19 +32,19 @@ def tend(host, stick, machine, what):
     machine.goes_on_at(host)
 
 
-def define_counter(host, name):
+def define_counter(host, name, written=False):
     """The smallest of machines (tests/hosts/counter.S): what it leaves on a stick is read again in no time. Returns the path
     of its serial port's file."""
     raw, disk, serial = (os.path.join(host.directory, name + end) for end in (".raw", ".qcow2", ".serial"))
     with open(raw, "wb") as file:
-        file.write(counter.disk())
+        file.write(counter.disk(written))
     run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk)
     define(host, name, domain_xml(name, [disk], serial=serial, machine="pc", memory=counter.MEMORY))
     return serial
 
 
-def start_counter(host, name):
-    serial = define_counter(host, name)
+def start_counter(host, name, written=False):
+    serial = define_counter(host, name, written)
     host.virsh("start", name)
     return serial
 
