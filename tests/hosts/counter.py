@@ -28,6 +28,8 @@ def disk(written=False):
 class Heard(Ticks):
     """What it said so far: texts of serial ports in the order of its journey, the last of them still growing in a computer."""
 
+    every = 0.25
+
     def __init__(self):
         super().__init__("its serial ports")
         self._before, self._host, self._path = [], None, None
@@ -42,8 +44,7 @@ class Heard(Ticks):
         return self
 
     def _here(self):
-        said = self._host.run("cat", self._path, check=False)
-        return said.out if said.status == 0 else ""
+        return self._host.text(self._path)
 
     def fetch(self):
         """Keeps what was said, before the computer goes elsewhere."""

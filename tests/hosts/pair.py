@@ -11,6 +11,7 @@ from checks import Failure, run, say
 from host_computer import Host
 
 INSTALLED = "installed"
+NAMES = ("a", "b")
 PREFIX = "sh."
 
 
@@ -44,23 +45,36 @@ def package():
     return found[-1]
 
 
-def pair(work, names=("a", "b")):
-    """Boots both and installs the package, one beside the other; each keeps a snapshot that scenes go back to."""
+def prepare(work):
+    """Boots both and installs the package, one beside the other. Their disks are left in work, each with a snapshot to go back to."""
     made = base.get()
     disk = booted_disk(made, work)
     deb = package()
-    hosts = []
-    for name in names:
-        began = time.monotonic()
-        host = Host(name, made, work, computer.copy_disk(disk, os.path.join(work, f"{name}.qcow2")))
-        host.start("booted")
-        host.become(name)
-        hosts.append((host, host.begin_install(deb), began))
-    for host, pending, began in hosts:
-        host.finish_install(pending)
-        host.save(INSTALLED)
-        say(f"computer {host.name}: {os.path.basename(deb)} is installed, {time.monotonic() - began:.0f} s after power on")
-    return [host for host, _, _ in hosts]
+    hosts, began = [], time.monotonic()
+    try:
+        for name in NAMES:
+            host = Host(name, made, work, computer.copy_disk(disk, disk_of(work, name)))
+            host.start("booted")
+            host.become(name)
+            hosts.append((host, host.begin_install(deb)))
+        for host, pending in hosts:
+            host.finish_install(pending)
+            host.save(INSTALLED)
+            say(f"computer {host.name}: {os.path.basename(deb)} is installed, {time.monotonic() - began:.0f} s after power on")
+    finally:
+        computer.end_all()
+
+
+def pair(work, prepared):
+    """Both, on copies of the disks in prepared, as they were after the installation."""
+    hosts = [Host(name, base.get(), work, computer.copy_disk(disk_of(prepared, name), disk_of(work, name))) for name in NAMES]
+    for host in hosts:
+        host.start(INSTALLED)
+    return hosts
+
+
+def disk_of(work, name):
+    return os.path.join(work, f"{name}.qcow2")
 
 
 def workplace():

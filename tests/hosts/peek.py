@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Look into a computer of a run of tests/hosts/run that is under way: peek COMPUTER COMMAND [ARGUMENT…], as root there."""
+"""Look into a computer of a run of tests/hosts/run that is under way: peek COMPUTER COMMAND [ARGUMENT…], as root there.
+COMPUTER: a or b of the lane that began last, a2 or b2 of the one before."""
 import glob
 import json
 import os
@@ -40,10 +41,11 @@ def main():
     if not doors:
         print("peek: no run is under way", file=sys.stderr)
         return 1
+    name, lane = sys.argv[1][:1], int(sys.argv[1][1:] or 1)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-        door.connect(doors[-1])
+        door.connect(doors[-min(lane, len(doors))])
         with door.makefile("rw") as lines:
-            lines.write(json.dumps([sys.argv[1], sys.argv[2:]]) + "\n")
+            lines.write(json.dumps([name, sys.argv[2:]]) + "\n")
             lines.flush()
             status, out, err = json.loads(lines.readline())
     sys.stdout.write(out)

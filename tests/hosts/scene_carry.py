@@ -18,6 +18,7 @@ def carry(stage):
     stage.timed("until the machine runs on b", lambda: b.await_state("running"))
     machine.goes_on_at(b)
     b.shows()
+    equal("who is on the bus, by busctl", sorted(b.told_by_busctl()), sorted(b.objects()))
     as_a_witness_sees_it(b, stick, machine)
     # From the third on, what the guest reads through is merged under it.
     for _ in range(3):

@@ -33,6 +33,8 @@ def make_disk(path, append="", format="qcow2", empty=None):
 class Ticks:
     """Reads a serial port's file, which need not exist yet; or of several the one after the other."""
 
+    every = 0.05  # seconds between two looks
+
     def __init__(self, *paths):
         self.paths = paths
         self.path = paths[-1]
@@ -82,7 +84,7 @@ class Ticks:
             if broken := self.broken():
                 raise RuntimeError(f"the guest says: {broken[0]}")
             return self.last() >= count
-        wait_for(there, seconds, f"the guest at {self.path} counts to {count} (it is at {self.last()})")
+        wait_for(there, seconds, f"the guest at {self.path} counts to {count} (it is at {self.last()})", self.every)
         return self.last()
 
     def await_more(self, ticks=10, seconds=60):
