@@ -46,7 +46,7 @@ UniqueFd prepare(const Places& places) {
                 Fault::Text{"use", places.state.string(), "another satcheld does already",
                             "Stop that one first: systemctl stop satcheld"});
   make_directory(places.state / "serial", 0711);
-  make_directory(places.runtime, 0711);
+  make_directory(places.runtime, 0700);
   std::error_code error;
   for (const auto& capsule : std::filesystem::directory_iterator(places.runtime, error))
     hibernation::SaveGate::turn_away_leftover(capsule.path());

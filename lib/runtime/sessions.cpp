@@ -157,7 +157,7 @@ machine::SessionPlan session_plan(const Parts& parts, const Session& session,
 
 std::filesystem::path fifo_directory(const Parts& parts, CapsuleId capsule) {
   auto directory = parts.runtime_directory / capsule.value.str();
-  if (::mkdir(directory.c_str(), 0711) != 0 && errno != EEXIST)
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
     throw host_fault_from_errno(errno, "make", directory.string());
   return directory;
 }
