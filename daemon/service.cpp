@@ -33,11 +33,15 @@ std::string host_name(const Config& config) {
   return name;
 }
 
-/// "auto" is the system's libvirt where its socket is, else the driver inside this process.
+/// "auto" is the system's libvirt where there is one, else the driver inside this process. One that
+/// is stopped, or whose sockets are masked, is there: its guests are not the other's.
 std::string libvirt_uri(const Config& config, const Places& places) {
   if (config.libvirt.uri != "auto") return config.libvirt.uri;
-  for (const char* socket : {"/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"})
-    if (std::filesystem::exists(socket)) return "qemu:///system";
+  for (const char* sign :
+       {"/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock",
+        "/usr/lib/systemd/system/libvirtd.service", "/usr/lib/systemd/system/virtqemud.service",
+        "/lib/systemd/system/libvirtd.service", "/lib/systemd/system/virtqemud.service"})
+    if (std::filesystem::exists(sign)) return "qemu:///system";
   return "qemu:///embed?root=" + (places.state / "libvirt").string();
 }
 

@@ -73,8 +73,8 @@ struct Config {
   OnInsert on_insert = OnInsert::resume;
 
   struct Libvirt {
-    /// A qemu:/// URI, or "auto": qemu:///system when its socket is there, else the embedded
-    /// driver under the state directory.
+    /// A qemu:/// URI, or "auto": qemu:///system where libvirt is a service of this computer, be it
+    /// stopped, else the embedded driver under the state directory.
     std::string uri = "auto";
     bool operator==(const Libvirt&) const = default;
   } libvirt;
