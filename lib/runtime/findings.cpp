@@ -208,6 +208,7 @@ Finding apparmor_refusals() {
         "--no-pager",
         "--output=cat",
         "--lines=1000",
+        "--reverse",
         "--grep=apparmor=\"DENIED\".* profile=\"(libvirt-|virt-aa-helper|libvirtd|virtqemud)",
         "_TRANSPORT=kernel",
         "+",
@@ -230,8 +231,7 @@ Finding apparmor_finding(std::string_view lines) {
     const auto line = lines.substr(0, lines.find('\n'));
     lines.remove_prefix(std::min(line.size() + 1, lines.size()));
     if (line.find("apparmor=\"DENIED\"") == line.npos) continue;
-    ++refusals;
-    last = line;
+    if (++refusals == 1) last = line;
   }
   if (refusals == 0)
     return {"apparmor", Verdict::good, "AppArmor has refused nothing to a machine since boot.", {}};

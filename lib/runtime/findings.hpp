@@ -25,7 +25,7 @@ Finding sync_worker(const Parts& parts);
 Finding host_space(const Parts& parts);
 /// Blocking. What AppArmor refused guests since boot, as the journal has it.
 Finding apparmor_refusals();
-/// The same from the kernel's lines, one refusal each, oldest first.
+/// The same from the kernel's lines, one refusal each, newest first.
 Finding apparmor_finding(std::string_view lines);
 /// A clock that is before something already written is wrong: times order what people see.
 Finding clock_finding(UnixMicros now, const HostView& view);

@@ -11,10 +11,10 @@ TEST_CASE("what AppArmor refused is counted, and the last of it told") {
   CHECK(apparmor_finding("audit: type=1400 apparmor=\"STATUS\" profile=\"libvirt-1\"\n").verdict ==
         Verdict::good);
   const auto finding = apparmor_finding(
-      "audit: type=1400 audit(1.2:3): apparmor=\"DENIED\" operation=\"mknod\" "
-      "profile=\"libvirt-a\"\n"
       "audit: type=1400 audit(1.2:4): apparmor=\"DENIED\" operation=\"open\" class=\"file\" "
-      "profile=\"libvirt-b\" name=\"/dev/sg0\" pid=7 comm=\"qemu-system-x86\"");
+      "profile=\"libvirt-b\" name=\"/dev/sg0\" pid=7 comm=\"qemu-system-x86\"\n"
+      "audit: type=1400 audit(1.2:3): apparmor=\"DENIED\" operation=\"mknod\" "
+      "profile=\"libvirt-a\"");
   CHECK(finding.verdict == Verdict::warning);
   CHECK_THAT(finding.found, Contains("2 accesses") && Contains("open of /dev/sg0 by libvirt-b."));
   CHECK_THAT(finding.remedy, Contains("/etc/apparmor.d/local"));
