@@ -77,6 +77,11 @@ const CapsuleView& find_capsule(const HostView& host, const std::string& word) {
 
 const DeviceView& find_device(const HostView& host, const std::string& word) {
   const auto found = matching_devices(host, word);
+  if (found.empty() && word.starts_with("/dev/"))
+    throw Refusal(ExitCode::not_found,
+                  "There is no device '" + printable(word) + "' that Satchel may use.",
+                  "It uses filesystems whose label begins with SATCHEL; 'satchelctl status' shows "
+                  "those that are here. 'satchelctl format' makes one and destroys what is there.");
   if (found.empty()) throw unknown("device", word);
   if (found.size() > 1) throw ambiguous(word, lines(found));
   return *found.front();
