@@ -35,6 +35,12 @@ struct Unplugging {
       return capsules.count(capsule.id) == 0 || capsule.can_unplug;
     });
   }
+
+  /// What the device says of itself, with a space before it.
+  std::string in_use_by(const HostView& host) const {
+    const auto* still = device_of(host, device);
+    return still == nullptr || still->detail.empty() ? "" : " " + printable(still->detail);
+  }
 };
 
 Unplugging unplugging(const HostView& host, std::optional<DeviceNumber> device) {
@@ -45,23 +51,25 @@ Unplugging unplugging(const HostView& host, std::optional<DeviceNumber> device) 
   return out;
 }
 
-/// The properties may follow the job's end by a moment.
-Task<bool> can_unplug(Context& context, Unplugging what) {
+struct Verdict {
+  bool allowed = false;
+  std::string sentence;
+};
+
+/// Whether it may be unplugged. The properties may follow the job's end by a moment.
+Task<Verdict> verdict_on(Context& context, Unplugging what) {
   const auto deadline = std::chrono::steady_clock::now() + 2s;
   for (;;) {
     const auto seen = context.client.news();
     auto asking = context.client.overview();
     const auto host = co_await std::move(asking);
-    if (what.allowed(host)) co_return true;
-    if (std::chrono::steady_clock::now() >= deadline) co_return false;
+    if (what.allowed(host)) co_return Verdict{true, "You can unplug the device now."};
+    if (std::chrono::steady_clock::now() >= deadline)
+      co_return Verdict{false,
+                        "The device is still in use: do not unplug it yet." + what.in_use_by(host)};
     auto waiting = context.client.wait_for_news(seen, 200ms);
     co_await std::move(waiting);
   }
-}
-
-std::string unplug_sentence(bool allowed) {
-  return allowed ? "You can unplug the device now."
-                 : "The device is still in use: do not unplug it yet.";
 }
 
 /// The layers of each capsule are merged with its own eject; that of the last one lets the device
@@ -74,17 +82,17 @@ Task<ExitCode> eject_merging(Context& context, const HostView& host, Target targ
     for (const auto& each : host.capsules)
       if (each.device == std::get<DeviceView>(target).number) capsules.push_back(each);
   std::vector<JobEnd> ends;
-  bool allowed = true;
+  Verdict verdict;
   Dictionary options;
   options["merge"] = true;
   for (const auto& capsule : capsules) {
     auto call = context.client.ask(path_of(capsule.id), capsule_interface, "Eject", options);
     auto carrying = carry_out(context, std::move(call), "Ejecting " + quoted(capsule.name));
     ends.push_back(co_await std::move(carrying));
-    auto looking = can_unplug(context, unplugging(host, capsule.device));
-    allowed = co_await std::move(looking);
+    auto looking = verdict_on(context, unplugging(host, capsule.device));
+    verdict = co_await std::move(looking);
   }
-  close(context, ends, allowed, unplug_sentence(allowed));
+  close(context, ends, verdict.allowed, verdict.sentence);
   co_return ExitCode::done;
 }
 
@@ -106,9 +114,9 @@ Task<ExitCode> eject_one(Context& context, const HostView& host, Target target) 
   auto carrying = carry_out(context, std::move(call), std::move(begun));
   std::vector<JobEnd> ends;
   ends.push_back(co_await std::move(carrying));
-  auto looking = can_unplug(context, what);
-  const bool allowed = co_await std::move(looking);
-  close(context, ends, allowed, unplug_sentence(allowed));
+  auto looking = verdict_on(context, what);
+  const auto verdict = co_await std::move(looking);
+  close(context, ends, verdict.allowed, verdict.sentence);
   co_return ExitCode::done;
 }
 
@@ -184,8 +192,9 @@ Task<ExitCode> eject_all(Context& context) {
       auto call = context.client.ask(path_of(device.number), device_interface, "Eject");
       auto carrying = carry_out(context, std::move(call), "Ejecting " + printable(device.node));
       ends.push_back(co_await std::move(carrying));
-      auto looking = can_unplug(context, unplugging(host, device.number));
-      tell(unplug_sentence(co_await std::move(looking)));
+      auto looking = verdict_on(context, unplugging(host, device.number));
+      const auto verdict = co_await std::move(looking);
+      tell(verdict.sentence);
     } catch (const Refusal& refusal) {
       if (refusal.code() == ExitCode::no_daemon || refusal.code() == ExitCode::left_running) throw;
       tell(refusal.reason());
@@ -263,8 +272,13 @@ Task<ExitCode> eject(Context& context, EjectOptions options) {
   const auto host = co_await std::move(asking);
   Target target =
       options.target.empty() ? Target(only_device(host)) : find_target(host, options.target);
-  auto ejecting = options.merge ? eject_merging(context, host, std::move(target))
-                                : eject_one(context, host, std::move(target));
+  const auto* device = std::get_if<DeviceView>(&target);
+  const bool holds_machines =
+      device == nullptr || std::ranges::any_of(host.capsules, [&](const auto& capsule) {
+        return capsule.device == device->number;
+      });
+  auto ejecting = options.merge && holds_machines ? eject_merging(context, host, std::move(target))
+                                                  : eject_one(context, host, std::move(target));
   co_return co_await std::move(ejecting);
 }
 

@@ -10,6 +10,7 @@
 #include "core/describe.hpp"
 #include "core/settle.hpp"
 #include "runtime/messages.hpp"
+#include "runtime/sentences.hpp"
 #include "runtime/sessions.hpp"
 #include "runtime/upkeep.hpp"
 
@@ -213,7 +214,19 @@ Task<void> CapsuleRunner::clear_away() {
 }
 
 void CapsuleRunner::tell(core::Notice notice) {
-  around_.parts.log.write(notice_line(id_, name_, notice, state_));
+  auto line = notice_line(id_, name_, notice, state_);
+  if (notice == core::Notice::safe) {
+    const auto others = in_use_beside();
+    is_pull_untold_ = !others.empty();
+    if (is_pull_untold_)
+      line = LogLine{line.level, name_ + ": " + safe_but_in_use_sentence(others), {}, {}};
+  }
+  around_.parts.log.write(line);
+}
+
+void CapsuleRunner::tell_when_free() {
+  if (is_pull_untold_ && std::holds_alternative<core::Safe>(state_) && in_use_beside().empty())
+    tell(core::Notice::safe);
 }
 
 void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& guest,

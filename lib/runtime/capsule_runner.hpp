@@ -95,6 +95,10 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// by themselves.
   void hypervisor_back();
 
+  /// That the device may be pulled out, once, of one that was ejected while its drive was in use
+  /// for something else. Nothing while it is.
+  void tell_when_free();
+
  private:
   void guest_found(const std::optional<DomainEntry>& guest);
   /// Something lives under the guest's identity, which was gone.
@@ -178,6 +182,8 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// This host keeps all of the disks that the session, whose device is gone, was begun over.
   bool has_its_copies() const;
   bool can_go_on_detached() const;
+  /// What else on its drive is in use, of one that was ejected; empty when it may be pulled.
+  std::string in_use_beside() const;
   Task<core::Event> go_on_detached(JobContext job, core::LaunchFrom from);
   /// Work that reads what is kept here: where it fails a copy may be gone that was damaged.
   template <class T>
@@ -230,6 +236,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   std::chrono::steady_clock::time_point checkpointed_;  ///< when the last one was begun
   bool watching_memory_ = false;                        ///< whether a failed save is tried again
   bool watching_ = false;                               ///< whether a checkpoint will be due
+  bool is_pull_untold_ = false;         ///< it was ejected, and its drive was in use
   bool launch_again_ = false;           ///< the last job was a launch that may be tried again
   std::optional<Session> uncleared_{};  ///< dropped, and not all of it is removed yet
   std::optional<Beside> chore_;         ///< what a dropped session leaves to do; jobs wait for it

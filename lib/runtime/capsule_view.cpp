@@ -5,6 +5,7 @@
 #include "machine/description.hpp"
 #include "runtime/capsule_runner.hpp"
 #include "runtime/older.hpp"
+#include "runtime/sentences.hpp"
 #include "runtime/upkeep.hpp"
 
 namespace satchel {
@@ -46,6 +47,12 @@ void add_head(CapsuleView& view, const format::Head& head, const std::vector<for
 
 }  // namespace
 
+std::string CapsuleRunner::in_use_beside() const {
+  if (!std::holds_alternative<core::Safe>(state_)) return {};
+  const auto insertion = core::device_of(state_);
+  return insertion ? around_.devices.in_use_beside(*insertion) : std::string();
+}
+
 CapsuleView CapsuleRunner::view() const {
   CapsuleView view;
   view.id = id_;
@@ -64,6 +71,10 @@ CapsuleView CapsuleRunner::view() const {
   view.can_unplug = core::can_unplug(state_);
   if (const auto insertion = core::device_of(state_))
     view.device = around_.devices.number_of(*insertion);
+  if (const auto others = in_use_beside(); !others.empty()) {
+    view.detail = safe_but_in_use_sentence(others);
+    view.next_step = "Do not pull the device out before that has ended.";
+  }
   view.job = core::job_of(state_);
   if (session_) view.domain = session_->domain_name;
   if (head_) {

@@ -31,6 +31,13 @@ Fault locked(const std::string& node) {
                            "one and destroys what is on it."});
 }
 
+Fault internal(const std::string& node) {
+  return Fault(Remedy::other_device,
+               Fault::Text{"use", node, "UDisks2 takes it for a part of this computer itself",
+                           "If it is one that can be unplugged, tell UDisks2 by a udev rule for it "
+                           "with ENV{UDISKS_SYSTEM}=\"0\"; else take its label away."});
+}
+
 }  // namespace
 
 LettingGo letting_go(const Config& config, core::Requester by) {
@@ -113,9 +120,18 @@ Task<void> Devices::look(core::Insertion insertion) {
   if (entry == nullptr) co_return;
   entry->refusal = refusal;
   entry->view.detail = refusal ? refusal_sentence(*refusal) : std::string();
-  if (refusal)
-    parts_.log.warning(std::string(refusal->what()) + "; it is left alone. " +
-                       refusal->next_step());
+  if (!refusal) co_return;
+  parts_.log.warning(std::string(refusal->what()) + "; it is left alone. " + refusal->next_step());
+  // Somebody else may have it mounted.
+  try {
+    auto looking = look_beside(insertion);
+    co_await std::move(looking);
+  } catch (const Fault& failure) {
+    parts_.log.debug(std::string(failure.what()) + "; whether it is mounted is not known");
+  }
+  entry = find(insertion);
+  if (entry != nullptr && !entry->mounted_beside.empty())
+    boost::asio::co_spawn(parts_.loop, watch_beside(insertion), boost::asio::detached);
 }
 
 Task<void> Devices::take_in(core::Insertion insertion) {
@@ -130,7 +146,9 @@ Task<void> Devices::take_in(core::Insertion insertion) {
   entry->view.model = volume->model;
   entry->view.removable = volume->removable;
   entry->view.read_only = volume->read_only;
+  entry->drive = volume->drive;
   hooks_.changed();
+  if (volume->is_internal()) throw internal(node);
   if (entry->view.encrypted) throw locked(node);
   auto stick = std::make_shared<Stick>(insertion, entry->plug.disk_sequence, *volume);
   auto opening = stick->open(parts_.volumes, parts_.lanes.files);
@@ -145,6 +163,7 @@ Task<void> Devices::take_in(core::Insertion insertion) {
   entry = find(insertion);
   if (entry == nullptr) co_return;
   entry->view.mount_point = stick->mount_point();
+  entry->mounted_beside.clear();
   entry->view.free = free;
   entry->capsules = capsules;
   parts_.log.info(node + " is mounted on " + stick->mount_point() + " and holds " +
@@ -169,7 +188,10 @@ Task<std::shared_ptr<Stick>> Devices::mounted_stick(core::Insertion insertion) {
   if (!found->is_open()) {
     auto opening = found->open(parts_.volumes, parts_.lanes.files);
     co_await std::move(opening);
-    if (auto* entry = find(insertion)) entry->view.mount_point = found->mount_point();
+    if (auto* entry = find(insertion)) {
+      entry->view.mount_point = found->mount_point();
+      entry->mounted_beside.clear();
+    }
     hooks_.changed();
   }
   co_return found;
@@ -216,15 +238,8 @@ Task<core::DeviceUse> Devices::release(core::Insertion insertion, std::optional<
     std::rethrow_exception(failure);
   }
   if (auto* entry = find(insertion)) entry->view.mount_point.clear();
-  if (how.power_off == PowerOff::yes) {
-    try {
-      auto powering = parts_.volumes.power_off(node);
-      co_await std::move(powering);
-    } catch (const Fault& refused) {
-      parts_.log.warning(std::string(refused.what()) + "; it is unmounted and may be unplugged");
-    }
-  }
-  parts_.log.info(node + " may be unplugged");
+  auto letting_go = let_go_of_drive(insertion, how.power_off);
+  co_await std::move(letting_go);
   hooks_.released(insertion);
   hooks_.changed();
   co_return core::DeviceUse::released;

@@ -40,6 +40,8 @@ class Devices {
     std::function<void(core::Insertion)> gone;
     /// Whether a capsule other than this one needs the device mounted.
     std::function<bool(core::Insertion, std::optional<CapsuleId> asking)> in_use;
+    /// Whether a job of the host's works on it.
+    std::function<bool(core::Insertion)> busy;
     std::function<void(core::Insertion)> released;
     /// Somebody outside wants the device: "safely remove" and the like.
     std::function<void(const RemovalRequest&, DeviceNumber)> removal_wanted;
@@ -73,6 +75,10 @@ class Devices {
   /// device. Throws Fault when something outside keeps it busy; then it stays mounted and open.
   Task<core::DeviceUse> release(core::Insertion insertion, std::optional<CapsuleId> asking,
                                 LettingGo how);
+  /// What else on the same drive is in use, for people: "/dev/sdb2 (FOTOS)". What may be pulled is
+  /// the drive. Of filesystems that are not Satchel's, those that were mounted when this one was
+  /// let go of, until they are unmounted. Empty when nothing is.
+  std::string in_use_beside(core::Insertion insertion) const;
 
   /// Looks at the free space again and tells it when it is known.
   void look_at_space(core::Insertion insertion);
@@ -87,6 +93,8 @@ class Devices {
   void look_away(core::Insertion insertion);
 
   std::vector<DeviceView> views() const;
+  /// What may be pulled is the drive: a device is no better off than what is beside it.
+  void share_drives(std::vector<DeviceView>& devices) const;
 
  private:
   struct Entry {
@@ -96,6 +104,8 @@ class Devices {
     std::vector<CapsuleId> capsules{};  ///< found on it when it came
     std::shared_ptr<Stick> stick;    ///< null while it is being looked at, or when it could not be
     std::optional<Fault> refusal{};  ///< why it could not be
+    std::string drive{};
+    std::vector<std::string> mounted_beside{};  ///< on the same drive, and not Satchel's
     Silence silence{};
     std::chrono::seconds silent{};  ///< as last seen
   };
@@ -107,6 +117,9 @@ class Devices {
   Task<void> take_in(core::Insertion insertion);
   Task<void> measure_space(core::Insertion insertion);
   Task<void> unmount(std::string node, LettingGo::Unmount how);
+  Task<void> let_go_of_drive(core::Insertion insertion, PowerOff power_off);
+  Task<void> look_beside(core::Insertion insertion);
+  Task<void> watch_beside(core::Insertion insertion);
   Entry* find(core::Insertion insertion);
   const Entry* find(core::Insertion insertion) const;
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "runtime/devices.hpp"
+#include "runtime/sentences.hpp"
 
 namespace satchel {
 
@@ -46,6 +47,9 @@ std::vector<DeviceView> Devices::views() const {
   std::vector<DeviceView> out;
   for (const auto& [insertion, entry] : entries_) {
     out.push_back(entry.view);
+    if (!entry.mounted_beside.empty()) out.back().can_unplug = false;
+    if (const auto others = in_use_beside(insertion); !others.empty())
+      out.back().detail += (out.back().detail.empty() ? "" : " ") + in_use_beside_sentence(others);
     if (is_worth_telling(entry.silent, parts_.config))
       out.back().detail =
           "It does not answer. Wait, or pull it out: nothing that was told to be on it is lost.";

@@ -18,27 +18,35 @@ namespace asio = boost::asio;
 
 Host::Host(Parts& parts, std::string version)
     : parts_(parts),
-      devices_(parts,
-               Devices::Hooks{[this](core::Insertion insertion, CapsuleId capsule) {
-                                capsule_seen(insertion, capsule);
-                              },
-                              [this](core::Insertion insertion) {
-                                parts_.readers->stop_on(insertion);
-                                for (const auto& each : capsules_on(insertion))
-                                  each->deliver(core::DeviceGone{insertion});
-                                look_at_copies();
-                              },
-                              [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
-                                return in_use(insertion, asking);
-                              },
-                              [this](core::Insertion insertion) {
-                                for (const auto& each : capsules_on(insertion))
-                                  each->deliver(core::DeviceReleased{insertion});
-                              },
-                              [this](const RemovalRequest& request, DeviceNumber device) {
-                                removal_wanted(request, device);
-                              },
-                              [this] { changed(); }}),
+      devices_(parts, Devices::Hooks{
+                          [this](core::Insertion insertion, CapsuleId capsule) {
+                            capsule_seen(insertion, capsule);
+                          },
+                          [this](core::Insertion insertion) {
+                            parts_.readers->stop_on(insertion);
+                            removals_failed_.erase(
+                                DeviceNumber(static_cast<std::uint32_t>(insertion.value)));
+                            for (const auto& each : capsules_on(insertion))
+                              each->deliver(core::DeviceGone{insertion});
+                            look_at_copies();
+                          },
+                          [this](core::Insertion insertion, std::optional<CapsuleId> asking) {
+                            return in_use(insertion, asking);
+                          },
+                          [this](core::Insertion insertion) {
+                            const auto number = devices_.number_of(insertion);
+                            return std::ranges::any_of(view_.running_jobs, [&](const auto& job) {
+                              return job.device == number;
+                            });
+                          },
+                          [this](core::Insertion insertion) {
+                            for (const auto& each : capsules_on(insertion))
+                              each->deliver(core::DeviceReleased{insertion});
+                          },
+                          [this](const RemovalRequest& request, DeviceNumber device) {
+                            removal_wanted(request, device);
+                          },
+                          [this] { changed(); }}),
       board_(parts.loop, JobBoard::Hooks{[this] { changed(); },
                                          [this](const JobEnd& end) {
                                            refresh();
@@ -176,57 +184,6 @@ core::Insertion Host::insertion_of(DeviceNumber device) const {
   return *insertion;
 }
 
-void Host::guest_changed(const GuestEvent& event) {
-  for (const auto& [id, capsule] : capsules_)
-    if (capsule->domain() == event.id) return capsule->guest_changed(event);
-}
-
-Task<void> Host::look_at_guests(LookAt which) {
-  if (which == LookAt::all) hypervisor_is_back_ = true;
-  look_due_ = true;
-  if (std::exchange(looking_, true)) co_return;
-  while (std::exchange(look_due_, false)) {
-    const bool is_back = std::exchange(hypervisor_is_back_, false);
-    const auto all = capsules_;  // others may come meanwhile
-    for (const auto& [id, capsule] : all) {
-      try {
-        auto looking = look_at(*capsule, is_back ? LookAt::all : LookAt::unclaimed);
-        co_await std::move(looking);
-      } catch (const std::exception& failure) {
-        parts_.log.warning(std::string(failure.what()) + "; the guest is taken to be as it was");
-      }
-      if (is_back) capsule->hypervisor_back();
-    }
-  }
-  looking_ = false;
-}
-
-Task<void> Host::look_at(CapsuleRunner& capsule, LookAt which) {
-  if (auto session = capsule.unclaimed()) {
-    auto taking_up = take_up_session(*session);
-    auto found = co_await std::move(taking_up);
-    if (!capsule.unclaimed()) co_return;
-    const auto own = devices_.same_insertion(found.session.fs_uuid, found.session.disk_sequence);
-    const bool is_there = own && own == core::device_of(capsule.state());
-    capsule.adopt(std::move(found.session), found.guest, is_there ? own : std::nullopt);
-  } else if (which == LookAt::all) {
-    auto looking = capsule.look_at_guest();
-    co_await std::move(looking);
-  }
-}
-
-void Host::connection_changed(bool up) {
-  if (up) {
-    parts_.log.info("libvirt is there");
-    asio::co_spawn(parts_.loop, note_hypervisor(), asio::detached);
-    asio::co_spawn(parts_.loop, look_at_guests(LookAt::all), asio::detached);
-    return;
-  }
-  parts_.log.warning("libvirt is gone; running guests go on, and it is tried again");
-  view_.hypervisor.clear();
-  changed();
-}
-
 void Host::changed() {
   if (std::exchange(refresh_due_, true)) return;
   asio::post(parts_.loop, [this] { refresh(); });
@@ -260,10 +217,13 @@ void Host::refresh() {
       if (job.device == device.number) device.can_unplug = false;
     for (const auto& capsule : view_.capsules)
       if (capsule.device == device.number && !capsule.can_unplug) device.can_unplug = false;
-    // What may be pulled is the device: a capsule at rest is no better off than its neighbour.
+  }
+  devices_.share_drives(view_.devices);
+  for (const auto& [id, capsule] : capsules_) capsule->tell_when_free();
+  // A capsule at rest is no better off than what else is on its device.
+  for (const auto& device : view_.devices)
     for (auto& capsule : view_.capsules)
       if (capsule.device == device.number && !device.can_unplug) capsule.can_unplug = false;
-  }
   if (listener_.changed) listener_.changed();
   if (auto now = saving_sentence(view_); now != saving_ && saving_listener_) {
     saving_ = std::move(now);

@@ -2,6 +2,7 @@
 // that the bus asks. Owned by the composition root; loop thread only.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -138,6 +139,7 @@ class Host : public Commands {
                        std::shared_ptr<Readers::Ticket> ticket);
   /// A file manager's "safely remove"; nothing while one is under way.
   void removal_wanted(const RemovalRequest& request, DeviceNumber device);
+  Task<void> removal_job(JobContext job, DeviceNumber device);
   Task<void> eject_device_job(JobContext job, DeviceNumber device, core::Requester by);
   Task<void> remove_job(JobContext job, CapsuleId capsule);
   Task<void> export_job(JobContext job, ExportOrder order, core::Insertion insertion,
@@ -180,6 +182,8 @@ class Host : public Commands {
   HostRoom room_;
   std::map<CapsuleId, std::shared_ptr<CapsuleRunner>> capsules_;
   std::multiset<core::Insertion> held_;  ///< devices that a job of the host reads or fills
+  /// When an eject that a file manager asked for failed, by device.
+  std::map<DeviceNumber, std::chrono::steady_clock::time_point> removals_failed_;
   std::map<CapsuleId, std::pair<core::Insertion, GenerationId>>
       sync_tried_;                             ///< by itself, on what
   std::map<CapsuleId, std::string> verified_;  ///< the last report of each, until the daemon's end

@@ -137,8 +137,7 @@ Task<void> Host::format_job(JobContext job, FormatRequest request) {
     throw Fault(Remedy::fix_request,
                 Fault::Text{"format", request.node, "UDisks2 knows no such device",
                             "List the devices with: lsblk"});
-  // UDisks2 takes every loop device for the system's.
-  if (volume->system && !request.node.starts_with("/dev/loop"))
+  if (volume->is_internal())
     throw Fault(Remedy::other_device,
                 Fault::Text{"format", request.node, "it belongs to this computer itself",
                             "Satchel formats removable devices only."});

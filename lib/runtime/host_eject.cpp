@@ -1,5 +1,7 @@
 // Ejects: of one capsule, and of a device with all that is on it, as a person or a file manager
 // asks.
+#include <chrono>
+#include <exception>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -7,6 +9,14 @@
 #include "runtime/host.hpp"
 
 namespace satchel {
+
+namespace {
+
+/// A file manager that finds it busy asks on every two seconds, and each failed eject stops the
+/// guest for a moment.
+constexpr auto after_a_failed_removal = std::chrono::seconds(20);
+
+}  // namespace
 
 JobId Host::eject(CapsuleId capsule, Layers layers) {
   if (const auto insertion = core::device_of(known(capsule)->state()))
@@ -39,10 +49,29 @@ void Host::removal_wanted(const RemovalRequest& request, DeviceNumber device) {
     parts_.log.debug(asked + "; that is under way");
     return;
   }
+  const auto failed = removals_failed_.find(device);
+  if (failed != removals_failed_.end() && in_use(insertion_of(device), std::nullopt) &&
+      std::chrono::steady_clock::now() - failed->second < after_a_failed_removal) {
+    parts_.log.debug(asked + "; that failed a moment ago");
+    return;
+  }
   parts_.log.info(asked);
-  begin({"eject", std::nullopt, device}, [this, device](JobContext job) {
-    return eject_device_job(std::move(job), device, core::Requester::desktop);
-  });
+  begin({"eject", std::nullopt, device},
+        [this, device](JobContext job) { return removal_job(std::move(job), device); });
+}
+
+Task<void> Host::removal_job(JobContext job, DeviceNumber device) {
+  removals_failed_.erase(device);
+  std::exception_ptr failure;
+  try {
+    auto ejecting = eject_device_job(std::move(job), device, core::Requester::desktop);
+    co_await std::move(ejecting);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  removals_failed_[device] = std::chrono::steady_clock::now();
+  std::rethrow_exception(failure);
 }
 
 Task<void> Host::eject_device_job(JobContext job, DeviceNumber device, core::Requester by) {

@@ -29,18 +29,30 @@ std::string second_copy_sentence(const std::string& capsule, const std::string& 
          ", which is the one in use: this one is left alone until that one is pulled out.";
 }
 
+std::string in_use_beside_sentence(const std::string& others) {
+  return "On the same device and in use: " + others + ".";
+}
+
+std::string safe_but_in_use_sentence(const std::string& others) {
+  return "All of it is on its device, which is in use for something else: " + others + ".";
+}
+
 std::string saving_sentence(const HostView& view) {
   std::string names;
   bool saves = false;
+  bool is_to_device = false;
   for (const auto& job : view.running_jobs) {
-    if (job.operation != "eject" && job.operation != "checkpoint" && job.operation != "pack")
+    if (job.operation != "eject" && job.operation != "checkpoint" && job.operation != "pack" &&
+        job.operation != "save")
       continue;
     saves = true;
+    if (job.operation != "save") is_to_device = true;
     for (const auto& capsule : view.capsules)
       if (job.capsule == capsule.id) names += (names.empty() ? "" : ", ") + capsule.name;
   }
   if (!saves) return {};
-  return "Saving " + (names.empty() ? "a machine" : names) + " to its device.";
+  return "Saving " + (names.empty() ? "a machine" : names) +
+         (is_to_device ? " to its device." : " on this computer: its device was pulled out.");
 }
 
 }  // namespace satchel

@@ -17,5 +17,9 @@ std::string saving_sentence(const HostView& view);
 std::string refusal_sentence(const Fault& refusal);
 /// Of a device with a copy of a capsule whose runner has another device.
 std::string second_copy_sentence(const std::string& capsule, const std::string& used_node);
+/// Of a device whose drive holds more that is in use, which others names.
+std::string in_use_beside_sentence(const std::string& others);
+/// Of a capsule that is on such a device and was ejected.
+std::string safe_but_in_use_sentence(const std::string& others);
 
 }  // namespace satchel

@@ -49,6 +49,7 @@ BlockDevice read_block(const ObjectPath& path, const Interfaces& interfaces,
   device.path = path;
   device.drive = object(block, "Drive");
   device.crypto_backing = object(block, "CryptoBackingDevice");
+  device.volume.drive = device.drive.value;
   device.volume.node = text_of(value<Bytes>(block, "Device"));
   device.volume.number = value<std::uint64_t>(block, "DeviceNumber");
   device.volume.label = value<std::string>(block, "IdLabel");
@@ -81,6 +82,13 @@ BlockDevices::BlockDevices(const ManagedObjects& objects) {
       names_.emplace_back(text_of(link), all_.size());
     all_.push_back(std::move(device));
   }
+  // What was unlocked is on no drive of its own, and UDisks2 takes it for the system's.
+  for (auto& device : all_)
+    for (const auto& backing : all_)
+      if (!device.crypto_backing.value.empty() && backing.path == device.crypto_backing) {
+        device.volume.drive = backing.volume.drive;
+        device.volume.system = backing.volume.system;
+      }
 }
 
 const BlockDevice* BlockDevices::find(const std::string& node) const {

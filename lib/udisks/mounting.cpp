@@ -21,7 +21,40 @@ bool is_ownerless(const std::string& fs_type) {
   return ownerless.contains(fs_type);
 }
 
+Fault open_to_others(const std::string& node, const std::string& point) {
+  return Fault(Remedy::retry,
+               Fault::Text{doing, node,
+                           "it is mounted on " + point +
+                               " in a way that leaves machines open to others, and in use there",
+                           "Close what uses it there, and plug it in anew: Satchel mounts its "
+                           "devices itself."});
+}
+
+Fault set_open(const std::string& node, const std::string& point) {
+  return Fault(Remedy::fix_config,
+               Fault::Text{doing, node,
+                           "it was mounted on " + point +
+                               " with other options than asked for, which leave machines open to "
+                               "others",
+                           "Take it out of /etc/fstab: Satchel mounts its devices itself."});
+}
+
 }  // namespace
+
+Task<void> UDisksVolumes::unmount_open(BlockDevice device) {
+  const auto node = device.volume.node;
+  const auto mount = kernel_mount_of(device.volume.number);
+  if (!mount || is_closed(*mount)) co_return;
+  std::optional<Fault> refused;
+  try {
+    auto unmounting = unmount(node);
+    co_await std::move(unmounting);
+  } catch (const Fault& fault) {
+    refused = fault;
+  }
+  if (refused)
+    throw refused->remedy() == Remedy::retry ? open_to_others(node, mount->point) : *refused;
+}
 
 Task<std::string> UDisksVolumes::try_mount(ObjectPath path, std::string options) {
   auto arguments = unattended();
@@ -71,9 +104,19 @@ Task<std::string> UDisksVolumes::mount(std::string node) {
       throw Fault(
           Remedy::other_device,
           Fault::Text{doing, node, "there is no filesystem on it that this system knows", {}});
+    auto closing = unmount_open(*device);
+    co_await std::move(closing);
     auto mounting = mount_known(*device);
     auto point = co_await std::move(mounting);
-    if (point) co_return *point;
+    if (point) {
+      const auto made = kernel_mount_of(device->volume.number);
+      if (made && !is_closed(*made)) {
+        auto unmounting = unmount(node);
+        co_await std::move(unmounting);
+        throw set_open(node, *point);
+      }
+      co_return *point;
+    }
     // A device was pulled and is back under its node: what UDisks2 still showed was the one before.
     if (std::chrono::steady_clock::now() >= deadline) throw no_such_device(doing, node);
     if (news_ == before) co_await wait_for_news(deadline);

@@ -48,6 +48,9 @@ class UDisksVolumes : public Volumes {
   Task<ObjectPath> unused(std::string doing, std::string node);
   Task<void> wait_for_news(std::chrono::steady_clock::time_point deadline);
   Task<std::string> try_mount(ObjectPath path, std::string options);
+  /// Unmounts what somebody else mounted in a way that would leave a machine open to others. In use
+  /// is Remedy::retry.
+  Task<void> unmount_open(BlockDevice device);
   /// None when UDisks2 has taken the object away since.
   Task<std::optional<std::string>> mount_known(BlockDevice device);
   void heard(Message signal);

@@ -77,9 +77,9 @@ def disk_of(work, name):
     return os.path.join(work, f"{name}.qcow2")
 
 
-def workplace():
-    """A short path for sockets and disks. Those that a killed run left are removed: nobody holds their lock."""
-    for path in glob.glob(f"/var/tmp/{PREFIX}*"):
+def workplace(sweep=True):
+    """A short path for sockets and disks. Those that a killed run left are removed, if this is to sweep: nobody holds their lock."""
+    for path in glob.glob(f"/var/tmp/{PREFIX}*") if sweep else ():
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """Scene 1: from computer to computer."""
 from checks import wait_for
+from host_computer import by
 from scenes import equal, expect
 
 
@@ -43,14 +44,21 @@ def folder_of(host, machine):
     return f"{place}/satchel/{machine.uuid}"
 
 
-def as_a_witness_sees_it(host, stick, machine):
-    """QEMU is libvirt's user, confined, and the capsule's directory is root's alone."""
+def as_a_witness_sees_it(host, stick, machine, part=0):
+    """QEMU is libvirt's user, confined, the capsule's directory is root's alone, and what QEMU gets of this computer is its own."""
     (node, (_, _, options)), = host.mounts().items()
-    equal("the node", node, stick.node())
+    equal("the node", node, stick.node(part))
     for word in ("nosuid", "nodev", "noexec"):
         expect(f"{word} is not among {options}", word in options)
     folder = folder_of(host, machine)
     equal("who may enter the capsule", host.run("stat", "-c", "%u:%g %a", folder).out.strip(), "0:0 700")
+    expect("bob can look into the capsule", host.run(*by("bob"), "ls", folder, check=False).status != 0)
+    modes = {"overlays": (f"/var/lib/satchel/sessions/{machine.uuid}/*.qcow2", "root 600"),
+             "what it said": (f"/var/lib/satchel/serial/{machine.uuid}.log", "root 600"),
+             "its directory": (f"/var/lib/satchel/sessions/{machine.uuid}", "root 711"),
+             "FIFOs' directories": (f"/run/satchel /run/satchel/{machine.uuid}", "root 700")}
+    for what, (paths, owner_and_mode) in modes.items():
+        equal(f"owner and mode of {what}", set(host.shell(f"stat -c '%U %a' {paths}").out.splitlines()), {owner_and_mode})
     pid = host.run("pgrep", "-f", f"guest={machine.name}").out.split()[0]
     equal("QEMU's user", host.run("stat", "-c", "%U", f"/proc/{pid}").out.strip(), "libvirt-qemu")
     label = host.run("cat", f"/proc/{pid}/attr/current").out.strip("\0\n ")

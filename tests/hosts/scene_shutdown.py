@@ -32,10 +32,14 @@ def reboot(stage):
     stick, machine = stage.travelling()
     stick.plug(b)
     machine.goes_on_at(b)
-    before = b.run("cat", "/proc/sys/kernel/random/boot_id").out
+    before, generation = b.run("cat", "/proc/sys/kernel/random/boot_id").out, b.capsule()["Generation"]
     b.begin("systemctl", "reboot")
     stage.timed("b's reboot", lambda: b.await_reboot(before))
-    stage.timed("until the machine runs", lambda: b.await_state("running", seconds=300))
+    now = stage.timed("until the machine runs", lambda: b.await_state("running", seconds=300))
+    # What b wrote at its end, and that b has it again.
+    expect(f"generation {now['Generation']} follows {generation}: it was not written to the stick", now["Generation"] > generation + 1)
+    told = b.run("journalctl", "-q", "--no-pager", "-o", "cat", "-b", "-1", "-u", "satcheld", "-u", "satchel-eject").out
+    equal("what failed when b went down", [line for line in told.splitlines() if "Failed" in line], [])
     machine.goes_on_at(b)
     machine.eject(b)
 

@@ -44,6 +44,25 @@ TEST_CASE("asking again for a removal that is under way begins nothing") {
   CHECK(anvil.log.times("that is under way") == 4);
 }
 
+TEST_CASE("a file manager that asks on after a removal that failed begins no eject each time") {
+  DeviceWorld world;
+  auto& anvil = world.anvil;
+  anvil.volumes.set_busy("/dev/fake1", 1);
+  anvil.hypervisor.fail(Call::save);
+  const auto ends = anvil.ends.size();
+  anvil.volumes.ask_removal("/dev/fake1");
+  REQUIRE(anvil.until(
+      [&] { return anvil.ends.size() > ends && anvil.host().view().running_jobs.empty(); }));
+  const auto tried = anvil.ends.size();
+  for (int i = 0; i < 5; ++i) anvil.volumes.ask_removal("/dev/fake1");
+  anvil.wait_for_jobs();
+  CHECK(anvil.ends.size() == tried);
+  CHECK(anvil.log.times("that failed a moment ago") == 5);
+  // Who asks Satchel itself is not put off.
+  anvil.volumes.set_busy("/dev/fake1", 0);
+  CHECK(anvil.result([&] { return anvil.host().eject_device(anvil.device()); }) == "done");
+}
+
 TEST_CASE("why a device can't be mounted is said of it, and by a pack, which tries again") {
   HostWorld world;
   auto& anvil = world.anvil;

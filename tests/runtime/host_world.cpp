@@ -161,6 +161,9 @@ void TestHost::plug_only(const std::string& node, const std::string& fs_uuid) {
   volume.fs_type = fs_type;
   volume.fs_uuid = fs_uuid;
   volume.removable = true;
+  volume.drive = drive;
+  volume.system = internal;
+  if (!mounted_on.empty()) volume.mount_points.push_back(mounted_on);
   volumes.add(volume);
   Plug plug;
   plug.node = node;

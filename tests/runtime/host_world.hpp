@@ -84,6 +84,9 @@ class TestHost {
   DomainId machine(const std::string& name, int disks = 1);
   void run_machine(DomainId id);
   std::string fs_type = "ext4";  ///< of devices that are plugged in
+  std::string drive;             ///< that they are on
+  std::string mounted_on;        ///< where somebody has them mounted already
+  bool internal = false;         ///< they are this computer's own
   void plug(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");
   /// Without waiting for what comes of it.
   void plug_only(const std::string& node = "/dev/fake1", const std::string& fs_uuid = "0000-0001");

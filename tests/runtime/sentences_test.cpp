@@ -29,6 +29,8 @@ TEST_CASE("a computer stays awake for what a person waits for, and for nothing e
     CHECK(saving_sentence(host_with(operation)).empty());
   for (const auto* operation : {"eject", "checkpoint", "pack"})
     CHECK(saving_sentence(host_with(operation)) == "Saving debian to its device.");
+  CHECK(saving_sentence(host_with("save")) ==
+        "Saving debian on this computer: its device was pulled out.");
   auto packing = host_with("pack");
   packing.capsules.clear();  // it has none yet
   CHECK(saving_sentence(packing) == "Saving a machine to its device.");

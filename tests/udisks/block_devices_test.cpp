@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "udisks/kernel_facts.hpp"
+
 using namespace satchel;
 
 namespace {
@@ -46,6 +48,39 @@ ManagedObjects stick() {
 }
 
 }  // namespace
+
+TEST_CASE("what was unlocked is on the drive of its container, and as much the system's") {
+  auto objects = stick();
+  auto unlocked = block("/dev/dm-0", ObjectPath("/"));
+  unlocked["HintSystem"] = true;
+  unlocked["CryptoBackingDevice"] = ObjectPath(std::string(blocks) + "sdb1");
+  objects[ObjectPath(std::string(blocks) + "dm_2d0")]["org.freedesktop.UDisks2.Block"] = unlocked;
+  const BlockDevices devices(objects);
+  REQUIRE(devices.find("/dev/dm-0"));
+  CHECK(devices.find("/dev/dm-0")->volume.drive == drive.value);
+  CHECK_FALSE(devices.find("/dev/dm-0")->volume.is_internal());
+  CHECK(devices.find("/dev/loop0")->volume.drive.empty());
+}
+
+TEST_CASE("a mount is closed by its options and masks") {
+  const auto mount = [](const std::string& options, const std::string& rest) {
+    return read_mount("73 26 8:17 / /media/SATCHEL rw," + options + " shared:38 - " + rest, "8:17");
+  };
+  const std::string good = "nosuid,nodev,noexec,relatime";
+  REQUIRE(mount(good, "ext4 /dev/sdb1 rw"));
+  CHECK_FALSE(read_mount("73 26 8:18 / /x rw - ext4 /dev/sdb2 rw", "8:17"));
+  CHECK(is_closed(*mount(good, "ext4 /dev/sdb1 rw")));
+  CHECK_FALSE(is_closed(*mount("relatime", "ext4 /dev/sdb1 rw")));
+  CHECK_FALSE(is_closed(*mount("nosuid,relatime", "ext4 /dev/sdb1 rw")));
+  CHECK(is_closed(*mount(good, "vfat /dev/sdb1 rw,fmask=0077,dmask=0077,codepage=437")));
+  CHECK(is_closed(*mount(good, "vfat /dev/sdb1 rw,fmask=0177,dmask=0077")));
+  CHECK_FALSE(is_closed(*mount(good, "vfat /dev/sdb1 rw,uid=1000,fmask=0022,dmask=0022")));
+  CHECK_FALSE(is_closed(*mount(good, "exfat /dev/sdb1 rw,fmask=0077,dmask=0022")));
+  CHECK(is_closed(*mount(good, "hfsplus /dev/sdb1 rw,umask=77,uid=0")));
+  CHECK(is_closed(*mount(good, "ntfs3 /dev/sdb1 rw,fmask=37777600077,dmask=37777600077")));
+  CHECK(is_closed(*mount(good, "fuseblk /dev/sdb1 rw,user_id=0,group_id=0,allow_other")));
+  CHECK(mount(good, "vfat /dev/sdb1 rw")->type == "vfat");
+}
 
 TEST_CASE("a device is found by its node and by its links") {
   const BlockDevices devices(stick());

@@ -80,6 +80,31 @@ TEST_CASE("a device is mounted without programs, devices, set-user-ID files and 
   tests::await(stage.loop(), stage.volumes().unmount(node));
 }
 
+TEST_CASE("what somebody mounted with its devices and programs is mounted anew, unless in use") {
+  UDisksStage stage;
+  const auto node = stage.insert("SATCHEL");
+  const auto options = [&] { return shell("findmnt -n -o OPTIONS " + node); };
+  shell("udevadm settle; mkdir -p /media/theirs; mount " + node + " /media/theirs");
+  REQUIRE(options().find("nodev") == std::string::npos);
+
+  stage.open_file(node, "/media/theirs");
+  try {
+    tests::await(stage.loop(), stage.volumes().mount(node));
+    FAIL("it was used as it was");
+  } catch (const Fault& fault) {
+    CHECK(fault.remedy() == Remedy::retry);
+    CHECK(std::string(fault.what()).find("/media/theirs") != std::string::npos);
+  }
+  stage.close_file(node);
+  CHECK(tests::await(stage.loop(), stage.volumes().mount(node)) == "/media/SATCHEL");
+  for (const char* option : {"nosuid", "nodev"}) CHECK(options().find(option) != std::string::npos);
+  // What is closed stays as it is.
+  stage.open_file(node, "/media/SATCHEL");
+  CHECK(tests::await(stage.loop(), stage.volumes().mount(node)) == "/media/SATCHEL");
+  stage.close_file(node);
+  tests::await(stage.loop(), stage.volumes().unmount(node));
+}
+
 TEST_CASE("a device that is back under its node is mounted, whatever UDisks2 still shows there") {
   UDisksStage stage;
   const auto node = stage.insert("SATCHEL");
