@@ -28,7 +28,7 @@ struct Volume {
   bool system = false;  ///< UDisks2's HintSystem: a disk that belongs to this computer
   std::string model;    ///< of the drive, for people; may be empty
   std::string serial;   ///< of the drive; may be empty
-  std::string drive;  ///< the same for all that is on one drive; empty where there is none (a loop)
+  std::string drive;    ///< the same for all that is on one disk, whatever its partitions
   std::vector<std::string> mount_points;
 
   /// It is this computer's own. UDisks2 takes every loop device for the system's.

@@ -122,7 +122,8 @@ Task<void> Devices::look(core::Insertion insertion) {
   entry->view.detail = refusal ? refusal_sentence(*refusal) : std::string();
   if (!refusal) co_return;
   parts_.log.warning(std::string(refusal->what()) + "; it is left alone. " + refusal->next_step());
-  // Somebody else may have it mounted.
+  // Somebody else has it mounted and in use there.
+  if (refusal->remedy() != Remedy::retry) co_return;
   try {
     auto looking = look_beside(insertion);
     co_await std::move(looking);

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <exception>
 #include <set>
 #include <string>
 #include <utility>
@@ -112,7 +113,7 @@ Task<void> Devices::watch_beside(core::Insertion insertion) {
     try {
       auto looking = look_beside(insertion);
       co_await std::move(looking);
-    } catch (const Fault& failure) {
+    } catch (const std::exception& failure) {
       parts_.log.debug(std::string(failure.what()) + "; what is mounted is taken to be as before");
       continue;
     }

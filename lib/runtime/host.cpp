@@ -191,8 +191,8 @@ void Host::changed() {
 
 void Host::refresh() {
   refresh_due_ = false;
-  view_.devices = devices_.views();
   view_.running_jobs = board_.views();
+  view_.devices = devices_.views();
   view_.jobs = static_cast<std::uint32_t>(view_.running_jobs.size());
   view_.capsules.clear();
   const auto sessions_before = std::exchange(view_.sessions, 0);
@@ -219,11 +219,12 @@ void Host::refresh() {
       if (capsule.device == device.number && !capsule.can_unplug) device.can_unplug = false;
   }
   devices_.share_drives(view_.devices);
-  for (const auto& [id, capsule] : capsules_) capsule->tell_when_free();
   // A capsule at rest is no better off than what else is on its device.
   for (const auto& device : view_.devices)
     for (auto& capsule : view_.capsules)
       if (capsule.device == device.number && !device.can_unplug) capsule.can_unplug = false;
+  for (const auto& capsule : view_.capsules)
+    if (capsule.can_unplug) known(capsule.id)->tell_when_free();
   if (listener_.changed) listener_.changed();
   if (auto now = saving_sentence(view_); now != saving_ && saving_listener_) {
     saving_ = std::move(now);

@@ -49,7 +49,6 @@ BlockDevice read_block(const ObjectPath& path, const Interfaces& interfaces,
   device.path = path;
   device.drive = object(block, "Drive");
   device.crypto_backing = object(block, "CryptoBackingDevice");
-  device.volume.drive = device.drive.value;
   device.volume.node = text_of(value<Bytes>(block, "Device"));
   device.volume.number = value<std::uint64_t>(block, "DeviceNumber");
   device.volume.label = value<std::string>(block, "IdLabel");
@@ -60,6 +59,8 @@ BlockDevice read_block(const ObjectPath& path, const Interfaces& interfaces,
   device.volume.system = value<bool>(block, "HintSystem");
   if (const auto* partition = interface(interfaces, partition_interface))
     device.table = object(*partition, "Table");
+  // Not UDisks2's Drive: two sticks that claim the same serial number are one of those.
+  device.volume.drive = device.table.value.empty() ? path.value : device.table.value;
   if (const auto* filesystem = interface(interfaces, filesystem_interface)) {
     device.has_filesystem = true;
     for (const auto& point : value<std::vector<Bytes>>(*filesystem, "MountPoints"))
@@ -87,7 +88,7 @@ BlockDevices::BlockDevices(const ManagedObjects& objects) {
     for (const auto& backing : all_)
       if (!device.crypto_backing.value.empty() && backing.path == device.crypto_backing) {
         device.volume.drive = backing.volume.drive;
-        device.volume.system = backing.volume.system;
+        device.volume.system = device.volume.system && backing.volume.is_internal();
       }
 }
 

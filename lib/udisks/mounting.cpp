@@ -95,6 +95,7 @@ Task<std::optional<std::string>> UDisksVolumes::mount_known(BlockDevice device) 
 
 Task<std::string> UDisksVolumes::mount(std::string node) {
   const auto deadline = std::chrono::steady_clock::now() + patience_;
+  bool was_open = false;
   for (;;) {
     const auto before = news_;
     auto settling = settled(doing, node, Wanted::filesystem);
@@ -113,7 +114,10 @@ Task<std::string> UDisksVolumes::mount(std::string node) {
       if (made && !is_closed(*made)) {
         auto unmounting = unmount(node);
         co_await std::move(unmounting);
-        throw set_open(node, *point);
+        // Once it may be somebody's who was faster; twice it is what mounting it gives.
+        if (was_open) throw set_open(node, *point);
+        was_open = true;
+        continue;
       }
       co_return *point;
     }
