@@ -32,12 +32,12 @@ class Computer:
         path = self.path
         this = os.getpid()
         command = ["qemu-system-x86_64", "-name", self.name, "-nodefaults", "-no-user-config", "-display", "none",
-                   # Retpolines and large pages cost an emulation much. The TSC would too, as a clock, cost less than HPET; it jumps at a loadvm.
+                   # Retpolines and large pages cost an emulation much. The TSC jumps at a loadvm, at which watchdogs bite.
                    # Not "max": with it QEMU 7.2 emulates something wrong, and systemd fails in fsync and mount. No KVM
                    # inside: what runs there is emulated too.
                    "-machine", "q35,accel=tcg", "-cpu", "qemu64,svm=off", "-smp", "1", "-m", MEMORY, "-nic", "none",
                    "-kernel", self.base.kernel, "-initrd", self.base.initrd,
-                   "-append", "root=/dev/vda rw console=tty0 console=ttyS0 quiet systemd.show_status=no mitigations=off transparent_hugepage=never",
+                   "-append", "root=/dev/vda rw console=tty0 console=ttyS0 quiet systemd.show_status=no mitigations=off transparent_hugepage=never clocksource=hpet tsc=unstable",
                    "-drive", f"file={self.disk},if=virtio,format=qcow2,cache=unsafe,discard=unmap",
                    "-vga", "std", "-serial", f"file:{path('console')}", "-device", "virtio-rng-pci", "-device", "vmgenid,guid=auto",
                    "-device", "virtio-serial-pci", "-chardev", f"socket,id=hand,path={path('hand')},server=on,wait=off",

@@ -1,6 +1,7 @@
 """The two computers as each scene finds them: booted, satchel installed from its package, a person logged in, nothing plugged in."""
 import fcntl
 import glob
+import hashlib
 import os
 import shutil
 import time
@@ -17,7 +18,9 @@ PREFIX = "sh."
 
 def booted_disk(made, work):
     """A disk whose snapshot 'booted' is the base system after a boot, from the base's own folder or made now: a boot costs a minute."""
-    disk = os.path.join(made.directory, "booted.qcow2")
+    with open(computer.__file__, "rb") as file:
+        kind = hashlib.sha256(file.read()).hexdigest()[:8]  # a snapshot fits the computer that it was made of
+    disk = os.path.join(made.directory, f"booted-{kind}.qcow2")
     with open(os.path.join(base.CACHE, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(disk):
