@@ -1,5 +1,6 @@
 #include "base/fault.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -75,18 +76,21 @@ std::string Fault::next_step() const {
   return text_.next.empty() ? std::string(advice(remedy_)) : text_.next;
 }
 
+bool is_disk_error(int error) { return std::ranges::find(disk_errors, error) != disk_errors.end(); }
+
 Fault fault_from_errno(int error, std::string doing, std::string object) {
-  auto remedy = Remedy::report_bug;
+  auto remedy = is_disk_error(error) ? Remedy::replug : Remedy::report_bug;
   std::string next;
   switch (error) {
     case ENOSPC:
     case EDQUOT:
       remedy = Remedy::free_space;
       break;
-    case EIO:
-    case ENODEV:
-    case ENXIO:
-      remedy = Remedy::replug;
+    case EUCLEAN:
+    case EBADMSG:
+      next =
+          "The filesystem on it is damaged: unmount it, repair it (fsck.vfat -a, e2fsck -p or what "
+          "it has), and plug it in again.";
       break;
     case EACCES:
     case EPERM:

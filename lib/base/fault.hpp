@@ -3,6 +3,8 @@
 // Values only; usable from any thread.
 #pragma once
 
+#include <array>
+#include <cerrno>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -51,8 +53,14 @@ class Fault : public std::exception {
   std::string message_;
 };
 
-/// A Fault from errno as it stands: ENOSPC and EDQUOT give free_space, EIO, ENODEV and ENXIO give
-/// replug, EACCES and EPERM ask_admin, EROFS other_device, all others report_bug.
+/// What the kernel says where a disk, or the filesystem on it, fails. Read past the page cache, a
+/// bad place of a stick is ENODATA on most filesystems (blk_errors in Linux's block/blk-core.c).
+inline constexpr std::array disk_errors = {EIO,   ENODEV, ENXIO,     EUCLEAN, EBADMSG,  ENODATA,
+                                           EBADE, EILSEQ, EREMOTEIO, ENOLINK, ETIMEDOUT};
+bool is_disk_error(int error);
+
+/// A Fault from errno as it stands: ENOSPC and EDQUOT give free_space, a disk's errors replug,
+/// EACCES and EPERM ask_admin, EROFS other_device, all others report_bug.
 Fault fault_from_errno(int error, std::string doing, std::string object);
 
 }  // namespace satchel

@@ -20,7 +20,7 @@ inline Fault of_host(const Fault& fault) {
   return Fault(Remedy::other_device, std::move(text));
 }
 
-/// As fault_from_errno (EIO, ENODEV, ENXIO: a disk that fails), of a disk of this computer.
+/// As fault_from_errno, of a disk of this computer.
 inline Fault host_fault_from_errno(int error, std::string doing, std::string object) {
   return of_host(fault_from_errno(error, std::move(doing), std::move(object)));
 }

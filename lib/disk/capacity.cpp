@@ -25,6 +25,8 @@ constexpr std::uint64_t evenly = 64;
 /// buffer.
 constexpr std::uint64_t flush_begin = 8 * mebibyte;
 constexpr std::uint64_t flush_end = 24 * mebibyte;
+/// Each may take the kernel half a minute.
+constexpr std::size_t most_failures = 16;
 
 using Block = std::vector<std::byte>;
 
@@ -137,17 +139,39 @@ class Probe {
     return told;
   }
 
-  /// The last first: where a device wraps around, what comes first has the last word.
+  /// The last first: where a device wraps around, what comes first has the last word. What can't be
+  /// written keeps nothing else from being put back, but where the device takes nothing any more.
   void put_back() {
+    std::optional<Fault> failed;
+    std::size_t failures = 0;
+    std::size_t successes = 0;
+    const auto attempt = [&](auto act) {
+      if (failures == most_failures) return;
+      try {
+        act();
+        ++successes;
+      } catch (const Fault& failure) {
+        ++failures;
+        if (!failed) failed = failure;
+      }
+    };
     for (auto i = samples_.size(); i-- > 0;) {
       std::ranges::copy(before_[i], block_.span().begin());
-      medium_.write(samples_[i], block_.span());
+      attempt([&] { medium_.write(samples_[i], block_.span()); });
     }
     each_of_flush([&](std::uint64_t at, std::span<std::byte> piece) {
       std::ranges::copy(piece, large_.span().begin());
-      medium_.write(at, large_.span());
+      attempt([&] { medium_.write(at, large_.span()); });
     });
-    medium_.sync();
+    attempt([&] { medium_.sync(); });
+    // One that takes nothing at all is gone.
+    if (failed && successes == 0) throw *failed;
+    if (failed)
+      throw Fault(failed->remedy(),
+                  {"put back what stood on the device",
+                   {},
+                   failed->what(),
+                   "Save what you need of it, and use another one: this one is broken."});
   }
 
   template <class Act>

@@ -11,6 +11,8 @@
 #include <system_error>
 #include <vector>
 
+#include "base/fault.hpp"
+
 namespace satchel::disk {
 
 namespace {
@@ -270,8 +272,10 @@ Mistakes check_qcow2(int fd, const Expected& expected) {
 }
 
 bool is_read_error(const Mistakes& mistakes) {
-  return std::ranges::any_of(mistakes,
-                             [](const Mistake& each) { return each.what == told_of_reading(EIO); });
+  return std::ranges::any_of(mistakes, [](const Mistake& each) {
+    return std::ranges::any_of(disk_errors,
+                               [&](int error) { return each.what == told_of_reading(error); });
+  });
 }
 
 }  // namespace satchel::disk

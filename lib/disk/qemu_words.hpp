@@ -11,7 +11,12 @@ namespace satchel::disk {
 inline Remedy remedy_of(std::string_view words) {
   if (words.find("No space left") != words.npos || words.find("quota") != words.npos)
     return Remedy::free_space;
-  if (words.find("Input/output error") != words.npos) return Remedy::replug;
+  // What QEMU says of its own is English, but for these: strerror in the C locale.
+  for (const auto* of_a_disk :
+       {"Input/output error", "No data available", "Remote I/O error", "Connection timed out",
+        "Link has been severed", "Structure needs cleaning", "Bad message",
+        "Invalid or incomplete multibyte"})
+    if (words.find(of_a_disk) != words.npos) return Remedy::replug;
   if (words.find("Permission denied") != words.npos) return Remedy::ask_admin;
   if (words.find("Failed to get \"") != words.npos) return Remedy::retry;
   if (words.find("File too large") != words.npos) return Remedy::other_device;

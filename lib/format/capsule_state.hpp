@@ -20,6 +20,8 @@ inline constexpr std::array<const char*, 2> slot_paths = {"slots/0", "slots/1"};
 std::string head_path(Sequence seq);  ///< "heads/7.json"
 
 /// The numbers of the heads that are there, the highest first.
+OrErrno<std::vector<Sequence>> list_heads(const CapsuleDirectory::State& capsule);
+/// The same, or a Fault.
 std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule);
 
 /// What was begun since the last commit, shared with the writers of objects.

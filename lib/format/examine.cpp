@@ -132,16 +132,20 @@ class Look {
     if (!other.complete && other.record &&
         other.record->seq > found_.slots[*found_.newest].record->seq)
       examination().damaged = other.record->seq;
-    else if (!other.record && has_next())
+    else if (!other.record && !may_be_blank(other) && has_next())
       note_lost_record();
   }
 
+  /// Beside the first generation there was no other record yet: an interrupted commit of the second
+  /// leaves its head, and nothing in the slot.
+  bool may_be_blank(const SlotFound& other) const {
+    return newest_generation().seq == Sequence(1) && other.state == SlotState::empty;
+  }
+
   /// Of a generation beside the newest whose commit record can't be had: whether it came after. An
-  /// interrupted commit leaves its head as well, but then the other record is one of before, as it
-  /// is of the second generation, which has nothing in its place.
+  /// interrupted commit leaves its head as well, but then the other record is one of before.
   bool has_next() const {
     const auto& newest = newest_generation();
-    if (newest.seq == Sequence(1)) return false;
     const auto bytes = read_whole(dir_, head_path(next_after(newest.seq)), largest_head);
     if (!bytes) return false;
     const auto head = read_head(*bytes);

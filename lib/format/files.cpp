@@ -162,33 +162,36 @@ OrErrno<PastCache> read_past_cache(int directory, const std::string& path, std::
   return PastCache{std::move(*bytes), CacheBypass::dropped};
 }
 
-std::vector<std::string> names_in(int directory, const std::string& shown) {
+OrErrno<std::vector<std::string>> list_names(int directory) {
   // A description of its own: the place in the directory is not shared with the caller's.
-  auto fd = or_fault(open_directory(directory, "."), "list", shown);
-  const Handle<DIR, ::closedir> stream(::fdopendir(fd.get()));
-  if (!stream) throw fault_from_errno(errno, "list", shown);
-  fd.release();
+  auto fd = open_directory(directory, ".");
+  if (!fd) return tl::unexpected(fd.error());
+  const Handle<DIR, ::closedir> stream(::fdopendir(fd->get()));
+  if (!stream) return tl::unexpected(errno);
+  fd->release();
   std::vector<std::string> out;
   errno = 0;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") out.emplace_back(name);
-    if (out.size() > most_names)
-      throw Fault(Remedy::other_device, {"list", shown, "it has too many entries", {}});
+    if (out.size() > most_names) return tl::unexpected(E2BIG);
     errno = 0;
   }
-  if (errno != 0) throw fault_from_errno(errno, "list", shown);
+  if (errno != 0) return tl::unexpected(errno);
   std::ranges::sort(out);
   return out;
 }
 
-bool is_medium_error(int error) {
-  return error == EIO || error == ENODEV || error == ENXIO || error == EUCLEAN || error == EBADMSG;
+std::vector<std::string> names_in(int directory, const std::string& shown) {
+  return or_fault(list_names(directory), "list", shown);
 }
+
+bool is_medium_error(int error) { return is_disk_error(error); }
 
 bool is_foreign_error(int error) {
   return is_medium_error(error) || error == ENOENT || error == ENOTDIR || error == EISDIR ||
-         error == ELOOP || error == EXDEV || error == EINVAL || error == EFBIG || error == EPERM;
+         error == ELOOP || error == EXDEV || error == EINVAL || error == EFBIG || error == EPERM ||
+         error == E2BIG;
 }
 
 std::string why_of(int error) {
@@ -206,6 +209,8 @@ std::string why_of(int error) {
       return "it is no regular file";
     case EFBIG:
       return "it is larger than it can rightly be";
+    case E2BIG:
+      return "it has too many entries";
     default:
       return std::generic_category().message(error);
   }

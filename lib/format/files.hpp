@@ -56,7 +56,9 @@ struct PastCache {
 /// The whole file as the medium has it, not the page cache; EFBIG when it is larger than `limit`.
 OrErrno<PastCache> read_past_cache(int directory, const std::string& path, std::size_t limit);
 
-/// The names in a directory, without "." and "..", sorted.
+/// The names in a directory, without "." and "..", sorted; E2BIG when they are too many.
+OrErrno<std::vector<std::string>> list_names(int directory);
+/// The same, or a Fault.
 std::vector<std::string> names_in(int directory, const std::string& shown);
 
 /// Errors of the medium or the filesystem on it, as opposed to those of this computer.

@@ -40,20 +40,26 @@ void look_at(const CapsuleDirectory::State& capsule, const Generation& generatio
 
 }  // namespace
 
-std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule) {
+OrErrno<std::vector<Sequence>> list_heads(const CapsuleDirectory::State& capsule) {
   std::vector<Sequence> out;
   const auto heads = open_directory(capsule.dir.get(), "heads");
   const bool is_known =
       heads || (is_foreign_error(heads.error()) && !is_medium_error(heads.error()));
-  if (!is_known) throw fault_from_errno(heads.error(), "open", capsule.shown("heads"));
+  if (!is_known) return tl::unexpected(heads.error());
   if (!heads) return out;
-  for (const auto& name : names_in(heads->get(), capsule.shown("heads"))) {
+  const auto names = list_names(heads->get());
+  if (!names) return tl::unexpected(names.error());
+  for (const auto& name : *names) {
     std::uint64_t seq = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), seq);
     if (error == std::errc() && head_path(Sequence(seq)) == "heads/" + name) out.emplace_back(seq);
   }
   std::ranges::sort(out, std::greater<>());
   return out;
+}
+
+std::vector<Sequence> heads_in(const CapsuleDirectory::State& capsule) {
+  return or_fault(list_heads(capsule), "list", capsule.shown("heads"));
 }
 
 bool CapsuleDirectory::State::in_a_slot(Sequence seq) const {

@@ -17,7 +17,7 @@ using SlotContents = std::array<OrErrno<std::string>, 2>;
 /// What a commit or a sweep changes.
 struct Entries {
   SlotContents slots;
-  std::vector<Sequence> heads;  ///< that are there, the highest first
+  OrErrno<std::vector<Sequence>> heads;  ///< that are there, the highest first
   bool operator==(const Entries&) const = default;
 };
 
@@ -25,7 +25,8 @@ struct Entries {
 class Round {
  public:
   Round(const CapsuleDirectory::State& capsule, const Entries& entries)
-      : capsule_(capsule), heads_(entries.heads) {
+      : capsule_(capsule), heads_(entries.heads.value_or(std::vector<Sequence>())) {
+    if (!entries.heads) flaw("heads", {}, clause_of(capsule, entries.heads.error(), "heads"));
     const auto& slots = entries.slots;
     for (std::size_t i = 0; i < slots.size(); ++i) read_slot_at(i, slots[i]);
     for (const auto i : lost_) attribute(i);
@@ -169,11 +170,12 @@ Entries entries_of(const CapsuleDirectory::State& capsule) {
     if (!bytes) return tl::unexpected(bytes.error() == EFBIG ? EINVAL : bytes.error());
     return std::move(bytes->bytes);
   };
-  return {{read(slot_paths[0]), read(slot_paths[1])}, heads_in(capsule)};
+  return {{read(slot_paths[0]), read(slot_paths[1])}, list_heads(capsule)};
 }
 
+/// A directory that can't be listed is a flaw.
 std::vector<std::string> not_needed(const CapsuleDirectory::State& capsule,
-                                    const std::vector<KeptHead>& kept) {
+                                    const std::vector<KeptHead>& kept, std::vector<Flaw>& flaws) {
   std::set<std::string> needed{"log", slot_paths[0], slot_paths[1]};
   for (const auto& each : kept) {
     needed.insert(head_path(each.seq));
@@ -181,18 +183,27 @@ std::vector<std::string> not_needed(const CapsuleDirectory::State& capsule,
       for (const auto& object : each.head->objects) needed.insert(folded(object.path));
   }
   std::vector<std::string> out;
-  const auto look = [&](int directory, const std::string& prefix) {
-    for (const auto& name : names_in(directory, capsule.shown(prefix))) {
+  const auto names_of = [&](int directory, const std::string& path) {
+    auto names = list_names(directory);
+    // That of heads was told already.
+    if (!names && path != "heads")
+      flaws.push_back({path, {}, clause_of(capsule, names.error(), path), Flaw::Kind::damaged});
+    return names.value_or(std::vector<std::string>());
+  };
+  const auto look = [&](int directory, const std::vector<std::string>& names,
+                        const std::string& prefix) {
+    for (const auto& name : names) {
       const auto path = prefix + name;
       if (needed.contains(folded(path))) continue;
       if (prefix.empty() && open_directory(directory, name)) continue;
       out.push_back(path);
     }
   };
-  look(capsule.dir.get(), "");
-  for (const auto& name : names_in(capsule.dir.get(), capsule.shown()))
+  const auto top = names_of(capsule.dir.get(), ".");
+  look(capsule.dir.get(), top, "");
+  for (const auto& name : top)
     if (const auto directory = open_directory(capsule.dir.get(), name))
-      look(directory->get(), name + "/");
+      look(directory->get(), names_of(directory->get(), name), name + "/");
   std::ranges::sort(out);
   return out;
 }
@@ -229,7 +240,7 @@ Verification CapsuleDirectory::verify(const ProgressSink& progress, std::stop_to
     files.read(round.kept());
     out.flaws = round.flaws();
     for (auto& flaw : files.flaws(round.kept())) out.flaws.push_back(std::move(flaw));
-    out.not_needed = not_needed(*state_, round.kept());
+    out.not_needed = not_needed(*state_, round.kept(), out.flaws);
     out.kept.clear();
     for (const auto& each : round.kept()) {
       const bool flawed = std::ranges::any_of(out.flaws, [&](const Flaw& flaw) {

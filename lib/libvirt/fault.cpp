@@ -80,7 +80,11 @@ Advice advice_for(const virError& error) {
       return {Remedy::later_version, {}};
     case VIR_ERR_SYSTEM_ERROR:
       // A save whose reader went away: the guest runs on.
-      if (error.int1 == EPIPE) return {Remedy::retry, {}};
+      if (error.int1 == EPIPE || error.int1 == ETIMEDOUT) return {Remedy::retry, {}};
+      // Of other errors of disks nobody knows that they are about one: a socket's, say.
+      if (is_disk_error(error.int1) && error.int1 != EIO && error.int1 != ENODEV &&
+          error.int1 != ENXIO)
+        return {Remedy::report_bug, {}};
       return {fault_from_errno(error.int1, {}, {}).remedy(), {}};
     default:
       return {Remedy::report_bug, {}};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <optional>
 
 #include "base/fault.hpp"
 
@@ -32,7 +33,9 @@ class Device {
                 read(at + i, block.subspan(i, capacity_block));
             },
             [this](std::uint64_t at, std::span<const std::byte> block) {
-              if (fails_at_ && --fails_at_ == 0)
+              if (refused_ == at)
+                throw Fault(Remedy::replug, {"write", "the device", "it failed", {}});
+              if (fails_on_ ? fails_at_ == 1 || --fails_at_ == 1 : fails_at_ && --fails_at_ == 0)
                 throw Fault(Remedy::replug, {"write", "the device", "it failed", {}});
               for (std::size_t i = 0; i < block.size(); i += capacity_block)
                 write(at + i, {block.begin() + i, block.begin() + i + capacity_block});
@@ -40,6 +43,12 @@ class Device {
             [] {}};
   }
   void fail_at(int write) { fails_at_ = write; }
+  void fail_from(int write) {
+    fails_at_ = write;
+    fails_on_ = true;
+  }
+  /// Whoever wants to write there fails.
+  void refuse(std::uint64_t at) { refused_ = at; }
   bool is_as_it_was() const {
     const auto zeros = std::vector<std::byte>(capacity_block);
     return std::ranges::all_of(kept_, [&](const auto& each) {
@@ -66,6 +75,8 @@ class Device {
   Place place_;
   std::map<std::uint64_t, Block> kept_, before_;
   int fails_at_ = 0;
+  bool fails_on_ = false;
+  std::optional<std::uint64_t> refused_;
 };
 
 std::optional<ByteCount> probe(Device& device, std::stop_token stop = {}) {
@@ -126,7 +137,19 @@ TEST_CASE("a probe that is stopped or fails puts back what it wrote over") {
     device.fail_at(60);
     CHECK_THROWS_AS(probe(device), Fault);
   }
+  SECTION("a place that takes nothing any more keeps no other from being put back") {
+    const auto samples = capacity_samples(Device::size);
+    device.refuse(samples[samples.size() / 2]);
+    CHECK_THROWS_WITH(probe(device),
+                      Catch::Contains("could not put back what stood on the device"));
+  }
   CHECK(device.is_as_it_was());
+}
+
+TEST_CASE("a device that is pulled during a probe is not called broken") {
+  Device device([](std::uint64_t at) { return std::optional(at); });
+  device.fail_from(60);
+  CHECK_THROWS_WITH(probe(device), "could not write the device: it failed");
 }
 
 TEST_CASE("all places that are tried lie within, and the last block is one of them") {

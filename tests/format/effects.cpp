@@ -1,5 +1,6 @@
 #include "format/effects.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,6 +68,16 @@ int __real_ftruncate64(int, off64_t);
 int __real_openat64(int, const char*, int, ...);
 int __real_mkdirat(int, const char*, mode_t);
 int __real_unlinkat(int, const char*, int);
+dirent64* __real_readdir64(DIR*);
+
+dirent64* __wrap_readdir64(DIR* directory) {
+  if (current && !current->unlistable.first.empty() &&
+      path_of(::dirfd(directory)).ends_with(current->unlistable.first)) {
+    errno = current->unlistable.second;
+    return nullptr;
+  }
+  return __real_readdir64(directory);
+}
 
 int __wrap_fsync(int fd) {
   if (fails()) return -1;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace satchel::format {
@@ -35,6 +36,8 @@ struct Effects {
     std::uint64_t offset = 0;
   };
   std::optional<BadPlace> bad_place;
+  /// Listing a directory whose path ends so leaves that errno.
+  std::pair<std::string, int> unlistable;
   bool refuses_direct = false;                ///< O_DIRECT is EINVAL, as on some filesystems
   std::map<std::string, std::uint64_t> read;  ///< bytes by the file's name
 

@@ -2,10 +2,13 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/fault.hpp"
+#include "format/effects.hpp"
 #include "format/sample.hpp"
 
 using namespace satchel;
@@ -88,6 +91,37 @@ TEST_CASE("a lost commit record is told, and the generation before counts") {
   // All but the record is there: it was committed.
   CHECK(found.damaged == Sequence(3));
   CHECK_FALSE(found.problems.empty());
+}
+
+TEST_CASE("a commit record that was lost beside the first generation is told as well") {
+  const Scratch stick;
+  const CapsuleId id(Uuid::random());
+  auto capsule = CapsuleDirectory::create(stick.fd(), id);
+  const auto first = commit_next(capsule, {}, "1");
+  commit_next(capsule, first, "2");
+  const auto slot = stick.capsule(id) / "slots/1";
+  auto record = contents(slot);
+  SECTION("torn") {
+    record[100] = 1;
+    overwrite(slot, record);
+    CHECK(CapsuleDirectory::open(stick.fd(), id).examine().damaged == Sequence(2));
+  }
+  SECTION("never written, as an interrupted commit leaves it") {
+    overwrite(slot, std::string(record.size(), '\0'));
+    CHECK_FALSE(CapsuleDirectory::open(stick.fd(), id).examine().damaged);
+  }
+}
+
+TEST_CASE("a slot at a bad place of the medium counts as torn, whatever number the kernel gives") {
+  const ThreeGenerations stick;
+  Effects effects;
+  effects.bad_place = {stick.newest_slot().string(),
+                       GENERATE(EIO, ENODATA, EREMOTEIO, EUCLEAN, EBADMSG, ETIMEDOUT), 0};
+  std::optional<Examination> found;
+  effects.during([&] { found = stick.open().examine(); });
+  REQUIRE(found->newest);
+  CHECK(found->newest->head == stick.second.head);
+  CHECK(found->damaged == Sequence(3));
 }
 
 TEST_CASE("a torn slot whose generation is not here is that of a commit that was cut short") {

@@ -172,6 +172,29 @@ TEST_CASE("a read error is a finding like any other, and the rest is read") {
         "Input/output error");
 }
 
+TEST_CASE("a directory that can't be listed is a finding, and the rest is read") {
+  const VerifyWorld world;
+  flip(world.at("memory/2.pages"), 9);
+  for (const std::string directory : {"vda", "heads", "memory"}) {
+    INFO(directory);
+    Effects effects;
+    effects.unlistable = {"/" + directory, directory == "vda" ? EBADMSG : EIO};
+    Verification found;
+    effects.during([&] { found = world.verify(); });
+    CHECK(std::ranges::count(found.flaws, directory, &Flaw::path) == 1);
+    CHECK(std::ranges::count(found.flaws, "memory/2.pages", &Flaw::path) == 1);
+  }
+}
+
+TEST_CASE("a bad place is a finding whatever number the kernel gives") {
+  const VerifyWorld world;
+  Effects effects;
+  effects.bad_place = {"vda/image.qcow2", GENERATE(ENODATA, EREMOTEIO, EILSEQ), 65'536};
+  Verification found;
+  effects.during([&] { found = world.verify(); });
+  CHECK(only_flaw(found).path == "vda/image.qcow2");
+}
+
 TEST_CASE("a device on which nothing reads any more is not a damaged one") {
   const VerifyWorld world;
   Effects effects;
