@@ -1,6 +1,7 @@
 #include "hibernation/page_index.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace satchel::hibernation {
@@ -12,11 +13,35 @@ constexpr std::size_t first_places = 1024;
 constexpr std::size_t growth_places = 4;  ///< by one in so many
 constexpr std::size_t growth_names = 8;
 
-/// Names are evenly spread, so their beginning is as good a hash as any.
+__extension__ using Product = unsigned __int128;
+
+struct Secret {
+  std::uint64_t one;
+  std::uint64_t other;
+};
+
+/// Of this process. Names that a device claims to have might else be chosen so that all want the
+/// same place.
+const Secret& secret() {
+  static const Secret drawn = [] {
+    const auto key = ContentKey::random();
+    Secret made{};
+    static_assert(sizeof made <= sizeof key.bytes);
+    std::memcpy(&made, key.bytes.data(), sizeof made);
+    return made;
+  }();
+  return drawn;
+}
+
+/// The folded product of both halves, as in wyhash.
 std::size_t home_of(const ContentName& name, std::size_t places) {
-  std::uint64_t start = 0;
-  std::memcpy(&start, name.bytes.data(), sizeof start);
-  return static_cast<std::size_t>((start >> 32) * places >> 32);
+  std::array<std::uint64_t, 2> halves{};
+  static_assert(sizeof halves == sizeof name.bytes);
+  std::memcpy(halves.data(), name.bytes.data(), sizeof halves);
+  const auto& [one, other] = secret();
+  const auto product = static_cast<Product>(halves[0] ^ one) * (halves[1] ^ other);
+  const auto hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  return static_cast<std::size_t>((hash >> 32) * places >> 32);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "machine/description.hpp"
 
+#include <limits>
 #include <pugixml.hpp>
 #include <set>
 #include <sstream>
@@ -67,6 +68,17 @@ void check_devices(const Devices& devices, Mistakes& mistakes) {
   claim_places(unique, devices.iommus);
 }
 
+/// Of all cells; as much as can be told where it is more than that.
+std::uint64_t numa_kib(const Description& machine) {
+  std::uint64_t sum = 0;
+  if (!machine.cpu) return sum;
+  for (const NumaCell& cell : machine.cpu->numa) {
+    const std::uint64_t more = cell.memory_kib.value_or(0);
+    sum = sum + more < sum ? std::numeric_limits<std::uint64_t>::max() : sum + more;
+  }
+  return sum;
+}
+
 }  // namespace
 
 ByteCount memory(const Description& machine) {
@@ -89,6 +101,10 @@ Mistakes inconsistencies(const Description& machine) {
   }
   if (machine.current_vcpus.value_or(1) > machine.vcpus.value_or(1)) {
     mistakes.push_back({"current vcpus", "are more than the vcpus"});
+  }
+  if (numa_kib(machine) > machine.memory_kib.value_or(0)) {
+    // libvirt would give the machine what the cells say.
+    mistakes.push_back({"numa cells", "have more memory than the machine"});
   }
   check_devices(machine.devices, mistakes);
   return mistakes;

@@ -49,6 +49,18 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
+TEST_CASE("a machine has no more memory in its NUMA cells than it says to need") {
+  auto machine = built(usual());
+  machine.cpu->numa.resize(2);
+  for (auto& cell : machine.cpu->numa) cell.memory_kib = *machine.memory_kib / 2;
+  CHECK(inconsistencies(machine).empty());
+  SECTION("a little") { machine.cpu->numa[1].memory_kib = *machine.memory_kib / 2 + 1; }
+  SECTION("as much as can't be summed up") {
+    for (auto& cell : machine.cpu->numa) cell.memory_kib = std::uint64_t{1} << 63;
+  }
+  CHECK(to_string(inconsistencies(machine)).find("numa cells") != std::string::npos);
+}
+
 TEST_CASE("a new machine has what today's guests drive best") {
   const auto machine = built(usual());
   CHECK(inconsistencies(machine).empty());
