@@ -125,6 +125,7 @@ Task<ExitCode> eject_one(Context& context, const HostView& host, Target target) 
 Task<std::optional<std::string>> begin_saving(Context& context, CapsuleId capsule) {
   try {
     Dictionary options;
+    options["shutdown"] = true;
     auto call = context.client.ask(path_of(capsule), capsule_interface, "Eject", options);
     auto reply = co_await std::move(call);
     co_return reply.read<ObjectPath>().value;
@@ -155,8 +156,7 @@ Task<std::optional<JobEnd>> save_here(Context& context, CapsuleView capsule) {
 Task<void> save_stranded(Context& context, const HostView& host, std::vector<JobEnd>& ends,
                          std::optional<Refusal>& refused) {
   for (const auto& capsule : host.capsules) {
-    const bool waits = capsule.state == "stranded" && !capsule.device;
-    if (!waits && capsule.state != "detached") continue;
+    if (capsule.state != "stranded" && capsule.state != "detached") continue;
     try {
       auto saving = save_here(context, capsule);
       auto end = co_await std::move(saving);
@@ -181,6 +181,7 @@ Task<ExitCode> eject_all(Context& context) {
   }
   auto asking = context.client.overview();
   const auto host = co_await std::move(asking);
+  refuse_while_nothing_works(host);
   std::vector<JobEnd> ends;
   std::optional<Refusal> refused;
   for (const auto& device : host.devices) {

@@ -136,6 +136,7 @@ std::string json_of(const HostView& host) {
                                  {"name", host.host_name},
                                  {"fingerprint", host.fingerprint},
                                  {"hypervisor", host.hypervisor},
+                                 {"detail", host.detail},
                                  {"sessions", host.sessions}}},
                    {"devices", devices(host)},
                    {"capsules", capsules(host)},

@@ -222,7 +222,9 @@ Task<ExitCode> status(Context& context) {
                              ".",
                          context.screen.width, 0, 2)
               << "\n\n";
-  if (host.devices.empty())
+  if (!host.detail.empty())
+    context.out << wrapped(printable(host.detail), context.screen.width, 0, 0) << "\n";
+  else if (host.devices.empty())
     context.out << "No device is plugged in.\n";
   else
     context.out << device_table(host).render(context.screen);
@@ -244,7 +246,9 @@ Task<ExitCode> list(Context& context, std::string kind) {
   const auto table = kind == "devices" ? device_table(host)
                      : kind == "jobs"  ? job_table(host)
                                        : capsule_table(host);
-  if (table.empty())
+  if (table.empty() && !host.detail.empty())
+    context.out << wrapped(printable(host.detail), context.screen.width, 0, 0) << "\n";
+  else if (table.empty())
     context.out << "No " << kind << ".\n";
   else
     context.out << table.render(context.screen);

@@ -68,7 +68,13 @@ Refusal ambiguous(const std::string& word, const std::string& candidates) {
 
 }  // namespace
 
+void refuse_while_nothing_works(const HostView& host) {
+  if (!host.detail.empty())
+    throw Refusal(ExitCode::try_again, printable(host.detail), "See 'satchelctl doctor'.");
+}
+
 const CapsuleView& find_capsule(const HostView& host, const std::string& word) {
+  refuse_while_nothing_works(host);
   const auto found = matching_capsules(host, word);
   if (found.empty()) throw unknown("capsule", word);
   if (found.size() > 1) throw ambiguous(word, lines(found));
@@ -76,6 +82,7 @@ const CapsuleView& find_capsule(const HostView& host, const std::string& word) {
 }
 
 const DeviceView& find_device(const HostView& host, const std::string& word) {
+  refuse_while_nothing_works(host);
   const auto found = matching_devices(host, word);
   if (found.empty() && word.starts_with("/dev/"))
     throw Refusal(ExitCode::not_found,
@@ -88,6 +95,7 @@ const DeviceView& find_device(const HostView& host, const std::string& word) {
 }
 
 const DeviceView& only_device(const HostView& host) {
+  refuse_while_nothing_works(host);
   if (host.devices.empty())
     throw Refusal(ExitCode::not_found, "No device is plugged in that Satchel may use.",
                   "Plug one in; 'satchelctl format' prepares a new one.");
@@ -100,6 +108,7 @@ const DeviceView& only_device(const HostView& host) {
 }
 
 Target find_target(const HostView& host, const std::string& word) {
+  refuse_while_nothing_works(host);
   const auto capsules = matching_capsules(host, word);
   const auto devices = matching_devices(host, word);
   if (capsules.size() + devices.size() > 1) throw ambiguous(word, lines(capsules) + lines(devices));

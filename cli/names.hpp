@@ -9,6 +9,9 @@
 
 namespace satchel::cli {
 
+/// Throws Refusal while something keeps all of the service from working.
+void refuse_while_nothing_works(const HostView& host);
+
 /// By name, UUID, or a beginning of either that only one has.
 const CapsuleView& find_capsule(const HostView& host, const std::string& word);
 

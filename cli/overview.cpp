@@ -154,6 +154,7 @@ HostView read_overview(const ManagedObjects& objects, const Dictionary& manager)
   host.host_name = text(manager, "HostName");
   host.fingerprint = text(manager, "HostFingerprint");
   host.hypervisor = text(manager, "Hypervisor");
+  host.detail = text(manager, "Detail");
   host.sessions = value<std::uint32_t>(manager, "Sessions");
   host.jobs = value<std::uint32_t>(manager, "ActiveJobs");
   for (const auto& [path, interfaces] : objects) {

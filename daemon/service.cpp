@@ -65,8 +65,10 @@ Service::Service(Places places, Config config, Log& log)
                                            },
                                            [this](std::string what) { log_.warning(what); }}),
       authority_(bus_,
-                 [this](std::uint32_t user, const Undertaking& wanted) {
-                   log_.write(request_line(user, wanted));
+                 [this](std::uint32_t user, const Undertaking& wanted, auto answer) {
+                   log_.write(answer == PolkitAuthority::Answer::allowed
+                                  ? request_line(user, wanted)
+                                  : refused_line(user, wanted));
                  }),
       volumes_(bus_),
       plugs_(io_.get_executor(), mebibytes(16), take_udev_socket()),
@@ -118,21 +120,38 @@ int Service::run() {
 
 Task<void> Service::start() {
   faces_.emplace(bus_, host_, authority_);
+  // Who asks meanwhile is told what is waited for.
+  auto looking = host_.has_to_wait();
+  const bool waits = co_await std::move(looking);
+  if (waits) {
+    auto coming = come_up();
+    co_await std::move(coming);
+    notify_status("Waits for libvirt, which does not answer: see 'satchelctl doctor'.");
+    auto waiting = host_.wait_for_libvirt();
+    co_await std::move(waiting);
+  }
   auto starting = host_.start();
   co_await std::move(starting);
-  auto naming = bus_.request_name(bus_name);
-  co_await std::move(naming);
-  feed_watchdog(io_.get_executor());
+  if (!waits) {
+    auto coming = come_up();
+    co_await std::move(coming);
+  }
   const auto& uri = host_.view().hypervisor;
   log_.info("satcheld " SATCHEL_VERSION " serves as " + parts_.host_name + " (" +
             host_.view().fingerprint + "); " +
             (uri.empty() ? "libvirt is not there yet" : "machines run at " + uri));
-  notify_ready();
   host_.tell_saving([this](const std::string& reason) { sleep_.hold_off(reason); });
   host_.tell_status([](const std::string& status) { notify_status(status); });
   // What a job had allocated in small pieces is free now, between pieces that stay: malloc gives
   // none of it back to the system by itself.
   host_.tell_rest([this] { asio::post(lanes_.files.pool(), [] { ::malloc_trim(0); }); });
+}
+
+Task<void> Service::come_up() {
+  auto naming = bus_.request_name(bus_name);
+  co_await std::move(naming);
+  feed_watchdog(io_.get_executor());
+  notify_ready();
 }
 
 void Service::sleep_begins() {

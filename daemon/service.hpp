@@ -33,6 +33,8 @@ class Service {
 
  private:
   Task<void> start();
+  /// Takes the name on the bus.
+  Task<void> come_up();
   Task<void> stop();
   Task<void> give_up();
   void end(int status);

@@ -41,9 +41,11 @@ Task<ObjectPath> eject(Requests& requests, Caller caller, CapsuleId capsule, Dic
   Options options("Eject", std::move(given));
   const auto layers =
       options.take("merge", false) ? Commands::Layers::merge : Commands::Layers::leave;
+  const auto occasion =
+      options.take("shutdown", false) ? Commands::Occasion::shutdown : Commands::Occasion::asked;
   options.finish();
   co_await requests.authorise(caller, Action::eject, "eject the machine", requests.about(capsule));
-  co_return requests.started(requests.commands().eject(capsule, layers));
+  co_return requests.started(requests.commands().eject(capsule, layers, occasion));
 }
 
 Commands::WhenNeeded when_needed(const char* method, Dictionary given) {

@@ -166,6 +166,7 @@ Interface& describe(Shown<HostFacts>& shown, Requests& requests) {
       .property("HostName", &HostFacts::host_name, Emits::never_changes)
       .property("HostFingerprint", &HostFacts::fingerprint, Emits::never_changes)
       .property("Hypervisor", &HostFacts::hypervisor)
+      .property("Detail", &HostFacts::detail)
       .property("Sessions", &HostFacts::sessions)
       .property("ActiveJobs", &HostFacts::jobs);
   describe_methods(shown.face(), requests);
@@ -181,6 +182,7 @@ HostFacts::HostFacts(const HostView& of)
       host_name(of.host_name),
       fingerprint(of.fingerprint),
       hypervisor(of.hypervisor),
+      detail(of.detail),
       sessions(of.sessions),
       jobs(of.jobs) {}
 

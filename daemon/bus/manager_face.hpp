@@ -14,6 +14,7 @@ struct HostFacts {
   std::string host_name;
   std::string fingerprint;
   std::string hypervisor;
+  std::string detail;
   std::uint32_t sessions;
   std::uint32_t jobs;
 };

@@ -16,6 +16,7 @@ constexpr std::uint32_t allow_user_interaction = 1;  // CheckAuthorizationFlags
 using Details = std::map<std::string, std::string>;
 
 constexpr std::size_t longest_name = 80;
+constexpr auto between_refusals = std::chrono::minutes(1);
 
 /// Agents show it to people, some as markup.
 std::string one_line(std::string text) {
@@ -77,8 +78,20 @@ Task<bool> PolkitAuthority::allows(std::string client, Undertaking wanted,
       if (!error.is_absent()) throw;
     }
   }
-  if (allowed && allowed_) allowed_(user, wanted);
+  tell(user, wanted, allowed ? Answer::allowed : Answer::refused);
   co_return allowed;
+}
+
+void PolkitAuthority::tell(std::uint32_t user, const Undertaking& wanted, Answer answer) {
+  if (!listener_) return;
+  if (answer == Answer::refused) {
+    // Nobody fills the journal by asking.
+    const auto now = std::chrono::steady_clock::now();
+    const auto [told, is_first] = refused_.try_emplace(user, now);
+    if (!is_first && now - told->second < between_refusals) return;
+    told->second = now;
+  }
+  listener_(user, wanted, answer);
 }
 
 Task<bool> PolkitAuthority::is_there() {

@@ -1,6 +1,7 @@
 // Asks polkit who may do what. Owned by the composition root; loop thread only.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,10 +25,13 @@ std::map<std::string, std::string> polkit_details(const Undertaking& wanted);
 /// nothing while there is no polkit. Throws BusError when polkit is there but fails to answer.
 class PolkitAuthority : public Authority {
  public:
-  /// Told of each undertaking that was allowed, and of the user who asked for it; may be empty.
-  using Allowed = std::function<void(std::uint32_t user, const Undertaking& wanted)>;
-  explicit PolkitAuthority(Bus& bus, Allowed allowed = {})
-      : bus_(bus), allowed_(std::move(allowed)) {}
+  enum class Answer { allowed, refused };
+  /// Told of each undertaking that was allowed, and of the user who asked for it; of what a user
+  /// was refused once a minute. May be empty.
+  using Listener =
+      std::function<void(std::uint32_t user, const Undertaking& wanted, Answer answer)>;
+  explicit PolkitAuthority(Bus& bus, Listener listener = {})
+      : bus_(bus), listener_(std::move(listener)) {}
   Task<bool> allows(std::string client, Undertaking wanted, Interaction interaction) override;
   Task<bool> is_there() override;
 
@@ -35,8 +39,11 @@ class PolkitAuthority : public Authority {
   Task<std::uint32_t> user_of(std::string client);
   Task<bool> polkit_allows(std::string client, Undertaking wanted, Interaction interaction);
 
+  void tell(std::uint32_t user, const Undertaking& wanted, Answer answer);
+
   Bus& bus_;
-  Allowed allowed_;
+  Listener listener_;
+  std::map<std::uint32_t, std::chrono::steady_clock::time_point> refused_;  ///< when, last told
 };
 
 }  // namespace satchel

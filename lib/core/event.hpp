@@ -135,8 +135,12 @@ struct SessionFound {
 };
 /// Enough time has passed, or enough was written, for a checkpoint.
 struct CheckpointDue {};
-/// A stranded guest that is held in memory may be saved now: its last save failed.
-struct SaveDue {};
+/// A stranded guest that is held in memory may be saved now: its last save failed, or it was found
+/// alive when it was taken to be saved or off.
+struct SaveDue {
+  enum class Guest { as_known, found_alive };
+  Guest guest = Guest::as_known;
+};
 /// There are many layers, or the COW file has become large.
 struct UpkeepDue {
   Upkeep what;

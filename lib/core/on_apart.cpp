@@ -85,7 +85,7 @@ Step on(const Stranded& at, const LaunchAsked& event, const Given& given) {
 
 Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
   // It is being done; whoever asked is told when it is.
-  if (at.saving && !at.idle) return Transition{at, {}};
+  if (at.saving && (!at.idle || event.by == Requester::host_shutdown)) return Transition{at, {}};
   // That has saved the guest first, and has left nothing behind when it ends early.
   if (at.exporting && (event.by == Requester::host_shutdown || (!at.idle && !at.arrived)))
     return Transition{at, {Cancel{*at.exporting}}};
@@ -93,7 +93,8 @@ Step on(const Stranded& at, const EjectAsked& event, const Given& given) {
   const bool can_be_saved = is_alive(at.session.guest) && !job_of(at);
   if (can_be_saved && (event.by == Requester::host_shutdown || !at.idle))
     return save_here(at.session, at.idle, {}, given);
-  if (at.idle && !job_of(at)) return release(*at.idle, {}, at.session, event, given);
+  if (at.idle && !job_of(at) && event.by != Requester::host_shutdown)
+    return release(*at.idle, {}, at.session, event, given);
   return std::nullopt;
 }
 
@@ -115,8 +116,9 @@ Step on(const Stranded& at, const CancelAsked&, const Given&) {
   return Transition{at, {Cancel{*at.exporting}}};
 }
 
-Step on(const Stranded& at, const SaveDue&, const Given& given) {
-  if (job_of(at) || !is_alive(at.session.guest)) return std::nullopt;
+Step on(const Stranded& at, const SaveDue& event, const Given& given) {
+  const bool lives = is_alive(at.session.guest) || event.guest == SaveDue::Guest::found_alive;
+  if (job_of(at) || !lives) return std::nullopt;
   auto state = at;
   state.saving = given.next;
   return Transition{std::move(state), {SaveStranded{given.next}}};

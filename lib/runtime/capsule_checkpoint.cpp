@@ -16,6 +16,7 @@
 #include "runtime/capsule_runner.hpp"
 #include "runtime/host_room.hpp"
 #include "runtime/jobs/checkpoint.hpp"
+#include "runtime/jobs/open_session.hpp"
 #include "runtime/messages.hpp"
 #include "runtime/sessions.hpp"
 
@@ -58,12 +59,8 @@ Task<core::Event> CapsuleRunner::checkpoint(JobContext job, core::Requester by) 
   auto& parts = around_.parts;
   auto ending = parts.readers->end_of(id_);
   co_await std::move(ending);
-  auto loading = offload(parts.lanes.files, [&parts, id = id_] { return parts.shelf.find(id); });
-  auto session = co_await std::move(loading);
-  if (!session)
-    throw Fault(
-        Remedy::report_bug,
-        Fault::Text{"write a checkpoint of", name_, "the session's journal is missing", {}});
+  auto opening = open_session(parts, id_, name_, "write a checkpoint of");
+  auto session = co_await std::move(opening);
   const auto held = stick();
   auto emptying = parts.readers->end_filling(held->insertion());
   co_await std::move(emptying);
@@ -71,7 +68,7 @@ Task<core::Event> CapsuleRunner::checkpoint(JobContext job, core::Requester by) 
                                                                : ByteCount());
   checkpointed_ = std::chrono::steady_clock::now();
   const auto before = *head_;
-  auto making = satchel::checkpoint(parts, {held, std::move(*session), pace_}, job);
+  auto making = satchel::checkpoint(parts, {held, std::move(session), pace_}, job);
   auto done = co_await std::move(making);
   around_.devices.note_write(held->insertion(), done.written, done.took);
   session_ = std::move(done.session);

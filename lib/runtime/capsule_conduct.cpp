@@ -131,6 +131,11 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
       is_unborn = session_ && session_->phase == Phase::launching;
     }
   }
+  if (keeps_) {
+    // It may have made way for the memory.
+    auto looking_here = look_at_kept();
+    co_await std::move(looking_here);
+  }
   if (is_unborn) {
     auto forgetting = forget_unborn();
     co_await std::move(forgetting);

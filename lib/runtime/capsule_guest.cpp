@@ -104,6 +104,12 @@ std::optional<Session> CapsuleRunner::unclaimed() const {
   return session_;
 }
 
+void CapsuleRunner::leave_unclaimed(Session session) {
+  name_ = session.capsule_name;
+  session_ = std::move(session);
+  unasked_ = true;
+}
+
 void CapsuleRunner::hypervisor_back() {
   if (core::job_of(state_)) return;
   const bool again = std::exchange(launch_again_, false);
@@ -130,6 +136,10 @@ void CapsuleRunner::guest_found(const std::optional<DomainEntry>& guest) {
   if (core::job_of(state_) &&
       (!leaves_guest_alone(state_) || std::holds_alternative<core::Checkpointing>(state_)))
     return;
+  // Taken to be saved or off when libvirt could not be asked: it is in memory alone.
+  const auto* stranded = std::get_if<core::Stranded>(&state_);
+  if (stranded != nullptr && is_alive(guest) && !is_in_memory(stranded->session.guest))
+    return deliver(core::SaveDue{core::SaveDue::Guest::found_alive});
   switch (guest ? guest->state : GuestState::shut_off) {
     case GuestState::running:
       note_running();

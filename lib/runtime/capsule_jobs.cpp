@@ -11,6 +11,7 @@
 #include "runtime/jobs/check_in.hpp"
 #include "runtime/jobs/check_out.hpp"
 #include "runtime/jobs/launch.hpp"
+#include "runtime/jobs/open_session.hpp"
 #include "runtime/jobs/reattach.hpp"
 #include "runtime/jobs/strand.hpp"
 #include "runtime/known_hosts.hpp"
@@ -179,13 +180,9 @@ Task<core::Event> CapsuleRunner::launch(JobContext job, core::LaunchFrom from) {
 }
 
 Task<core::Event> CapsuleRunner::eject(JobContext job, core::StartEject how) {
-  auto loading =
-      offload(around_.parts.lanes.files, [this] { return around_.parts.shelf.find(id_); });
-  auto session = co_await std::move(loading);
-  if (!session)
-    throw Fault(Remedy::report_bug,
-                Fault::Text{"eject", name_, "the session's journal is missing", {}});
-  CheckInOrder order{stick(), std::move(*session)};
+  auto opening = open_session(around_.parts, id_, name_, "eject");
+  auto session = co_await std::move(opening);
+  CheckInOrder order{stick(), std::move(session)};
   const auto insertion = order.stick->insertion();
   const auto limit = around_.parts.config.eject.deadline;
   const auto deadline = around_.board.give_up_after(
@@ -255,6 +252,10 @@ Task<core::Event> CapsuleRunner::save_stranded(JobContext job) {
     around_.parts.disks->give_way(head_ ? memory_of(head_->head) : ByteCount(), also);
   });
   co_await std::move(making);
+  if (keeps_) {
+    auto looking = look_at_kept();
+    co_await std::move(looking);
+  }
   auto saving = strand(around_.parts, id_);
   session_ = co_await std::move(saving);
   auto asking = core_session_now(around_.parts, *session_);

@@ -236,6 +236,7 @@ void CapsuleRunner::adopt(Session session, const std::optional<DomainEntry>& gue
   // Its files belong to an insertion that is over.
   if (!device) known = core::without_files(std::move(known));
   launch_again_ = false;
+  unasked_ = false;
   session_ = std::move(session);
   asio::co_spawn(around_.parts.loop, look_at_kept(), asio::detached);
   deliver(core::SessionFound{known, device});

@@ -91,6 +91,10 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
   /// The session that a failed launch has left, of which libvirt could not say what became of it:
   /// the state does not know it.
   std::optional<Session> unclaimed() const;
+  /// A session of which nobody could tell what became of its guest.
+  void leave_unclaimed(Session session);
+  /// Nobody could tell since: its device may be in use.
+  bool is_unasked() const { return unasked_ && unclaimed(); }
   /// libvirt is there again: a launch that failed meanwhile is made now where machines are launched
   /// by themselves.
   void hypervisor_back();
@@ -228,6 +232,7 @@ class CapsuleRunner : public std::enable_shared_from_this<CapsuleRunner> {
     ByteCount bytes;  ///< that an eject would write of it although it did not change
   };
   std::optional<Wear> wear_;                   ///< of the memory that was looked at last
+  bool unasked_ = false;                       ///< since leave_unclaimed()
   std::optional<GenerationId> keeps_;          ///< whose disks are kept here
   std::optional<GenerationId> keeps_in_vain_;  ///< whose disks could not be
   std::shared_ptr<ExportOrder> export_to_;   ///< what export_ours is to write, while that is asked

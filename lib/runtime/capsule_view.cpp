@@ -68,7 +68,11 @@ CapsuleView CapsuleRunner::view() const {
     view.next_step +=
         " If the device is lost: satchelctl resolve export-ours writes what is here to plain "
         "files.";
-  view.can_unplug = core::can_unplug(state_);
+  view.can_unplug = core::can_unplug(state_) && !is_unasked();
+  if (is_unasked()) {
+    view.detail = "What became of its guest on this computer is not known: libvirt could not tell.";
+    view.next_step = "See 'satchelctl doctor'. It is asked again when libvirt is back.";
+  }
   if (const auto insertion = core::device_of(state_))
     view.device = around_.devices.number_of(*insertion);
   if (const auto others = in_use_beside(); !others.empty()) {

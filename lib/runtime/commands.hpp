@@ -98,8 +98,12 @@ class Commands {
   virtual JobId format(FormatRequest request) = 0;
   virtual JobId launch(LaunchRequest request) = 0;
   enum class Layers { leave, merge };
-  virtual JobId eject(CapsuleId capsule, Layers layers) = 0;
-  JobId eject(CapsuleId capsule) { return eject(capsule, Layers::leave); }
+  /// shutdown: whatever is in memory alone would be lost.
+  enum class Occasion { asked, shutdown };
+  virtual JobId eject(CapsuleId capsule, Layers layers, Occasion occasion) = 0;
+  JobId eject(CapsuleId capsule, Layers layers = Layers::leave) {
+    return eject(capsule, layers, Occasion::asked);
+  }
   /// Ejects every capsule on the device, then lets go of it.
   virtual JobId eject_device(DeviceNumber device) = 0;
   virtual JobId checkpoint(CapsuleId capsule) = 0;

@@ -117,6 +117,7 @@ class Devices {
   Task<void> take_in(core::Insertion insertion);
   Task<void> measure_space(core::Insertion insertion);
   Task<void> unmount(std::string node, LettingGo::Unmount how);
+  static LogLine free_line(const Entry& entry);
   Task<void> let_go_of_drive(core::Insertion insertion, PowerOff power_off);
   Task<void> look_beside(core::Insertion insertion);
   Task<void> watch_beside(core::Insertion insertion);

@@ -83,6 +83,12 @@ Task<std::vector<Finding>> Host::look_around(Measure measure) {
   auto asking_libvirt = libvirt_answers(parts_.hypervisor);
   auto libvirt = co_await std::move(asking_libvirt);
   findings.push_back(std::move(libvirt));
+  if (!waiting_sessions_.empty())
+    findings.push_back({"sessions", Verdict::bad,
+                        "What became of " + waiting_sessions_ +
+                            " here is not known while libvirt does not answer, and no device is "
+                            "used until then.",
+                        "See what is said of libvirt. It goes on by itself when libvirt is back."});
   auto asking_accelerator = kvm_works(parts_.hypervisor, parts_.lanes.files);
   auto accelerator = co_await std::move(asking_accelerator);
   findings.push_back(std::move(accelerator));
@@ -100,7 +106,9 @@ Task<std::vector<Finding>> Host::look_around(Measure measure) {
   });
   auto looked = co_await std::move(looking);
   for (auto& finding : looked) findings.push_back(std::move(finding));
-  findings.push_back(clock_finding(parts_.now(), view()));
+  auto dating = offload(parts_.lanes.files, time_of_program);
+  const auto program = co_await std::move(dating);
+  findings.push_back(clock_finding(parts_.now(), view(), program));
   if (measure == Measure::no) co_return findings;
 
   for (const auto& device : devices_.views()) {

@@ -114,8 +114,17 @@ bool DiskCache::make_room(CapsuleId capsule, const std::vector<format::Object>& 
   }
   const auto others = all();
   ByteCount sum = own;
-  for (const auto& each : others)
-    if (each.capsule != capsule) sum = sum + each.size;
+  ByteCount stays = own;
+  ByteCount spare;
+  for (const auto& each : others) {
+    if (each.capsule == capsule) continue;
+    sum = sum + each.size;
+    auto& of = each.is_needed ? stays : spare;
+    of = of + each.size;
+  }
+  // What can't be kept whatever makes way costs nobody his copies.
+  if (stays > most_ || free_space(directory_.parent_path()) + spare < keep_free_ + more + besides)
+    return false;
   const auto fits = [&] {
     return sum <= most_ && free_space(directory_.parent_path()) >= keep_free_ + more + besides;
   };

@@ -91,6 +91,7 @@ Task<void> Devices::let_go_of_drive(core::Insertion insertion, PowerOff power_of
       boost::asio::co_spawn(parts_.loop, watch_beside(insertion), boost::asio::detached);
     co_return;
   }
+  const auto told = free_line(*find(insertion));
   if (power_off == PowerOff::yes) {
     try {
       auto powering = parts_.volumes.power_off(node);
@@ -99,7 +100,13 @@ Task<void> Devices::let_go_of_drive(core::Insertion insertion, PowerOff power_of
       parts_.log.warning(std::string(refused.what()) + "; it is unmounted and may be unplugged");
     }
   }
-  parts_.log.info(node + " may be unplugged");
+  parts_.log.write(told);
+}
+
+/// Machines that are on it say so themselves.
+LogLine Devices::free_line(const Entry& entry) {
+  const auto level = entry.capsules.empty() ? LogLevel::info : LogLevel::debug;
+  return {level, entry.view.node + " may be unplugged", {}, {}};
 }
 
 Task<void> Devices::watch_beside(core::Insertion insertion) {
@@ -121,7 +128,7 @@ Task<void> Devices::watch_beside(core::Insertion insertion) {
     if (entry == nullptr || !entry->mounted_beside.empty()) continue;
     // Mounted by Satchel by now, it tells of itself.
     if (entry->stick && entry->stick->is_open()) co_return;
-    if (in_use_beside(insertion).empty()) parts_.log.info(entry->view.node + " may be unplugged");
+    if (in_use_beside(insertion).empty()) parts_.log.write(free_line(*entry));
     hooks_.changed();
     co_return;
   }

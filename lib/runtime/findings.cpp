@@ -1,5 +1,6 @@
 #include "runtime/findings.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -246,18 +247,30 @@ Finding apparmor_finding(std::string_view lines) {
           "the machine again; journalctl --boot --grep DENIED shows all."};
 }
 
-Finding clock_finding(UnixMicros now, const HostView& view) {
+UnixMicros time_of_program() {
+  struct stat about {};
+  if (::stat("/proc/self/exe", &about) != 0) return UnixMicros(0);
+  const auto& made = about.st_mtim;
+  return UnixMicros(static_cast<std::uint64_t>(made.tv_sec) * 1'000'000 +
+                    static_cast<std::uint64_t>(made.tv_nsec) / 1000);
+}
+
+Finding clock_finding(UnixMicros now, const HostView& view, UnixMicros program) {
   constexpr std::uint64_t tolerance =
       10U * 60 * 1'000'000;  // clocks that nobody sets differ by minutes
   const CapsuleView* newest = nullptr;
   for (const auto& capsule : view.capsules)
     if (!newest || newest->last_time < capsule.last_time) newest = &capsule;
-  const auto found = "This computer's clock says " + date_and_time(now);
-  if (!newest || newest->last_time.value <= now.value + tolerance)
+  auto found = "This computer's clock says " + date_and_time(now);
+  const auto is_ahead = [&](UnixMicros time) { return time.value > now.value + tolerance; };
+  if (newest && is_ahead(newest->last_time))
+    found += ", but " + newest->name + " was written at " + date_and_time(newest->last_time) +
+             " by " + newest->last_host + ".";
+  else if (is_ahead(program))
+    found += ", but satcheld itself was made at " + date_and_time(program) + ".";
+  else
     return {"clock", Verdict::good, found + ".", {}};
-  return {"clock", Verdict::warning,
-          found + ", but " + newest->name + " was written at " + date_and_time(newest->last_time) +
-              " by " + newest->last_host + ".",
+  return {"clock", Verdict::warning, found,
           "Set the clock of whichever is wrong: timedatectl set-ntp true, or timedatectl set-time. "
           "Nothing is lost by it, but "
           "times that you are shown mislead."};

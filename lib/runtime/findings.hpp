@@ -28,6 +28,9 @@ Finding apparmor_refusals();
 /// The same from the kernel's lines, one refusal each, newest first.
 Finding apparmor_finding(std::string_view lines);
 /// A clock that is before something already written is wrong: times order what people see.
-Finding clock_finding(UnixMicros now, const HostView& view);
+/// When satcheld's program was made; 0 when nobody knows. Files lane.
+UnixMicros time_of_program();
+/// A clock is wrong that is before what was already written, or before this program.
+Finding clock_finding(UnixMicros now, const HostView& view, UnixMicros program);
 
 }  // namespace satchel

@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 
 Host::Host(Parts& parts, std::string version)
     : parts_(parts),
+      libvirt_back_(parts.loop),
       devices_(parts, Devices::Hooks{
                           [this](core::Insertion insertion, CapsuleId capsule) {
                             capsule_seen(insertion, capsule);
@@ -60,32 +61,6 @@ Host::Host(Parts& parts, std::string version)
   view_.fingerprint = parts.key.public_key().fingerprint();
 }
 
-Task<void> Host::start() {
-  parts_.hypervisor.listen([this](const GuestEvent& event) { guest_changed(event); });
-  parts_.hypervisor.listen_connection([this](bool up) { connection_changed(up); });
-  auto loading = offload(parts_.lanes.files, [this] {
-    parts_.cache->tidy();
-    parts_.disks->tidy();
-    return SyncBook::load(parts_.state_directory);
-  });
-  auto synced = co_await std::move(loading);
-  for (auto& record : synced) parts_.syncs->note(std::move(record));
-  auto taking_up = take_up_sessions();
-  auto sessions = co_await std::move(taking_up);
-  // Between these two nothing else runs: a device is known before its session is, and nothing was
-  // yet told of it.
-  devices_.start();
-  for (auto& [session, guest] : sessions) {
-    const auto device = devices_.same_insertion(session.fs_uuid, session.disk_sequence);
-    const auto capsule = session.capsule;
-    runner(capsule)->adopt(std::move(session), guest, device);
-  }
-  auto noting = note_hypervisor();
-  co_await std::move(noting);
-  room_.start();
-  refresh();
-}
-
 void Host::look_at_silence() {
   const auto now = std::chrono::steady_clock::now();
   const auto patience = parts_.config.device.patience;
@@ -112,20 +87,9 @@ void Host::look_at_silence() {
   }
 }
 
-Task<void> Host::note_hypervisor() {
-  try {
-    auto asking = parts_.hypervisor.ability(Accelerator::tcg);
-    auto host = co_await std::move(asking);
-    view_.hypervisor = std::move(host.uri);
-  } catch (const Fault& failure) {
-    view_.hypervisor.clear();
-    parts_.log.warning(std::string(failure.what()) + "; it is tried again. " + failure.next_step());
-  }
-  changed();
-}
-
 std::shared_ptr<CapsuleRunner> Host::known(CapsuleId capsule) const {
   const auto found = capsules_.find(capsule);
+  if (found == capsules_.end()) refuse_while_waiting("find capsule", capsule.value.str());
   if (found == capsules_.end())
     throw Fault(Remedy::fix_request,
                 Fault::Text{"find capsule", capsule.value.str(), "this host does not know it", {}});
@@ -168,7 +132,8 @@ std::vector<std::shared_ptr<CapsuleRunner>> Host::capsules_on(core::Insertion in
 
 bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) const {
   for (const auto& capsule : capsules_on(insertion))
-    if (capsule->id() != asking && !core::can_unplug(capsule->state())) return true;
+    if (capsule->is_unasked() || (capsule->id() != asking && !core::can_unplug(capsule->state())))
+      return true;
   if (held_.contains(insertion)) return true;
   for (const auto& job : view_.running_jobs)
     if (job.operation == "pack" && job.device == devices_.number_of(insertion)) return true;
@@ -176,6 +141,7 @@ bool Host::in_use(core::Insertion insertion, std::optional<CapsuleId> asking) co
 }
 
 core::Insertion Host::insertion_of(DeviceNumber device) const {
+  refuse_while_waiting("use device", std::to_string(device.value));
   const auto insertion = devices_.insertion_of(device);
   if (!insertion)
     throw Fault(

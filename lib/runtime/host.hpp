@@ -2,6 +2,7 @@
 // that the bus asks. Owned by the composition root; loop thread only.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -28,6 +29,11 @@ class Host : public Commands {
  public:
   explicit Host(Parts& parts, std::string version);
 
+  /// Before start(): whether libvirt has to be waited for, as it does not answer and there are
+  /// sessions in the journal.
+  Task<bool> has_to_wait();
+  /// Returns when libvirt answers. Meanwhile no device is known, and whatever is asked for refused.
+  Task<void> wait_for_libvirt();
   /// Takes up the sessions in the journal, then listens to libvirt and for devices. When it
   /// returns, the devices that are there have been told of.
   Task<void> start();
@@ -51,7 +57,7 @@ class Host : public Commands {
   JobId format(FormatRequest request) override;
   JobId launch(LaunchRequest request) override;
   using Commands::eject;
-  JobId eject(CapsuleId capsule, Layers layers) override;
+  JobId eject(CapsuleId capsule, Layers layers, Occasion occasion) override;
   JobId eject_device(DeviceNumber device) override;
   JobId checkpoint(CapsuleId capsule) override;
   JobId unlock(DeviceNumber device, UniqueFd passphrase) override;
@@ -95,6 +101,7 @@ class Host : public Commands {
   struct FoundSession {
     Session session;
     std::optional<DomainEntry> guest;
+    bool could_be_asked_for = true;
   };
   /// The session as it goes on from here, after whatever a former daemon was killed in.
   Task<FoundSession> take_up_session(Session& session);
@@ -117,7 +124,10 @@ class Host : public Commands {
   Task<void> undo_pack(const Session& session);
   /// Tells of devices that do not answer, and gives up what waits too long for them.
   void look_at_silence();
+  void hear_libvirt();
   Task<void> note_hypervisor();
+  /// Throws Fault while libvirt is waited for.
+  void refuse_while_waiting(const std::string& doing, const std::string& what) const;
   Task<std::vector<Finding>> look_around(Measure measure);
   void guest_changed(const GuestEvent& event);
   void connection_changed(bool up);
@@ -128,7 +138,7 @@ class Host : public Commands {
   Task<void> look_at(CapsuleRunner& capsule, LookAt which);
 
   JobId begin(JobBoard::Subject subject, Work work);
-  Task<void> conduct(JobContext job, Work work);
+  Task<void> conduct(JobContext job, Work work, JobBoard::Subject subject);
   Task<void> pack_job(JobContext job, PackRequest request, core::Insertion insertion);
   Task<void> create_job(JobContext job, std::shared_ptr<CreateRequest> request,
                         core::Insertion insertion);
@@ -176,6 +186,8 @@ class Host : public Commands {
   bool rests_ = true;
   bool refresh_due_ = false;
   bool diagnosing_ = false;
+  std::string waiting_sessions_;  ///< names of the machines, while libvirt is waited for
+  boost::asio::steady_timer libvirt_back_;
   bool looking_ = false, look_due_ = false, hypervisor_is_back_ = false;  ///< at guests
   Devices devices_;
   JobBoard board_;

@@ -7,6 +7,7 @@
 namespace satchel {
 
 Task<ByteCount> Host::drop_cache(std::optional<CapsuleId> capsule) {
+  refuse_while_waiting("drop", "what is kept of machines");
   for (const auto& [id, runner] : capsules_) {
     if (capsule && *capsule != id) continue;
     const auto* session = core::session_of(runner->state());

@@ -37,13 +37,14 @@ void check_removable(const CapsuleRunner& runner) {
 }  // namespace
 
 JobId Host::begin(JobBoard::Subject subject, Work work) {
-  auto job = board_.begin(std::move(subject));
+  auto job = board_.begin(subject);
   const auto id = job.id;
-  asio::co_spawn(parts_.loop, conduct(std::move(job), std::move(work)), asio::detached);
+  asio::co_spawn(parts_.loop, conduct(std::move(job), std::move(work), std::move(subject)),
+                 asio::detached);
   return id;
 }
 
-Task<void> Host::conduct(JobContext job, Work work) {
+Task<void> Host::conduct(JobContext job, Work work, JobBoard::Subject subject) {
   std::optional<Fault> fault;
   try {
     auto working = work(job);
@@ -60,7 +61,7 @@ Task<void> Host::conduct(JobContext job, Work work) {
   } else {
     if (auto reason = board_.given_up(job.id); reason && fault->remedy() != Remedy::replug)
       fault = std::move(reason);
-    parts_.log.warning(std::string(fault->what()) + ". " + fault->next_step());
+    parts_.log.write(job_failure_line(subject.operation, subject.capsule, *fault));
     board_.end_failed(job.id, *fault);
   }
 }
@@ -117,6 +118,7 @@ JobId Host::format(FormatRequest request) {
                 Fault::Text{"format", request.node,
                             "no computer would take a device with this label for one of Satchel's",
                             "Choose a label that begins with SATCHEL."});
+  refuse_while_waiting("format", request.node);
   const auto insertion = devices_.at(request.node);
   if (insertion && in_use(*insertion, std::nullopt))
     throw Fault(Remedy::fix_request,

@@ -8,8 +8,10 @@ namespace satchel {
 
 void Host::capsule_seen(core::Insertion insertion, CapsuleId capsule) {
   runner(capsule)->deliver(core::DeviceAppeared{insertion});
-  if (const auto said = said_of(insertion); !said.empty())
-    parts_.log.warning(devices_.node_of(insertion) + ": " + said);
+  const auto used = core::device_of(runner(capsule)->state());
+  if (!used || *used == insertion) return;
+  parts_.log.warning(devices_.node_of(insertion) + ": " +
+                     second_copy_sentence(runner(capsule)->name(), devices_.node_of(*used)));
 }
 
 void Host::look_at_copies() {

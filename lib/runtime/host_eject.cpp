@@ -18,10 +18,11 @@ constexpr auto after_a_failed_removal = std::chrono::seconds(20);
 
 }  // namespace
 
-JobId Host::eject(CapsuleId capsule, Layers layers) {
+JobId Host::eject(CapsuleId capsule, Layers layers, Occasion occasion) {
   if (const auto insertion = core::device_of(known(capsule)->state()))
     parts_.readers->stop_on(*insertion);
   core::EjectAsked event;
+  if (occasion == Occasion::shutdown) event.by = core::Requester::host_shutdown;
   if (layers == Layers::merge) event.merge = core::MergeToo::yes;
   const auto* ready = std::get_if<core::Ready>(&known(capsule)->state());
   const bool is_to_stay = ready != nullptr && ready->found.lacks.has_value();

@@ -16,8 +16,11 @@ namespace satchel {
 namespace asio = boost::asio;
 
 void Host::guest_changed(const GuestEvent& event) {
-  for (const auto& [id, capsule] : capsules_)
-    if (capsule->domain() == event.id) return capsule->guest_changed(event);
+  // Packed twice, a machine has sessions of two capsules here, of which one waits for its device:
+  // each finds out whether the guest is its own.
+  const auto all = capsules_;
+  for (const auto& [id, capsule] : all)
+    if (capsule->domain() == event.id) capsule->guest_changed(event);
 }
 
 Task<void> Host::look_at_guests(LookAt which) {
@@ -57,6 +60,7 @@ Task<void> Host::look_at(CapsuleRunner& capsule, LookAt which) {
 void Host::connection_changed(bool up) {
   if (up) {
     parts_.log.info("libvirt is there");
+    libvirt_back_.cancel();
     asio::co_spawn(parts_.loop, note_hypervisor(), asio::detached);
     asio::co_spawn(parts_.loop, look_at_guests(LookAt::all), asio::detached);
     return;

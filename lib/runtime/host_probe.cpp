@@ -38,6 +38,7 @@ JobId Host::probe(std::string node) {
   const auto refused = [&](Remedy remedy, std::string why, std::string next) {
     return Fault(remedy, Fault::Text{operation, node, std::move(why), std::move(next)});
   };
+  refuse_while_waiting(operation, node);
   const auto insertion = devices_.at(node);
   if (!insertion)
     throw refused(Remedy::fix_request, "it is no device of Satchel's that is plugged in",

@@ -1,9 +1,11 @@
 // What a former daemon left: the sessions in the journal, and what libvirt made of their guests.
+#include <exception>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "hibernation/save_image.hpp"
 #include "runtime/host.hpp"
+#include "runtime/jobs/strand.hpp"
 #include "runtime/last_write.hpp"
 #include "runtime/sessions.hpp"
 
@@ -116,8 +118,17 @@ Task<void> Host::look_behind_waking(Session& session) {
 }
 
 Task<void> Host::check_save_image(Session& session) {
-  auto looking = offload(parts_.lanes.files,
-                         [&] { return hibernation::is_finished_save(*session.save_image); });
+  auto looking = offload(parts_.lanes.files, [&] {
+    if (hibernation::is_finished_save(*session.save_image)) return true;
+    try {
+      // The power may have failed within a second save, of a guest that had not run since the
+      // first.
+      return take_cut_short(parts_, session).empty();
+    } catch (const std::exception& failure) {
+      parts_.log.warning(session.capsule_name + ": " + failure.what());
+    }
+    return false;
+  });
   if (co_await std::move(looking)) co_return;
   parts_.log.error(session.capsule_name +
                    ": its memory was not written whole to this computer before its guest ended; it "
@@ -210,9 +221,18 @@ Task<std::vector<Host::FoundSession>> Host::take_up_sessions() {
     }
     if (!failure) continue;
     parts_.log.error(session.capsule_name + ": " + failure->what() + ". " + failure->next_step());
-    auto finding = find_guest(parts_, session);
-    auto guest = co_await std::move(finding);
-    found.push_back(FoundSession{std::move(session), std::move(guest)});
+    failure.reset();
+    try {
+      auto finding = find_guest(parts_, session);
+      auto guest = co_await std::move(finding);
+      found.push_back(FoundSession{session, std::move(guest)});
+    } catch (const Fault& fault) {
+      failure = fault;
+    }
+    if (!failure) continue;
+    parts_.log.error(session.capsule_name + ": " + failure->what() +
+                     "; what became of it is asked again when libvirt is back or its device comes");
+    found.push_back(FoundSession{session, std::nullopt, false});
   }
   co_return found;
 }

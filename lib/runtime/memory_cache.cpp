@@ -66,7 +66,15 @@ bool MemoryCache::evict(const Copy& copy) const {
 bool MemoryCache::make_room(std::span<const fs::path> kept, ByteCount more) const {
   auto there = copies_in(directory_);
   ByteCount sum = more;
-  for (const auto& each : there) sum = sum + each.size;
+  ByteCount stays = more;
+  for (const auto& each : there) {
+    sum = sum + each.size;
+    if (std::ranges::count(kept, each.path) > 0) stays = stays + each.size;
+  }
+  const ByteCount spare(sum.value - stays.value);
+  // What can't be kept whatever makes way costs nobody his copies.
+  if (stays > most_ || free_space(directory_.parent_path()) + spare < keep_free_ + more)
+    return false;
   const auto fits = [&] {
     return sum <= most_ && free_space(directory_.parent_path()) >= keep_free_ + more;
   };

@@ -24,6 +24,7 @@ constexpr std::string_view diverged_id = "77f064443bc34eee9fb7c6c1ae0e2c64";
 constexpr std::string_view synced_id = "0cb75703ee4141479cef5d20ad9f60b8";
 constexpr std::string_view outcome_id = "78a9b1d616164b719ae920954cc266c1";
 constexpr std::string_view request_id = "cbf71a3d157041e493b75288318bc145";
+constexpr std::string_view refused_id = "ee043d25c5df45fc8885c383fa593636";
 
 std::string_view id_of(core::Notice notice) {
   switch (notice) {
@@ -61,6 +62,8 @@ LogLevel level_of(core::Notice notice) {
     case core::Notice::eject_failed:
     case core::Notice::checkpoint_failed:
       return LogLevel::debug;  // the failure has had its line
+    case core::Notice::ejecting:
+      return LogLevel::debug;  // so has the transition
     default:
       return LogLevel::info;
   }
@@ -68,6 +71,18 @@ LogLevel level_of(core::Notice notice) {
 
 std::vector<std::pair<std::string, std::string>> fields_of(CapsuleId id, const std::string& name) {
   return {{"SATCHEL_CAPSULE", id.value.str()}, {"SATCHEL_CAPSULE_NAME", name}};
+}
+
+LogLine asking_line(std::uint32_t user, std::string_view answer, const Undertaking& wanted,
+                    std::string_view message_id) {
+  LogLine line;
+  line.level = LogLevel::info;
+  line.text = "user " + std::to_string(user) + " " + std::string(answer) + " " + wanted.doing;
+  for (const auto* each : {&wanted.machine, &wanted.device})
+    if (!each->empty()) line.text += (each == &wanted.machine ? ": " : ", on ") + *each;
+  line.message_id = message_id;
+  line.fields = {{"SATCHEL_USER", std::to_string(user)}, {"SATCHEL_REQUEST", wanted.doing}};
+  return line;
 }
 
 }  // namespace
@@ -90,6 +105,18 @@ LogLine failure_line(CapsuleId id, const std::string& name, const Fault& fault) 
   line.text = name + ": " + fault.what() + ". " + fault.next_step();
   line.message_id = failure_id;
   line.fields = fields_of(id, name);
+  line.fields.emplace_back("SATCHEL_REMEDY", std::string(to_string(fault.remedy())));
+  return line;
+}
+
+LogLine job_failure_line(const std::string& operation, std::optional<CapsuleId> capsule,
+                         const Fault& fault) {
+  LogLine line;
+  line.level = LogLevel::warning;
+  line.text = std::string(fault.what()) + ". " + fault.next_step();
+  line.message_id = failure_id;
+  if (capsule) line.fields.emplace_back("SATCHEL_CAPSULE", capsule->value.str());
+  line.fields.emplace_back("SATCHEL_OPERATION", operation);
   line.fields.emplace_back("SATCHEL_REMEDY", std::string(to_string(fault.remedy())));
   return line;
 }
@@ -129,14 +156,11 @@ LogLine outcome_line(CapsuleId id, const std::string& name, const Outcome& outco
 }
 
 LogLine request_line(std::uint32_t user, const Undertaking& wanted) {
-  LogLine line;
-  line.level = LogLevel::info;
-  line.text = "user " + std::to_string(user) + " asks to " + wanted.doing;
-  for (const auto* each : {&wanted.machine, &wanted.device})
-    if (!each->empty()) line.text += (each == &wanted.machine ? ": " : ", on ") + *each;
-  line.message_id = request_id;
-  line.fields = {{"SATCHEL_USER", std::to_string(user)}, {"SATCHEL_REQUEST", wanted.doing}};
-  return line;
+  return asking_line(user, "asks to", wanted, request_id);
+}
+
+LogLine refused_line(std::uint32_t user, const Undertaking& wanted) {
+  return asking_line(user, "may not", wanted, refused_id);
 }
 
 LogLine sync_line(CapsuleId id, const std::string& name, LogLevel level, const std::string& text,

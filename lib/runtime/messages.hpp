@@ -22,6 +22,9 @@ namespace satchel {
 LogLine transition_line(CapsuleId id, const std::string& name, std::string_view before,
                         std::string_view after, std::string_view cause);
 LogLine failure_line(CapsuleId id, const std::string& name, const Fault& fault);
+/// Of a job that is no capsule's own, such as a pack; `capsule`: that it was about, if any.
+LogLine job_failure_line(const std::string& operation, std::optional<CapsuleId> capsule,
+                         const Fault& fault);
 LogLine notice_line(CapsuleId id, const std::string& name, core::Notice notice,
                     const core::State& state);
 
@@ -38,6 +41,8 @@ LogLine outcome_line(CapsuleId id, const std::string& name, const Outcome& outco
 
 /// That a user was allowed to do something.
 LogLine request_line(std::uint32_t user, const Undertaking& wanted);
+/// That a user was not.
+LogLine refused_line(std::uint32_t user, const Undertaking& wanted);
 
 /// With counts: the line that sums one folder's sync up.
 LogLine sync_line(CapsuleId id, const std::string& name, LogLevel level, const std::string& text,

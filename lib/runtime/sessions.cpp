@@ -32,15 +32,6 @@ Fault kept(const Session& session, std::string why) {
                       "; merge it with qemu-img rebase -u and commit."});
 }
 
-/// Whether a guest has written to the overlay. A new one is at most four clusters of 64 KiB long;
-/// the first write adds a table and its data. One that can't be asked for may hold all there is.
-bool holds_data(const std::string& overlay) {
-  std::error_code failed;
-  const auto size = std::filesystem::file_size(overlay, failed);
-  if (failed) return failed != std::errc::no_such_file_or_directory;
-  return size > (4U << 16);
-}
-
 /// A libvirt that was killed while it put an overlay over a disk does not know of it.
 bool is_in_use(const std::string& overlay) {
   std::error_code failed;
@@ -93,6 +84,14 @@ bool has_mark_of(const Session& session, const format::Head& newest) {
 }
 
 }  // namespace
+
+/// A new one is at most four clusters of 64 KiB long; the first write adds a table and its data.
+bool holds_data(const std::string& overlay) {
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(overlay, failed);
+  if (failed) return failed != std::errc::no_such_file_or_directory;
+  return size > (4U << 16);
+}
 
 bool lacks_files_of(const format::Head& head, const Session& session) {
   if (session.checkpointed && head.generation.seq < *session.checkpointed) return true;

@@ -33,6 +33,9 @@ void follow(Session& session, const format::Head& newest);
 /// Writes the journal, with what is under way now.
 Task<void> note_phase(Parts& parts, Session& session, Phase phase);
 
+/// Whether a guest has written to the overlay. One that can't be asked for may hold all there is.
+/// Files lane.
+bool holds_data(const std::string& overlay);
 /// Whether a guest has written to any of its overlays. Files lane.
 bool has_written(const Session& session);
 

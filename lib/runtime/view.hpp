@@ -111,6 +111,7 @@ struct HostView {
   std::string host_name;
   std::string fingerprint;
   std::string hypervisor;      ///< libvirt's URI, empty while there is no connection
+  std::string detail;          ///< what keeps all of it from working, a sentence; mostly empty
   std::uint32_t sessions = 0;  ///< that run now
   std::uint32_t jobs = 0;
   std::vector<DeviceView> devices;

@@ -68,8 +68,11 @@ class FakeCommands : public Commands {
          (request.memory == LaunchRequest::Memory::start_fresh ? " fresh" : ""));
     return begin("launch", request.capsule);
   }
-  JobId eject(CapsuleId capsule, Layers layers) override {
-    return plain(layers == Layers::merge ? "eject merge" : "eject", capsule);
+  JobId eject(CapsuleId capsule, Layers layers, Occasion occasion) override {
+    return plain(occasion == Occasion::shutdown ? "eject shutdown"
+                 : layers == Layers::merge      ? "eject merge"
+                                                : "eject",
+                 capsule);
   }
   JobId eject_device(DeviceNumber device) override {
     note("eject device " + std::to_string(device.value));

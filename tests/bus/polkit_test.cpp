@@ -114,9 +114,14 @@ struct World {
   boost::asio::io_context io;
   Bus bus{io.get_executor(), daemon.address(), {}};
   std::vector<std::pair<std::uint32_t, std::string>> told;  ///< who was allowed what
-  PolkitAuthority authority{bus, [this](std::uint32_t user, const Undertaking& wanted) {
-                              told.emplace_back(user, wanted.doing);
-                            }};
+  std::vector<std::uint32_t> refused;                       ///< who was not
+  PolkitAuthority authority{
+      bus, [this](std::uint32_t user, const Undertaking& wanted, PolkitAuthority::Answer answer) {
+        if (answer == PolkitAuthority::Answer::refused)
+          refused.push_back(user);
+        else
+          told.emplace_back(user, wanted.doing);
+      }};
 
   bool allows(Action action, Interaction interaction) {
     return ask("org.example.OtherUser", action, interaction);
@@ -170,12 +175,14 @@ TEST_CASE("what polkit is told names what is known, on one short line without ma
   CHECK(details["machine"] == "x" + long_name.substr(0, 78) + "…");
 }
 
-TEST_CASE("what polkit denies is denied") {
+TEST_CASE("what polkit denies is denied, and told once") {
   if (geteuid() != 0) return;
   World world;
   FakePolkit polkit(world.io, world.daemon, false);
   CHECK_FALSE(world.allows(Action::trust, Interaction::allowed));
+  CHECK_FALSE(world.allows(Action::eject, Interaction::allowed));
   CHECK(world.told.empty());
+  CHECK(world.refused == std::vector<std::uint32_t>{65534});
 }
 
 TEST_CASE("without polkit on the bus a user may do nothing") {

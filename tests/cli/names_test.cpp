@@ -90,6 +90,23 @@ TEST_CASE("a word for both a capsule and a device is refused") {
   CHECK(std::holds_alternative<DeviceView>(find_target(all, "sdb1")));
 }
 
+TEST_CASE("what keeps all of the service from working is said in place of what is not known") {
+  HostView waiting;
+  waiting.detail = "libvirt does not answer.";
+  const auto said = [&](const std::function<void()>& lookup) {
+    try {
+      lookup();
+    } catch (const Refusal& refusal) {
+      return refusal.reason();
+    }
+    return std::string();
+  };
+  CHECK(said([&] { find_capsule(waiting, "debian"); }) == waiting.detail);
+  CHECK(said([&] { find_device(waiting, "sdb1"); }) == waiting.detail);
+  CHECK(said([&] { find_target(waiting, "debian"); }) == waiting.detail);
+  CHECK(said([&] { only_device(waiting); }) == waiting.detail);
+}
+
 TEST_CASE("the only device is meant when none is named") {
   auto all = host();
   CHECK(refusal([&] { only_device(all); }) == ExitCode::choice_needed);

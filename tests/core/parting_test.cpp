@@ -236,9 +236,16 @@ TEST_CASE(
   CHECK(has<SaveStranded>(must(idle, EjectAsked{Requester::host_shutdown})));
   CHECK(has<ReleaseDevice>(must(idle, EjectAsked{Requester::person})));
   CHECK(ignored(Stranded{session(Guest::saved)}, EjectAsked{Requester::person}));
+  // What is saved already needs nothing when the computer goes down.
+  const State done = Stranded{session(Guest::saved), {}, {}, first_stay};
+  CHECK(ignored(done, EjectAsked{Requester::host_shutdown}));
   // Who asks while it is being saved is given the job that does it.
   const State saving = Stranded{session(Guest::halted), under_way};
   CHECK(job_of(must(saving, EjectAsked{Requester::person}).state) == under_way);
+  const State saving_beside = Stranded{session(Guest::halted), under_way, {}, first_stay};
+  const auto asked = must(saving_beside, EjectAsked{Requester::host_shutdown});
+  CHECK(job_of(asked.state) == under_way);
+  CHECK(asked.effects.empty());
 }
 
 TEST_CASE("a guest whose save failed is saved when that is due, once at a time") {
@@ -254,6 +261,13 @@ TEST_CASE("a guest whose save failed is saved when that is due, once at a time")
   CHECK(session_of(saved.state)->guest == Guest::saved);
   CHECK(ignored(saved.state, SaveDue{}));
   CHECK(ignored(Stranded{session(Guest::off)}, SaveDue{}));
+  // Found alive after all, once libvirt could be asked.
+  for (const auto guest : {Guest::saved, Guest::off}) {
+    const State mistaken = Stranded{session(guest)};
+    const auto saving = must(mistaken, SaveDue{SaveDue::Guest::found_alive});
+    CHECK(has<SaveStranded>(saving));
+    CHECK(ignored(saving.state, SaveDue{SaveDue::Guest::found_alive}));
+  }
 }
 
 TEST_CASE("a stranded session can be discarded by its user") {

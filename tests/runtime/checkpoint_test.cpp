@@ -4,8 +4,10 @@
 #include <fstream>
 
 #include "base/host_file.hpp"
+#include "disk/qemu_img.hpp"
 #include "runtime/running_world.hpp"
 #include "session/session.hpp"
+#include "session/session_shelf.hpp"
 
 namespace satchel::test {
 
@@ -166,6 +168,28 @@ TEST_CASE("a daemon that was ended before it noted the snapshot loses nothing") 
   CHECK(anvil.reaches(world.capsule, "running"));
   anvil.hypervisor.tick(world.guest);
   CHECK(world.checkpoint() == "done");
+  CHECK(world.eject() == "done");
+  CHECK(world.goes_on_elsewhere(false) == 3);
+}
+
+TEST_CASE("a daemon that was killed before its guest got new overlays goes on with the old ones") {
+  CheckpointWorld world;
+  auto& anvil = world.anvil;
+  anvil.stop();
+  const auto directory = anvil.session_directory(world.capsule);
+  const SessionShelf shelf(directory.parent_path().parent_path());
+  auto session = journal_in(directory);
+  auto& disk = session.disks.at(0);
+  const auto overlay = (directory / "vda-1.qcow2").string();
+  disk::create_overlay({overlay, mebibytes(1), "vda.qcow2"});
+  disk.frozen.push_back(std::exchange(disk.path, overlay));
+  shelf.save(session);
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.hypervisor.tick(world.guest);
+  SECTION("an eject") {}
+  SECTION("a checkpoint, and an eject") { REQUIRE(world.checkpoint() == "done"); }
+  INFO(anvil.log.all());
   CHECK(world.eject() == "done");
   CHECK(world.goes_on_elsewhere(false) == 3);
 }

@@ -223,6 +223,38 @@ TEST_CASE("disks are kept where a machine is at home, elsewhere when the setting
   CHECK(world.keeps(world.bellows) == expected);
 }
 
+TEST_CASE("copies below a guest that runs on them do not make way for its own memory") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  world.strand();
+  REQUIRE(world.go_on_without_device() == "done");
+  anvil.plug();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  // As if this computer were full.
+  anvil.stop();
+  anvil.config.space.keep_free_host = mebibytes(1U << 30);
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.result([&] { return anvil.host().checkpoint(world.capsule); });
+  INFO(anvil.log.all());
+  CHECK(world.keeps(anvil));
+}
+
+TEST_CASE("copies that made way for a memory are not promised any more") {
+  KeptWorld world;
+  auto& anvil = world.anvil;
+  anvil.stop();
+  anvil.config.space.keep_free_host = mebibytes(1U << 30);
+  anvil.start();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  anvil.pull();
+  REQUIRE(anvil.reaches(world.capsule, "stranded"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK_FALSE(world.keeps(anvil));
+  CHECK(anvil.capsule(world.capsule)->next_step.find("--without-device") == std::string::npos);
+}
+
 TEST_CASE("what is kept is dropped when somebody asks, but not below a machine that runs on it") {
   KeptWorld world;
   auto& anvil = world.anvil;

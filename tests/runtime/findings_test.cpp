@@ -23,19 +23,25 @@ TEST_CASE("what AppArmor refused is counted, and the last of it told") {
 TEST_CASE("a clock is wrong when it is before what was already written") {
   constexpr std::uint64_t second = 1'000'000;
   const UnixMicros now(1'700'000'000 * second);
+  const UnixMicros made(now.value - 86400 * second);
   HostView view;
-  CHECK(clock_finding(now, view).verdict == Verdict::good);
+  CHECK(clock_finding(now, view, made).verdict == Verdict::good);
   view.capsules.emplace_back();
   auto& capsule = view.capsules.back();
   capsule.name = "traveller";
   capsule.last_host = "desk";
   capsule.last_time = UnixMicros(now.value + 9 * 60 * second);
-  CHECK(clock_finding(now, view).verdict == Verdict::good);
+  CHECK(clock_finding(now, view, made).verdict == Verdict::good);
   capsule.last_time = UnixMicros(now.value + 86400 * second);
-  const auto finding = clock_finding(now, view);
+  const auto finding = clock_finding(now, view, made);
   CHECK(finding.verdict == Verdict::warning);
   CHECK(finding.found ==
         "This computer's clock says 2023-11-14 22:13 UTC, but traveller was written at 2023-11-15 "
         "22:13 UTC by desk.");
   CHECK_FALSE(finding.remedy.empty());
+  view.capsules.clear();
+  const UnixMicros later(now.value + 86400 * second);
+  CHECK(clock_finding(now, view, later).found ==
+        "This computer's clock says 2023-11-14 22:13 UTC, but satcheld itself was made at "
+        "2023-11-15 22:13 UTC.");
 }

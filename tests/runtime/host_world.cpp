@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <boost/asio/detached.hpp>
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -94,7 +95,14 @@ void TestHost::start() {
     ends.push_back(end);
   };
   host_->listen(std::move(listener));
-  await(host_->start());
+  if (!await(host_->has_to_wait())) return await(host_->start());
+  auto wait_and_start = [](Host& host) -> Task<void> {
+    auto waiting = host.wait_for_libvirt();
+    co_await std::move(waiting);
+    auto starting = host.start();
+    co_await std::move(starting);
+  };
+  boost::asio::co_spawn(loop_.io, wait_and_start(*host_), boost::asio::detached);
 }
 
 void TestHost::stop() {

@@ -65,6 +65,10 @@ TEST_CASE("a launch that fails is undone, and the next one succeeds") {
   SECTION("at lending the files") { hypervisor.fail(Call::lend); }
   SECTION("at the restore") { hypervisor.fail(Call::restore); }
   SECTION("at the resume") { hypervisor.fail(Call::resume); }
+  SECTION("where this computer can't note that it never ran") {
+    std::ofstream(world.scratch.path() / "bellows" / "unrun") << "in the place of a directory";
+    hypervisor.fail(Call::resume);
+  }
   CHECK(world.launch() != "done");
   world.check_that_it_is_undone();
   world.check_that_it_launches();

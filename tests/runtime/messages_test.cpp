@@ -30,6 +30,17 @@ TEST_CASE("what a job came to is one line, with numbers that programs find") {
   CHECK(field(line, "SATCHEL_SECONDS") == "3.05");
 }
 
+TEST_CASE("a job of no capsule that failed is found by its kind") {
+  const Fault fault(Remedy::free_space, {"pack", "web", "the device is full", "Use another one."});
+  const auto line = job_failure_line("pack", std::nullopt, fault);
+  CHECK(line.level == LogLevel::warning);
+  CHECK(line.text == "could not pack web: the device is full. Use another one.");
+  CHECK(line.message_id == failure_line(CapsuleId(Uuid::random()), "web", fault).message_id);
+  CHECK(field(line, "SATCHEL_OPERATION") == "pack");
+  CHECK(field(line, "SATCHEL_REMEDY") == "free-space");
+  CHECK(field(line, "SATCHEL_CAPSULE") == "none");
+}
+
 TEST_CASE("who asked for something is said with what it is about") {
   const auto line = request_line(1000, {Action::manage, "remove the machine", "web", "/dev/sdb1"});
   CHECK(line.level == LogLevel::info);
@@ -38,6 +49,9 @@ TEST_CASE("who asked for something is said with what it is about") {
   CHECK(field(line, "SATCHEL_REQUEST") == "remove the machine");
   CHECK(request_line(0, {Action::manage, "format the device", {}, "/dev/sdb1"}).text ==
         "user 0 asks to format the device, on /dev/sdb1");
+  const auto refused = refused_line(1001, {Action::eject, "eject the machine", "web", "/dev/sdb1"});
+  CHECK(refused.text == "user 1001 may not eject the machine: web, on /dev/sdb1");
+  CHECK(refused.message_id != line.message_id);
 }
 
 TEST_CASE("that a device may be pulled out is not said twice") {

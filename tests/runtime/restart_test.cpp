@@ -224,6 +224,38 @@ TEST_CASE(
   CHECK(hibernation::is_finished_save(directory / "guest.save") == counts);
 }
 
+TEST_CASE("a daemon that is started while libvirt is away waits for it, and says so") {
+  RestartWorld world;
+  auto& anvil = world.anvil;
+  anvil.stop();
+  anvil.hypervisor.lose_connection();
+  anvil.start();
+  CHECK(anvil.log.says("what became of traveller here is not known, and no device is used until"));
+  CHECK(anvil.host().view().devices.empty());
+  CHECK(anvil.host().view().detail.find("traveller") != std::string::npos);
+  const auto refused = [&](const std::function<void()>& ask) {
+    try {
+      ask();
+    } catch (const Fault& fault) {
+      return std::string(fault.what()).find("libvirt does not answer") != std::string::npos;
+    }
+    return false;
+  };
+  CHECK(refused([&] { anvil.host().eject(world.capsule); }));
+  CHECK(refused([&] { anvil.host().format({"/dev/fake1", "ext4", "SATCHEL"}); }));
+  CHECK(refused([&] { anvil.host().probe("/dev/fake1"); }));
+  CHECK(refused([&] { anvil.await(anvil.host().drop_cache(std::nullopt)); }));
+  const auto findings = anvil.await(anvil.host().diagnose(Commands::Measure::no));
+  CHECK(std::ranges::any_of(findings, [](const Finding& each) {
+    return each.check == "sessions" && each.found.find("traveller") != std::string::npos;
+  }));
+  anvil.hypervisor.regain_connection();
+  REQUIRE(anvil.reaches(world.capsule, "running"));
+  CHECK(anvil.host().view().detail.empty());
+  world.tick(anvil);
+  CHECK(world.eject() == "done");
+}
+
 TEST_CASE("what became of a guest while libvirt was away is asked when it is back") {
   RestartWorld world;
   auto& anvil = world.anvil;

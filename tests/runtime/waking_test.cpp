@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/running_world.hpp"
+#include "runtime/session_guest.hpp"
 
 namespace satchel::test {
 
@@ -137,6 +138,35 @@ TEST_CASE("a guest that was about to be let run and is gone is launched from its
   INFO(anvil.log.all());
   CHECK(anvil.until([&] { return !anvil.has_session(world.capsule); }));
   CHECK(world.head(world.capsule).hibernation);
+}
+
+TEST_CASE("a guest that lives after all, once libvirt can be asked, is saved again") {
+  RunningWorld world(1);
+  auto& anvil = world.anvil;
+  anvil.pull();
+  REQUIRE(anvil.until(
+      [&] { return anvil.detail(world.capsule).find("is saved") != std::string::npos; }));
+  anvil.wait_for_jobs();
+  anvil.hypervisor.before = [&](FakeHypervisor::Call call) {
+    if (call == FakeHypervisor::Call::resume) anvil.hypervisor.lose_connection();
+  };
+  anvil.plug_only();
+  REQUIRE(anvil.until([&] { return anvil.log.says("connection lost"); }));
+  anvil.wait_for_jobs();
+  REQUIRE(anvil.state(world.capsule) == "stranded");
+  anvil.hypervisor.before = {};
+  anvil.hypervisor.regain_connection();
+  REQUIRE(anvil.until(
+      [&] { return !anvil.guest(world.guest) || !is_alive(anvil.guest(world.guest)); }));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(std::filesystem::exists(anvil.session_directory(world.capsule) / "guest.save"));
+  LaunchRequest request;
+  request.capsule = world.capsule;
+  REQUIRE(anvil.result([&] { return anvil.host().launch(request); }) == "done");
+  CHECK(anvil.state(world.capsule) == "running");
+  CHECK(anvil.counter(world.guest) == 1);
+  CHECK(world.eject() == "done");
 }
 
 TEST_CASE("a launch that libvirt went away in is made when it is back, where launches are made") {

@@ -115,6 +115,35 @@ def a_launch_that_libvirtd_ends_in_is_made_when_it_is_back():
     b.stop()
 
 
+def a_daemon_that_is_started_without_libvirtd_waits_for_it():
+    """Started while libvirtd is not there, the daemon says what it waits for, touches no device, and goes on when libvirtd is back, with a machine that nothing has disturbed"""
+    (stick, machine), b = packed_stick(), new_host("b", kind=SystemHost)
+    b.start()
+    stick.plug()
+    machine.goes_on_at(b)
+    b.stop()
+    b.libvirtd.end()
+    Host.start(b)
+    equal("what runs", len(b.guests()), 1)
+    status, found, _ = b.ctl("doctor")
+    equal("doctor's exit status", status, 1)
+    expect(f"doctor does not say it:\n{found}", f"What became of {machine.name} here is not known while libvirt" in found)
+    expect(b.log(), f"what became of {machine.name} here is not known" in b.log())
+    for command in ("status", "list"):
+        shown = " ".join(b.must(command).split())
+        expect(f"{command} does not say it:\n{shown}", "libvirt does not answer" in shown and machine.name in shown)
+    equal("the exit status of eject --all", b.ctl("eject", "--all")[0], 3)
+    status, _, refusal = b.ctl("eject", stick.node)
+    expect(f"{status}: {refusal}", status != 0 and refusal)
+    say("    " + refusal.strip())
+    b.libvirtd.serve()
+    machine.await_state(b, "running")
+    machine.goes_on_at(b)
+    machine.eject(b)
+    pull(b, stick)
+    b.stop()
+
+
 def a_cancelled_eject_leaves_the_guest_running():
     """An eject that is cancelled while memory is written leaves the guest running and the stick as it was"""
     stick, machine, b = new_stick(rate=8_000_000), Machine("traveller"), new_host("b")
@@ -250,6 +279,7 @@ if __name__ == "__main__":
     scenes("faults", a_restart_disturbs_no_guest, killed_in_the_middle_of_an_eject_the_daemon_finds_out,
          killed_after_the_commit_the_daemon_finds_out,
          killed_while_it_tries_the_processor_the_daemon_leaves_nothing_behind,
-         a_launch_that_libvirtd_ends_in_is_made_when_it_is_back, a_cancelled_eject_leaves_the_guest_running,
+         a_launch_that_libvirtd_ends_in_is_made_when_it_is_back,
+         a_daemon_that_is_started_without_libvirtd_waits_for_it, a_cancelled_eject_leaves_the_guest_running,
          a_stick_that_fails_after_the_streams_end_loses_nothing, a_stick_that_stops_answering_holds_nobody_up,
          a_stick_pulled_in_use_goes_on_elsewhere_only_when_told, a_pulled_stick_that_is_back_goes_on)

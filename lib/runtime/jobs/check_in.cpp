@@ -205,8 +205,8 @@ Task<CheckedIn> check_in(Parts& parts, CheckInOrder order, JobContext job) {
     if (with_memory) {
       auto noting_machine = note_machine(parts, session, shipment.next);
       auto maker = co_await std::move(noting_machine);
-      auto copying =
-          offload(parts.lanes.files, [&] { return begin_rescue(parts, order.stick, shipment); });
+      auto copying = offload(parts.lanes.files,
+                             [&] { return begin_rescue(parts, order.stick, session, shipment); });
       rescue = co_await std::move(copying);
       suspension.emplace(parts, session.domain, fifo_directory(parts, session.capsule), job.stop,
                          rescue);

@@ -114,7 +114,7 @@ Task<hibernation::EncodedPages> take(Checkpoint& at, JobContext job) {
   auto noting = note_machine(at.parts, at.session, at.shipment.next);
   at.maker = co_await std::move(noting);
   auto beginning = offload(at.parts.lanes.files, [&] {
-    at.copy = begin_rescue(at.parts, at.stick, at.shipment);
+    at.copy = begin_rescue(at.parts, at.stick, at.session, at.shipment);
     at.copy->require();
     return add_overlays(at);
   });

@@ -198,9 +198,17 @@ Task<void> run(Parts& parts, Launch& launch, const Clearance& clearance, machine
   const auto mark_before = launch.head.head.checked_out;
   undo.note("take the check-out back", [&parts, &launch, mark_before] {
     return offload(parts.lanes.files, [&parts, &launch, mark_before] {
-      // First, as the device may be gone.
-      remember_unrun(parts, launch.session.capsule, launch.session.session);
+      // First, as the device may be gone; this computer's disk may be full.
+      std::optional<Fault> unnoted;
+      try {
+        remember_unrun(parts, launch.session.capsule, launch.session.session);
+      } catch (const Fault& failure) {
+        unnoted = failure;
+      }
       check_back_in(parts, *launch.stick, launch.session, mark_before);
+      if (unnoted)
+        parts.log.warning(std::string(unnoted->what()) + "; its device says by itself that " +
+                          launch.session.capsule_name + " is not in use here");
     });
   });
   auto checking = offload(parts.lanes.files, [&] {

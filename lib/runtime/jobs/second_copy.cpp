@@ -3,6 +3,7 @@
 #include <exception>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/fault.hpp"
@@ -48,12 +49,14 @@ std::map<std::uint64_t, Rescue::Earlier> earlier_copies(const Parts& parts,
 }  // namespace
 
 std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
-                                     const Shipment& shipment) {
-  const auto capsule = shipment.newest.head.capsule;
-  const auto directory = parts.shelf.directory(capsule);
-  // Its device is there: what is kept of its disks can be had from there again.
+                                     const Session& session, const Shipment& shipment) {
+  const auto directory = parts.shelf.directory(session.capsule);
+  // Its device is there: what is kept of its disks can be had from there again, unless its guest
+  // runs on that.
+  std::optional<CapsuleId> also(session.capsule);
+  if (session.on_copies) also.reset();
   if (const auto machine = machine::read_json(shipment.newest.head.machine_json))
-    parts.disks->give_way(machine::memory(*machine), capsule);
+    parts.disks->give_way(machine::memory(*machine), also);
   const auto free = free_space(directory).value;
   const auto kept = parts.config.space.keep_free_host.value;
   auto rescue =

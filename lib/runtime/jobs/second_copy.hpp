@@ -13,9 +13,9 @@
 
 namespace satchel {
 
-/// A copy of the memory on this computer, as far as its disk has room.
+/// A copy of the session's memory on this computer, as far as its disk has room.
 std::shared_ptr<Rescue> begin_rescue(const Parts& parts, const std::shared_ptr<Stick>& stick,
-                                     const Shipment& shipment);
+                                     const Session& session, const Shipment& shipment);
 
 /// The memory that was written stays here too, for the next time.
 void keep_here(const Parts& parts, const Shipment& shipment, const Rescue& rescue,

@@ -56,25 +56,6 @@ bool is_saved_already(const std::exception_ptr& failure) {
   }
 }
 
-/// Of a guest that has not run since all of its memory was written: the save that was cut short
-/// then is the session's image now, when it has all of it and no disk was written to afterwards.
-/// Gives what speaks against that, as a clause.
-std::string take_cut_short(const Parts& parts, const Session& session) {
-  namespace fs = std::filesystem;
-  const auto kept = cut_short_save(parts, session.capsule);
-  if (!fs::exists(kept)) return "nothing of it was kept";
-  if (!hibernation::is_whole_save(kept)) return "it lacks its end";
-  const auto written = fs::last_write_time(kept);
-  for (const auto& disk : session.disks)
-    for (const auto& overlay : disk.overlays())
-      if (fs::last_write_time(overlay) > written)
-        return "disk " + disk.target + " was written to after it";
-  hibernation::finish_save(kept);
-  fs::rename(kept, *session.save_image);
-  sync_directory_of(kept);
-  return {};
-}
-
 /// The same of a save that libvirt has finished, whatever it told of it.
 std::string take_what_is_saved(const Parts& parts, const Session& session) {
   try {
@@ -141,6 +122,22 @@ Task<void> save_guest(Parts& parts, Session& session) {
 }
 
 }  // namespace
+
+std::string take_cut_short(const Parts& parts, const Session& session) {
+  namespace fs = std::filesystem;
+  const auto kept = cut_short_save(parts, session.capsule);
+  if (!fs::exists(kept)) return "nothing of it was kept";
+  if (!hibernation::is_whole_save(kept)) return "it lacks its end";
+  const auto written = fs::last_write_time(kept);
+  for (const auto& disk : session.disks)
+    for (const auto& overlay : disk.overlays())
+      if (fs::last_write_time(overlay) > written)
+        return "disk " + disk.target + " was written to after it";
+  hibernation::finish_save(kept);
+  fs::rename(kept, *session.save_image);
+  sync_directory_of(kept);
+  return {};
+}
 
 Task<Session> strand(Parts& parts, CapsuleId capsule) {
   auto loading = load(parts, capsule);
