@@ -180,7 +180,7 @@ class Deed:
     def complete(self, journey):
         """What a strike has left undone is done."""
         now = journey.now()
-        if now is None or now["State"] != self.result or self.name in ("merge", "fold", "compact"):
+        if now is None or now["State"] != self.result or self.name in ("merge", "fold", "compact", "checkpoint"):
             self.act(journey)
 
 
@@ -254,6 +254,7 @@ def runs(journey):
 DEEDS = {deed.name: deed for deed in (
     Deed("pack", nothing, pack, is_quiet=True),
     Deed("run", nothing, lambda journey: journey.heard.await_more(2), is_quiet=True),
+    Deed("checkpoint", nothing, says("checkpoint"), is_quiet=True),
     Deed("merge", nothing, says("merge"), is_quiet=True),
     Deed("fold", nothing, says("fold"), is_quiet=True),
     Deed("compact", nothing, says("compact"), is_quiet=True),
@@ -265,7 +266,7 @@ DEEDS = {deed.name: deed for deed in (
     Deed("go on without", nothing, go_on_without, "detached"),
     Deed("back", bring_back, runs))}
 
-MORNING = ("pack", "run", "eject", "insert", "eject", "insert elsewhere", "merge", "eject", "insert elsewhere", "eject", "insert")
+MORNING = ("pack", "run", "checkpoint", "eject", "insert", "eject", "insert elsewhere", "merge", "eject", "insert elsewhere", "eject", "insert")
 EVENING = ("fold", "compact", "eject", "insert elsewhere", "eject and merge", "insert", "run", "eject", "insert elsewhere", "merge", "eject")
 KILL_DAY = MORNING + ("pull", "go on without", "back") + EVENING
 PULL_DAY = MORNING + ("back",) + EVENING
