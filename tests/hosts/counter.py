@@ -60,8 +60,9 @@ class Counter:
     def __init__(self, name="counter"):
         self.name, self.uuid, self.heard = name, None, Heard()
 
-    def start(self, host, more=()):
-        """A machine as a person has one: defined by virsh, its disks with libvirt's others. more: contents of disks besides its own."""
+    def start(self, host, more=(), firmware=""):
+        """A machine as a person has one: defined by virsh, its disks with libvirt's others. more: contents of disks besides its own;
+        firmware: XML of its loader and variables."""
         images = []
         for number, content in enumerate((disk(), *more)):
             image = f"/var/lib/libvirt/images/{self.name}{number or ''}.qcow2"
@@ -69,7 +70,7 @@ class Counter:
             host.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", f"/root/{self.name}.raw", image)
             images.append(image)
         serial = self.serial()
-        text = domain_xml(self.name, images, serial=serial, machine="pc", memory=MEMORY)
+        text = domain_xml(self.name, images, serial=serial, machine="pc", memory=MEMORY).replace("    <boot dev=", firmware + "    <boot dev=")
         host.put(f"/root/{self.name}.xml", text.encode())
         host.run("virsh", "-q", "define", f"/root/{self.name}.xml")
         host.run("virsh", "-q", "start", self.name, timeout=TICKS_SECONDS)

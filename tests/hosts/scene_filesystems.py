@@ -24,6 +24,44 @@ def on_vfat(stage):
     travels(stage, stick, machine, "vfat")
 
 
+def mounted_by_somebody_else(stage):
+    """A vfat stick that somebody has mounted for all to read, before satcheld knew it, is mounted anew, closed to others; while a
+    program has something open there it is refused, with what to do"""
+    b = stage.b
+    stick, machine = stage.packed(fs="vfat")
+    machine.eject(stage.a)
+    stick.pull()
+    b.run("systemctl", "stop", "satcheld.service", "satcheld-udev.socket")
+    stick.plug(b)
+    node = stick.node()
+    b.run("mount", "-o", "umask=000", node, "/mnt")
+    reader = b.run("systemd-run", "-q", "--unit=reader", "--working-directory=/mnt", "sleep", "infinity")
+    equal("the reader", reader.status, 0)
+    b.run("systemctl", "start", "satcheld.service")
+    wait_for(lambda: [each for each in b.devices() if each["Detail"]], 60, "it says why it does not use the stick", every=0.3)
+    (device,) = b.devices()
+    b.shows("status")
+    expect(f"it does not say what to do: {device['Detail']}", "is mounted on /mnt" in device["Detail"])
+    equal("machines", b.domains(), [])
+    b.run("systemctl", "stop", "reader.service")
+    wait_for(lambda: b.run("umount", "/mnt", check=False).status == 0, 30, "nobody has it open", every=0.3)
+    stick.pull()
+    stick.plug(b)
+    machine.goes_on_at(b)
+    as_a_witness_sees_it(b, stick, machine)
+    machine.eject(b)
+    stick.pull()
+    # Open for all, and used by nobody.
+    b.run("systemctl", "stop", "satcheld.service", "satcheld-udev.socket")
+    stick.plug(b)
+    b.run("mount", "-o", "umask=000", stick.node(), "/mnt")
+    b.run("systemctl", "start", "satcheld.service")
+    machine.goes_on_at(b)
+    as_a_witness_sees_it(b, stick, machine)
+    equal("what is mounted at /mnt", b.run("findmnt", "/mnt", check=False).out, "")
+    machine.eject(b)
+
+
 def in_a_partition(stage):
     """A machine travels in the second of three partitions; the others are left alone, and while one of them is mounted nobody is told
     to unplug the stick"""
@@ -64,4 +102,4 @@ def formatted(stage):
     travels(stage, stick, machine, "exfat")
 
 
-SCENES = (on_vfat, in_a_partition, formatted)
+SCENES = (on_vfat, mounted_by_somebody_else, in_a_partition, formatted)

@@ -39,6 +39,12 @@ class Stage:
             machine.heard.at(self.a, machine.serial())
         return machine
 
+    def own_machine(self, **how):
+        """One of this scene alone, that runs on a."""
+        machine = Counter("own")
+        machine.start(self.a, **how)
+        return machine
+
     def packed(self, part=0, **how):
         """(stick, machine): a running machine of host a, packed, running there."""
         machine, stick = self.started(), self.stick(**how)
