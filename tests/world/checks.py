@@ -5,6 +5,9 @@ import sys
 import time
 import traceback
 
+# On a computer that is so many times slower than most, everything is given so many times as long, and asked as seldom.
+PATIENCE = float(os.environ.get("SATCHEL_PATIENCE", "1"))
+
 
 class Failure(Exception):
     """What was expected did not happen; the text says what was seen instead."""
@@ -18,10 +21,10 @@ def run(*command, check=True, timeout=120, **options):
     """Run a program and wait; the result has returncode, stdout, stderr as text."""
     options.setdefault("stdin", subprocess.DEVNULL)
     try:
-        done = subprocess.run([str(x) for x in command], capture_output=True, text=True, timeout=timeout,
-                              **options)
+        done = subprocess.run([str(x) for x in command], capture_output=True, text=True,
+                              timeout=timeout * PATIENCE, **options)
     except subprocess.TimeoutExpired as late:
-        raise Failure(f"{' '.join(map(str, command))}: not done after {timeout} s") from late
+        raise Failure(f"{' '.join(map(str, command))}: not done after {timeout * PATIENCE:g} s") from late
     if check and done.returncode != 0:
         raise Failure(f"{' '.join(map(str, command))}: exit status {done.returncode}\n"
                       f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -30,6 +33,7 @@ def run(*command, check=True, timeout=120, **options):
 
 def wait_for(predicate, seconds, what, every=0.05):
     """Ask every 50 ms, or as said, until the answer is true, and return it. A predicate may raise Failure for 'not yet'."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         why = ""
@@ -39,8 +43,8 @@ def wait_for(predicate, seconds, what, every=0.05):
         except Failure as not_yet:
             why = f" (last: {not_yet})"
         if time.monotonic() > deadline:
-            raise Failure(f"not within {seconds} s: {what}{why}")
-        time.sleep(every)
+            raise Failure(f"not within {seconds:g} s: {what}{why}")
+        time.sleep(every * PATIENCE)
 
 
 class Checks:

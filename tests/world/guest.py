@@ -30,6 +30,15 @@ def make_disk(path, append="", format="qcow2", empty=None):
     return path
 
 
+def write_disk(path, content, format="qcow2"):
+    """A disk that holds these bytes."""
+    with open(path + ".raw", "wb") as file:
+        file.write(content)
+    run("qemu-img", "convert", "-f", "raw", "-O", format, path + ".raw", path)
+    os.unlink(path + ".raw")
+    return path
+
+
 class Ticks:
     """Reads a serial port's file, which need not exist yet; or of several the one after the other."""
 

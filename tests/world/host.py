@@ -8,8 +8,8 @@ import socket
 import subprocess
 import threading
 
-from checks import Failure, run, wait_for
-from guest import Ticks, domain_xml, make_disk
+from checks import PATIENCE, Failure, run, wait_for
+from guest import Ticks, domain_xml, make_disk, write_disk
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
 BUILD = os.environ.get("SATCHEL_BUILD", "/nonexistent")
@@ -109,7 +109,7 @@ class Host:
         process, self.process = self.process, None
         process.send_signal(number)
         try:
-            return process.wait(seconds)
+            return process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired as late:
             process.kill()
             process.wait()
@@ -172,11 +172,15 @@ class Host:
             return answer.stdout
         return run(*command, check=check, timeout=timeout).stdout
 
-    def new_guest(self, name, append="", disks=1, format="qcow2", start=True, efi=False, **domain):
-        """Define a test machine here and start it; returns its Ticks. Its disks are DIRECTORY/NAME-vda…"""
+    def new_guest(self, name, append="", disks=1, format="qcow2", start=True, efi=False, content=None, **domain):
+        """Define a test machine here and start it; returns its Ticks. Its disks are DIRECTORY/NAME-vda…; content: the first
+        disk's bytes, of a machine other than tests/guest."""
         serial = os.path.join(self.directory, name + ".serial")
         place = [os.path.join(self.directory, f"{name}-{disk}.{format}") for disk in ("vda", "vdb")[:disks]]
-        make_disk(place[0], append + (" satchel.disks=2" if disks == 2 else ""), format)
+        if content:
+            write_disk(place[0], content, format)
+        else:
+            make_disk(place[0], append + (" satchel.disks=2" if disks == 2 else ""), format)
         if disks == 2:
             make_disk(place[1], format=format, empty=64)
         description = os.path.join(self.directory, name + ".xml")

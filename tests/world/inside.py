@@ -16,7 +16,8 @@ POLKITD = "/usr/lib/polkit-1/polkitd"
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUS = "/run/dbus/system_bus_socket"
 LOOPS = 256
-PATIENCE = 30  # seconds that a service may take to be ready, on a busy machine
+# Seconds that a service may take to be ready, on a busy machine.
+PATIENCE = 30 * float(os.environ.get("SATCHEL_PATIENCE", "1"))
 
 # A loop device that belongs to another world, or to the machine, is none of this one's business; nor is one
 # that a scenario attached to look at a stick independently. Nobody here opens it.
