@@ -120,7 +120,9 @@ def a_torn_slot_does_not_lose_the_machine():
     expect(f"nothing is said of the slot:\n{b.log()}", "commit record" in b.log().lower() or "slot" in b.log().lower())
     equal("guests", b.guests(), {})
     refused(b, "launch", machine.name)
-    b.must("launch", machine.name, "--take-over")
+    # All of the newer one but its record is here: it was committed, and is not to be passed over unawares.
+    refused(b, "launch", machine.name, "--take-over", words=["this-copy"])
+    b.must("launch", machine.name, "--take-over", "--this-copy")
     machine.await_state(b, "running")
     machine.ticks = None
     machine.goes_on_at(b)
