@@ -57,6 +57,7 @@ Task<bool> Host::has_to_wait() {
   waiting_sessions_ = names;
   view_.detail = "libvirt does not answer, and what became of " + names +
                  " here is not known: no device is used until it does.";
+  changed();
   parts_.log.warning(std::string(failure->what()) + ": what became of " + names +
                      " here is not known, and no device is used until libvirt answers. " +
                      failure->next_step());
