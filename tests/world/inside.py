@@ -189,6 +189,9 @@ def make_devices(place):
         os.mkdir(os.path.join(place, name))
     kernel.mount("/dev/pts", os.path.join(place, "pts"), flags=kernel.MS_BIND | kernel.MS_REC)
     kernel.mount("tmpfs", os.path.join(place, "shm"), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
+    # systemd's. libvirt looks at each mount of hugetlbfs that the kernel tells of, and this one would be out of its sight.
+    if os.path.ismount("/dev/hugepages"):
+        kernel.umount("/dev/hugepages")
     kernel.mount(place, "/dev", flags=kernel.MS_MOVE)
 
 
