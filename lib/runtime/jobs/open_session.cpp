@@ -15,20 +15,19 @@ namespace satchel {
 
 namespace {
 
-/// Takes overlays off the disk's top down to the one that is in use. False where one of them holds
-/// anything, or is somebody's: then the disk is as it was.
-bool take_off(DiskOverlay& disk, const std::string& in_use, std::vector<std::string>& off) {
+/// Takes overlays off the disk's top down to the one that is in use, unless one of them holds
+/// anything, or is somebody's.
+void take_off(DiskOverlay& disk, const std::string& in_use, std::vector<std::string>& off) {
   const auto used = std::ranges::find(disk.frozen, in_use);
-  if (used == disk.frozen.end()) return false;
+  if (used == disk.frozen.end()) return;
   std::vector<std::string> above(used + 1, disk.frozen.end());
   above.push_back(disk.path);
   if (!std::ranges::all_of(
           above, [](const auto& each) { return !holds_data(each) && disk::is_free(each); }))
-    return false;
+    return;
   disk.path = in_use;
   disk.frozen.erase(used, disk.frozen.end());
   off.insert(off.end(), above.begin(), above.end());
-  return true;
 }
 
 /// Files lane. `live`: the guest's description.
