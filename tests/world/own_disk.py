@@ -2,7 +2,7 @@
 import contextlib
 import os
 
-from checks import run
+from checks import run, wait_for
 from stick import Stick
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
@@ -51,17 +51,23 @@ class OverQuota:
     """A quota is used up: EDQUOT, and statvfs tells of room. btrfs holds root to it as well."""
 
     fs = "btrfs"
+    _everything = "0/5"  # the quota group of what is in no subvolume
 
     def __init__(self, place):
-        self._place = place
+        self._place, self._outside = place, os.path.join(place, "outside")
         run("btrfs", "quota", "enable", place)
         run("btrfs", "quota", "rescan", "-w", place)
+        # Where the limit is set from takes part in it: from within, a used-up quota may refuse the metadata of its own end.
+        run("btrfs", "subvolume", "create", self._outside)
 
     def leave(self, size):
         run("btrfs", "filesystem", "sync", self._place)
         shown = run("btrfs", "qgroup", "show", "--raw", self._place).stdout
-        used = next(int(line.split()[1]) for line in shown.splitlines() if line.split()[:1] == ["0/5"])
-        run("btrfs", "qgroup", "limit", str(used + size), self._place)
+        used = next(int(line.split()[1]) for line in shown.splitlines() if line.split()[:1] == [self._everything])
+        self._limit(used + size)
 
     def give_back(self):
-        run("btrfs", "qgroup", "limit", "none", self._place)
+        wait_for(lambda: self._limit("none"), 60, "the quota is lifted")
+
+    def _limit(self, size):
+        return run("btrfs", "qgroup", "limit", size, self._everything, self._outside)
