@@ -152,17 +152,11 @@ Task<void> Devices::take_in(core::Insertion insertion) {
   if (volume->is_internal()) throw internal(node);
   if (entry->view.encrypted) throw locked(node);
   auto stick = std::make_shared<Stick>(insertion, entry->plug.disk_sequence, *volume);
-  auto opening = stick->open(parts_.volumes, parts_.lanes.files);
-  co_await std::move(opening);
+  auto opening = open_up(stick);
+  const auto [capsules, free] = co_await std::move(opening);
   entry = find(insertion);
   if (entry == nullptr) co_return;
   entry->stick = stick;
-  auto listing = offload(parts_.lanes.files, [stick] {
-    return std::pair(format::CapsuleDirectory::list(stick->root()->get()), stick->free_space());
-  });
-  const auto [capsules, free] = co_await std::move(listing);
-  entry = find(insertion);
-  if (entry == nullptr) co_return;
   entry->view.mount_point = stick->mount_point();
   entry->mounted_beside.clear();
   entry->view.free = free;
@@ -171,6 +165,32 @@ Task<void> Devices::take_in(core::Insertion insertion) {
                   std::to_string(capsules.size()) +
                   (capsules.size() == 1 ? " capsule" : " capsules"));
   for (const auto& capsule : capsules) hooks_.capsule_seen(insertion, capsule);
+}
+
+Task<Devices::Content> Devices::open_up(std::shared_ptr<Stick> stick) {
+  std::optional<Fault> unusable;
+  try {
+    auto opening = stick->open(parts_.volumes, parts_.lanes.files);
+    co_await std::move(opening);
+    auto listing = offload(parts_.lanes.files, [stick] {
+      return Content{format::CapsuleDirectory::list(stick->root()->get()), stick->free_space()};
+    });
+    auto content = co_await std::move(listing);
+    co_return content;
+  } catch (const Fault& failure) {
+    unusable = failure;
+  }
+  stick->close();
+  // Refused, it may be pulled at any time: what was mounted for this alone is in nobody's use.
+  if (stick->volume().mount_points.empty() && find(stick->insertion()) != nullptr) {
+    try {
+      auto unmounting = parts_.volumes.unmount(stick->volume().node);
+      co_await std::move(unmounting);
+    } catch (const Fault& failure) {
+      parts_.log.warning(std::string(failure.what()) + "; it stays mounted");
+    }
+  }
+  throw *unusable;
 }
 
 Task<std::shared_ptr<Stick>> Devices::mounted_stick(core::Insertion insertion) {

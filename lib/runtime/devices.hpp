@@ -115,6 +115,12 @@ class Devices {
   Task<void> arrive(core::Insertion insertion);
   Task<void> look(core::Insertion insertion);
   Task<void> take_in(core::Insertion insertion);
+  struct Content {
+    std::vector<CapsuleId> capsules;
+    ByteCount free;
+  };
+  /// Mounts it and reads what is on it; a mount that was made for this goes again where that fails.
+  Task<Content> open_up(std::shared_ptr<Stick> stick);
   Task<void> measure_space(core::Insertion insertion);
   Task<void> unmount(std::string node, LettingGo::Unmount how);
   static LogLine free_line(const Entry& entry);

@@ -99,6 +99,26 @@ TEST_CASE("nobody is told to unplug a stick that is refused and mounted by someb
   CHECK(anvil.until([&] { return anvil.host().view().devices.at(0).can_unplug; }));
 }
 
+TEST_CASE("a device that can't be read is not left mounted, but where others had mounted it") {
+  HostWorld world;
+  auto& anvil = world.anvil;
+  anvil.start();
+  const bool mounted_before = GENERATE(false, true);
+  CAPTURE(mounted_before);
+  const auto place = anvil.volumes.content("/dev/fake1");
+  if (mounted_before) anvil.mounted_on = place.string();
+  anvil.plug_only();
+  std::filesystem::remove(place);
+  std::filesystem::create_symlink("/", place);
+  REQUIRE(anvil.until([&] {
+    const auto& devices = anvil.host().view().devices;
+    return !devices.empty() && devices.at(0).detail.find("ould not open") != std::string::npos;
+  }));
+  CHECK(anvil.until([&] { return anvil.host().view().devices.at(0).can_unplug; }));
+  const std::vector<std::string> done{"mount /dev/fake1", "unmount /dev/fake1"};
+  CHECK(anvil.volumes.done() == (mounted_before ? std::vector<std::string>{} : done));
+}
+
 TEST_CASE("a disk of this computer's own is left alone, whatever its label") {
   HostWorld world;
   auto& anvil = world.anvil;
