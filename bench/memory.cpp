@@ -95,31 +95,41 @@ struct Bench {
 
   void pages(const std::string& stream, Way& way) {
     ++number;
-    std::ofstream file(path_of(number), std::ios::binary);
     std::uint64_t stand_in = 0;
-    PageSinks sinks;
-    sinks.segment = [&](std::span<const std::byte> bytes) {
-      file.write(reinterpret_cast<const char*>(bytes.data()),
-                 static_cast<std::streamsize>(bytes.size()));
-    };
-    if (way.with_stand_in)
-      sinks.stand_in = [&](std::span<const std::byte> bytes) { stand_in += bytes.size(); };
-    PageEncoderSettings settings;
-    settings.number = number;
-    PageBase base;
-    const double base_took = seconds([&] {
-      if (!way.map_before.empty()) base = read_page_base(*read_page_map(way.map_before), opener());
-    });
-    CellReader reader(base.segments, opener());
-    if (way.with_differences)
-      base.content = [&](std::size_t segment, std::uint64_t cell) {
-        return reader.read(segment, cell);
-      };
-    base.tags = way.tags;
+    double base_took = 0;
+    double took = 0;
     EncodedPages made;
-    const double took = seconds(
-        [&] { made = encode_pages(source_of(stream), sinks, std::move(base), settings, {}, {}); });
-    file.close();
+    // The quickest of three counts, as for what it is held against.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      std::ofstream file(path_of(number), std::ios::binary);
+      stand_in = 0;
+      PageSinks sinks;
+      sinks.segment = [&](std::span<const std::byte> bytes) {
+        file.write(reinterpret_cast<const char*>(bytes.data()),
+                   static_cast<std::streamsize>(bytes.size()));
+      };
+      if (way.with_stand_in)
+        sinks.stand_in = [&](std::span<const std::byte> bytes) { stand_in += bytes.size(); };
+      PageEncoderSettings settings;
+      settings.number = number;
+      PageBase base;
+      const double loading = seconds([&] {
+        if (!way.map_before.empty())
+          base = read_page_base(*read_page_map(way.map_before), opener());
+      });
+      CellReader reader(base.segments, opener());
+      if (way.with_differences)
+        base.content = [&](std::size_t segment, std::uint64_t cell) {
+          return reader.read(segment, cell);
+        };
+      base.tags = way.tags;
+      const double encoding = seconds([&] {
+        made = encode_pages(source_of(stream), sinks, std::move(base), settings, {}, {});
+      });
+      if (attempt > 0 && encoding >= took) continue;
+      base_took = loading;
+      took = encoding;
+    }
     std::printf(
         "%s %zu %.3f segment %zu map %zu base %.3f stand-in %zu new %zu differences %zu known "
         "%zu by-tags %zu\n",
