@@ -138,7 +138,10 @@ void GuestFiles::list(const sync::EntrySink& to, std::stop_token stop) {
     ahead.pop_back();
     const auto path = folder.path;
     Names names;
-    if (absolute(path).size() > longest_path)
+    const auto unmounted = root_.unmounted.find(absolute(path));
+    if (unmounted != root_.unmounted.end())
+      folder.what = "its filesystem can't be mounted: " + unmounted->second;
+    else if (absolute(path).size() > longest_path)
       folder.what = too_long;
     else
       try {

@@ -32,6 +32,7 @@ Mounting::Mounting(guestfs_h* g, std::vector<std::string> disks)
 
 Mounting::Root Mounting::mount(const GuestPlace& place) {
   check(g_, guestfs_umount_all(g_), "unmount", "the filesystems looked at before");
+  unmounted_.clear();
   switch (place.from) {
     case GuestPlace::From::filesystem:
       mount_named(place);
@@ -55,9 +56,12 @@ Mounting::Root Mounting::mount(const GuestPlace& place) {
 }
 
 void Mounting::mount_system(const System& system, const std::string& path) {
+  unmounted_.clear();
   for (const auto& point : system) {
     const auto why = mount_device(point.device, point.path);
-    if (!why.empty() && lies_in(path, point.path))
+    if (why.empty()) continue;
+    unmounted_.emplace(point.path, why);
+    if (lies_in(path, point.path))
       throw Fault(Remedy::other_device, Fault::Text{"mount", shown(point.device), why, {}});
   }
 }
@@ -115,7 +119,7 @@ Mounting::Root Mounting::look(const GuestPlace& place) {
   if (!real || guestfs_is_dir(g_, real.get()) != 1)
     throw not_there(place, "there is no such folder",
                     "Correct 'guest' in satchel.yaml. Nothing was changed on this computer.");
-  Root out{real.get(), {}};
+  Root out{real.get(), {}, unmounted_};
   const auto mounted = values(Strings(guestfs_mountpoints(g_)));
   std::size_t deepest = 0;
   for (std::size_t i = 0; i + 1 < mounted.size(); i += 2) {

@@ -2,6 +2,7 @@
 // where in the appliance its folder is.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ class Mounting {
   struct Root {
     std::string path;        ///< in the appliance, a directory
     std::string filesystem;  ///< its type: "ext4", "ntfs"
+    /// What should be mounted below it and could not be, and why: what is listed there is not it.
+    std::map<std::string, std::string> unmounted{};
   };
   Root mount(const sync::GuestPlace& place);
 
@@ -46,6 +49,7 @@ class Mounting {
   std::vector<std::string> devices_;  ///< as the appliance calls the disks
   std::vector<std::string> systems_;
   bool looked_for_systems_ = false;
+  std::map<std::string, std::string> unmounted_;  ///< of the system that was mounted last
 };
 
 }  // namespace satchel::guestfs

@@ -59,8 +59,13 @@ class Filter {
     while (!directories_.empty() && !is_below(entry.path, directories_.back()))
       directories_.pop_back();
     if (const auto why = refusal_of_path(entry.path)) return drop(std::move(entry), *why);
-    if (!out_.entries.empty() && out_.entries.back().entry.path == entry.path)
+    if (!out_.entries.empty() && out_.entries.back().entry.path == entry.path) {
+      // Of what is below a folder that is there twice, nothing is known to be gone.
+      auto& first = out_.entries.back();
+      if (first.entry.kind == Kind::directory || entry.kind == Kind::directory)
+        first.refused = "the guest's filesystem has it twice";
       return drop(std::move(entry), "the guest's filesystem has it twice");
+    }
     const std::string_view above =
         directories_.empty() ? std::string_view() : std::string_view(directories_.back());
     if (parent_of(entry.path) != above)

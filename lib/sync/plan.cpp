@@ -53,6 +53,8 @@ void Planner::visit() {
   places_.leave_for(path_);
   if (guest_ && !guest().refused.empty()) {
     skip(guest().refused);
+    // It may be a folder that can't be looked at: what is not listed below is not known to be gone.
+    closed_ = path_;
     return stays();
   }
   if (host_ && !host().closed.empty()) return visit_closed();

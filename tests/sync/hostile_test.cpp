@@ -146,6 +146,27 @@ TEST_CASE("a file or folder that can't be read in the guest is not taken for del
   CHECK(world.run(guest).counts.updated == 1);
 }
 
+TEST_CASE("what is below a folder that can't be looked at, or is there twice, is not taken for deleted") {
+  SyncWorld world;
+  ToldTree guest;
+  for (const auto* each : {"photos", "films"}) {
+    guest.directory(each);
+    guest.file(std::string(each) + "/old", "content");
+  }
+  guest.file("gone", "content");
+  world.run(guest);
+  guest.entries.clear();
+  guest.other("photos", "it can't be looked at");
+  guest.directory("films");
+  guest.directory("films");
+  world.run(guest);
+  CHECK(world.read("host/photos/old") == "content");
+  CHECK(world.read("host/films/old") == "content");
+  CHECK_FALSE(world.has("host/gone"));
+  CHECK(world.is_told_as_skipped("photos"));
+  CHECK(world.is_told_as_skipped("films"));
+}
+
 TEST_CASE("a side that has become empty is refused with its reason, unless it is meant") {
   SyncWorld world;
   world.write("guest/a", "1");
