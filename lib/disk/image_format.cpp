@@ -177,7 +177,9 @@ Mistakes check_foreign_qcow2(int fd) {
     return {{"qcow2",
              "it holds the changes to another file only: make both one file with qemu-img convert "
              "-f qcow2 -O qcow2"}};
-  return check_qcow2(fd, {std::nullopt, header->virtual_size});
+  Expected expected{std::nullopt, header->virtual_size};
+  expected.bitmaps = Expected::Bitmaps::allowed;
+  return check_qcow2(fd, expected);
 }
 
 }  // namespace

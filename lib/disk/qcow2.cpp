@@ -26,12 +26,14 @@ constexpr std::size_t longest_backing_name = 1023;
 constexpr std::uint64_t largest_tables = 64U << 20;
 constexpr std::size_t largest_cluster = 1U << 21;
 constexpr std::uint32_t most_snapshots = 65536;
+constexpr std::uint64_t most_spare_entries = 4096;
 
 namespace extension {
 constexpr std::uint32_t end = 0;
 constexpr std::uint32_t backing_format = 0xe2792aca;
 constexpr std::uint32_t encryption = 0x0537be77;
 constexpr std::uint32_t data_file = 0x44415441;
+constexpr std::uint32_t bitmaps = 0x23852875;
 }  // namespace extension
 
 namespace incompatible {
@@ -106,11 +108,14 @@ Mistakes read_extensions(std::string_view cluster, std::size_t at, std::size_t e
       case extension::data_file:
         header.has_data_file = true;
         break;
+      case extension::bitmaps:
+        header.has_bitmaps = true;
+        break;
       case extension::encryption:
         header.encrypted = true;
         break;
       default:
-        break;  // names of features, bitmaps, and what the format allows to pass over
+        break;  // names of features, and what the format allows to pass over
     }
     at += (length + 7) / 8 * 8;
   }
@@ -217,6 +222,9 @@ void check_tables(const Layout& layout, Mistakes& mistakes) {
   const std::uint64_t needed = (size >> covered_bits) + (rest != 0 ? 1 : 0);
   if (header.l1_entries < needed)
     mistakes.push_back({"level 1 table", "it is too small for the size of the disk"});
+  // One that grows is made half as large again; QEMU reads all of it.
+  if (header.l1_entries > 2 * needed + most_spare_entries)
+    mistakes.push_back({"level 1 table", "it is too large for the size of the disk"});
   if (header.l1_entries > 0)
     check_table("level 1 table", layout.l1_offset, std::uint64_t{header.l1_entries} * 8, layout,
                 mistakes);
@@ -264,10 +272,14 @@ Mistakes check_qcow2(int fd, const Expected& expected) {
   check_features(*layout, mistakes);
   check_tables(*layout, mistakes);
   check_backing(layout->header, expected, mistakes);
-  if (layout->header.virtual_size != expected.virtual_size)
-    mistakes.push_back(
-        {"size", "the disk has " + std::to_string(layout->header.virtual_size.value) +
-                     " bytes, expected are " + std::to_string(expected.virtual_size.value)});
+  if (layout->header.has_bitmaps && expected.bitmaps == Expected::Bitmaps::refused)
+    mistakes.push_back({"bitmaps", "it has some, which Satchel's files have not"});
+  const auto size = layout->header.virtual_size.value;
+  const auto wanted = expected.virtual_size.value;
+  const bool may_be_smaller = expected.size == Expected::Size::at_most;
+  if (size > wanted || (size < wanted && !may_be_smaller))
+    mistakes.push_back({"size", "the disk has " + std::to_string(size) + " bytes, expected are " +
+                                    (may_be_smaller ? "at most " : "") + std::to_string(wanted)});
   return mistakes;
 }
 

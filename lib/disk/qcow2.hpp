@@ -20,6 +20,7 @@ struct Qcow2Header {
   std::uint32_t l1_entries;
   std::uint64_t incompatible_features;
   bool has_data_file;
+  bool has_bitmaps;
   bool encrypted;
   std::uint32_t snapshots;
 };
@@ -30,15 +31,24 @@ Result<Qcow2Header> read_qcow2(int fd);
 bool is_read_error(const Mistakes& mistakes);
 
 struct Expected {
+  enum class Size {
+    exact,
+    at_most,  ///< a disk may have grown since: what lies below is as large as it was then
+  };
+  /// Bitmaps that QEMU keeps in the file. It reads them all when it opens it, and a small file can
+  /// have it take any amount of memory for them.
+  enum class Bitmaps { refused, allowed };
   /// Plain file name of the one below in the same directory; none for an image file.
   std::optional<std::string> backing_name;
   ByteCount virtual_size;
   std::optional<std::string> backing_format = "qcow2";
+  Size size = Size::exact;
+  Bitmaps bitmaps = Bitmaps::refused;
 };
 
 /// Empty when QEMU may open it: backing name and format exactly as expected, no data file,
-/// no encryption, no feature that we don't know (dirty and corrupt bits among them: say so), size
-/// as expected, tables within the file.
+/// no encryption, no bitmaps where they are not allowed, no feature that we don't know (dirty and
+/// corrupt bits among them: say so), size as expected, tables within the file.
 Mistakes check_qcow2(int fd, const Expected& expected);
 
 /// Makes a qcow2 file's header name this backing file, of format qcow2, in place and with nothing

@@ -27,8 +27,9 @@ constexpr off_t lock_of_resize = 103;
 
 constexpr auto qcow2_options = "compat=1.1,cluster_size=65536,lazy_refcounts=off";
 
-ProcessEnd qemu_img(std::vector<std::string> arguments) {
+ProcessEnd qemu_img(std::vector<std::string> arguments, std::stop_token stop = {}) {
   ProcessRun run;
+  run.stop = std::move(stop);
   run.arguments = {"qemu-img"};
   run.arguments.insert(run.arguments.end(), std::make_move_iterator(arguments.begin()),
                        std::make_move_iterator(arguments.end()));
@@ -93,8 +94,8 @@ void flatten(const std::vector<SourceFile>& source, const std::string& target,
   ProcessRun run;
   run.arguments = {"qemu-img", "convert",     "-p", "-t", cache_mode(to, deed), "-O", "qcow2",
                    "-o",       qcow2_options, from, to};
-  run.stop = std::move(stop);
-  const auto total = progress ? size_when_flat(source) : ByteCount(0);
+  run.stop = stop;
+  const auto total = progress ? size_when_flat(source, std::move(stop)) : ByteCount(0);
   ProgressReader reader(progress, total);
   if (progress) run.on_output = [&reader](std::string_view piece) { reader.take(piece); };
   demand_success(run_process(run), deed);
@@ -117,10 +118,11 @@ bool is_free(const std::string& file) {
   return fd && ::fcntl(fd.get(), F_OFD_GETLK, &writer) == 0 && writer.l_type == F_UNLCK;
 }
 
-ByteCount size_when_flat(const std::vector<SourceFile>& source) {
+ByteCount size_when_flat(const std::vector<SourceFile>& source, std::stop_token stop) {
   const Deed deed{"measure", source.empty() ? "a disk" : source.front().path};
   const auto end = qemu_img({"measure", "-U", "--output=json", "-O", "qcow2", "-o", qcow2_options,
-                             file_name(source, deed)});
+                             file_name(source, deed)},
+                            std::move(stop));
   demand_success(end, deed);
   return ByteCount(number_in(end, "required", deed));
 }

@@ -35,7 +35,8 @@ ByteCount virtual_size(const SourceFile& file);
 bool is_free(const std::string& file);
 
 /// The bytes flatten() would need at most (`qemu-img measure`). Safe while a guest uses the source.
-ByteCount size_when_flat(const std::vector<SourceFile>& source);
+/// Of tables that somebody has made for it, it takes hours.
+ByteCount size_when_flat(const std::vector<SourceFile>& source, std::stop_token stop = {});
 
 /// The bytes of the disk that the file itself has and that are not zeros: what it takes in a file
 /// that is not compressed, tables aside. Safe while a guest uses the file.

@@ -18,19 +18,22 @@ namespace {
 /// Of all chains of a machine: QEMU holds each open as long as it runs.
 constexpr std::size_t most_files = 256;
 
-/// `access`: as QEMU will ask for it; it takes no descriptor that may do more.
-UniqueFd open_overlay(const std::string& path, ByteCount virtual_size, int access) {
+/// `access`: as QEMU will ask for it; it takes no descriptor that may do more. `least`: what the
+/// disk had when it was last written to its device; it may have grown since.
+UniqueFd open_overlay(const std::string& path, ByteCount least, int access) {
   UniqueFd fd(::open(path.c_str(), access | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) throw host_fault_from_errno(errno, "open the overlay", path);
   const auto header = disk::read_qcow2(fd.get());
   if (!header && disk::is_read_error(header.error()))
     throw host_fault_from_errno(EIO, "read the overlay", path);
-  if (!header || header->virtual_size != virtual_size)
-    throw Fault(Remedy::report_bug,
-                Fault::Text{"use the overlay",
-                            path,
-                            header ? "its size is not the disk's" : to_string(header.error()),
-                            {}});
+  if (!header)
+    throw Fault(Remedy::report_bug, {"use the overlay", path, to_string(header.error()), {}});
+  if (header->virtual_size < least)
+    throw Fault(
+        Remedy::fix_config,
+        Fault::Text{"use the overlay", path, "the disk was made smaller, which Satchel can't carry",
+                    "Make it as large as it was: qemu-img resize " + path + " " +
+                        std::to_string(least.value)});
   return fd;
 }
 
@@ -83,15 +86,19 @@ std::vector<UniqueFd> open_chain(const format::CapsuleDirectory& capsule, const 
 std::vector<UniqueFd> open_chain(const OpenObject& open, const format::Head& head,
                                  const format::Disk& disk) {
   std::vector<UniqueFd> files;
+  // What an overlay was begun over may be from before the disk grew.
+  const bool is_newest = std::ranges::any_of(head.disks, [&disk](const format::Disk& each) {
+    return each.target == disk.target && each.chain == disk.chain;
+  });
   for (std::size_t i = 0; i < disk.chain.size(); ++i) {
     const auto& path = disk.chain[i];
     const auto* object = head.find(path);
     if (object == nullptr)
       throw Fault(Remedy::report_bug, Fault::Text{"open", path, "the head does not list it", {}});
     files.push_back(open(*object));
-    const auto wrong = disk::check_qcow2(
-        files.back().get(),
-        disk::Expected{named_below(disk, i, files.back().get()), disk.virtual_size});
+    disk::Expected expected{named_below(disk, i, files.back().get()), disk.virtual_size};
+    if (!is_newest || i + 1 < disk.chain.size()) expected.size = disk::Expected::Size::at_most;
+    const auto wrong = disk::check_qcow2(files.back().get(), expected);
     if (!wrong.empty())
       throw Fault(Remedy::other_device,
                   Fault::Text{"trust the disk file", path, to_string(wrong),
@@ -147,8 +154,9 @@ LentChains lend_chains(const OpenObject& open, const format::Head& head,
     for (const auto& object : below.chain) paths.push_back(shown_path(head.capsule, object));
     const auto ours = overlay.overlays();
     for (auto each = ours.rbegin(); each != ours.rend(); ++each) {
-      files.push_back(
-          open_overlay(*each, disk.virtual_size, *each == overlay.path ? O_RDWR : O_RDONLY));
+      const bool is_top = *each == overlay.path;
+      files.push_back(open_overlay(*each, is_top ? disk.virtual_size : ByteCount(),
+                                   is_top ? O_RDWR : O_RDONLY));
       paths.push_back(*each);
     }
     machine::SessionDisk shown;

@@ -36,13 +36,33 @@ TEST_CASE("images of every size and version that qemu-img makes are accepted") {
   CHECK(header->version == (options == "-o compat=0.10" ? 2 : 3));
 }
 
-TEST_CASE("an image that was written to, with snapshots and bitmaps, is accepted") {
+TEST_CASE("an image that was written to, with snapshots, is accepted; with bitmaps where allowed") {
   const Files files;
   create(files, "");
-  files.run("qemu-img bitmap --add disk.qcow2 changes && qemu-img snapshot -c before disk.qcow2");
+  files.run("qemu-img snapshot -c before disk.qcow2");
   files.run("qemu-io -f qcow2 -c 'write -P 7 1M 30M' disk.qcow2");
   CHECK(against(files) == "");
   CHECK(read_qcow2(files.open("disk.qcow2").get())->snapshots == 1);
+  files.run("qemu-img bitmap --add disk.qcow2 changes");
+  CHECK(against(files) == "bitmaps: it has some, which Satchel's files have not");
+  auto with_bitmaps = standalone;
+  with_bitmaps.bitmaps = Expected::Bitmaps::allowed;
+  CHECK(against(files, with_bitmaps) == "");
+}
+
+TEST_CASE("a level 1 table may have grown with its disk, and be no larger than that") {
+  const Files files;
+  create(files, "-o cluster_size=512");
+  files.run("qemu-img resize -q disk.qcow2 150M && qemu-img resize -q disk.qcow2 151M");
+  auto expected = standalone;
+  expected.virtual_size = mebibytes(151);
+  CHECK(against(files, expected) == "");
+  files.run("qemu-img resize -q disk.qcow2 4G && qemu-img resize -q --shrink disk.qcow2 100M");
+  CHECK(against(files) == "");
+  // l1_size, of which QEMU reads all.
+  files.run(
+      "printf '\\000\\100\\000\\000' | dd of=disk.qcow2 bs=1 seek=36 conv=notrunc 2>/dev/null");
+  CHECK_THAT(against(files), Catch::Contains("too large for the size of the disk"));
 }
 
 TEST_CASE("a backing file is accepted only by its exact plain name and format") {
@@ -103,6 +123,17 @@ TEST_CASE("another size than expected is refused") {
   const Files files;
   create(files, "");
   CHECK_THAT(against(files, {std::nullopt, mebibytes(99)}), Catch::Contains("size: the disk has"));
+}
+
+TEST_CASE("what lies below a disk that has grown may be smaller, and never larger") {
+  const Files files;
+  create(files, "");
+  auto expected = standalone;
+  expected.size = Expected::Size::at_most;
+  expected.virtual_size = mebibytes(101);
+  CHECK(against(files, expected) == "");
+  expected.virtual_size = mebibytes(99);
+  CHECK_THAT(against(files, expected), Catch::Contains("expected are at most"));
 }
 
 TEST_CASE("tables outside of the file are refused") {

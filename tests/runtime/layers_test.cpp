@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/error_name.hpp"
 #include "runtime/upkeep_world.hpp"
 
 namespace satchel::test {
@@ -90,6 +91,40 @@ TEST_CASE("an eject whose memory fails leaves no layer in the way of the next") 
   REQUIRE(world.eject(world.anvil) == "done");
   INFO(world.anvil.log.all());
   CHECK(world.cluster(9) == 8);
+}
+
+TEST_CASE("a disk that grew while the machine ran is as large on the device, and goes on there") {
+  LayersWorld world;
+  const auto before = world.head(world.capsule).disks.front().virtual_size;
+  const auto larger = before + mebibytes(1);
+  const auto resize = [&](const char* how, ByteCount to) {
+    const auto overlay = world.anvil.session_directory(world.capsule) / "vda.qcow2";
+    LayersWorld::run(
+        "qemu-img resize -q " + std::string(how) +
+        R"( 'json:{"driver":"qcow2","backing":null,"file":{"driver":"file","filename":")" +
+        overlay.string() + "\"}}' " + std::to_string(to.value));
+  };
+  resize("", larger);
+  REQUIRE(world.eject(world.anvil) == "done");
+  INFO(world.anvil.log.all());
+  CHECK(world.head(world.capsule).disks.front().virtual_size == larger);
+  CHECK(world.cluster(9) == 7);
+  CHECK(world.content().size() == larger.value);
+
+  REQUIRE(world.launch(world.anvil) == "done");
+  world.write(world.anvil, 10, 8);
+  resize("--shrink", before);
+  const auto refused = world.eject(world.anvil);
+  CHECK(refused == bus_error_name(Remedy::fix_config));
+  CHECK(world.anvil.guest(world.guest)->state == GuestState::running);
+  resize("", larger);
+  REQUIRE(world.eject(world.anvil) == "done");
+  REQUIRE(world.merge(world.anvil) == "done");
+  CHECK(world.head(world.capsule).disks.front().virtual_size == larger);
+  CHECK(world.content().size() == larger.value);
+  CHECK(world.cluster(9) == 7);
+  CHECK(world.cluster(10) == 8);
+  REQUIRE(world.launch(world.anvil) == "done");
 }
 
 TEST_CASE("a layer that can't be written fails the eject, and the machine runs on") {

@@ -146,7 +146,8 @@ TEST_CASE("a file or folder that can't be read in the guest is not taken for del
   CHECK(world.run(guest).counts.updated == 1);
 }
 
-TEST_CASE("what is below a folder that can't be looked at, or is there twice, is not taken for deleted") {
+TEST_CASE(
+    "what is below a folder that can't be looked at, or is there twice, is not taken for deleted") {
   SyncWorld world;
   ToldTree guest;
   for (const auto* each : {"photos", "films"}) {

@@ -42,7 +42,7 @@ struct Sizes {
   ByteCount total;               ///< of all files
 };
 
-Sizes measure(const ExportOrder& order, const ExportSource& source) {
+Sizes measure(const ExportOrder& order, const ExportSource& source, const std::stop_token& stop) {
   Sizes out;
   ByteCount largest;
   const auto add = [&](ByteCount size) {
@@ -52,7 +52,7 @@ Sizes measure(const ExportOrder& order, const ExportSource& source) {
   for (const auto& disk : source.disks) {
     ByteCount size;
     if (order.layout == DiskLayout::flat) {
-      size = disk::size_when_flat(top_first(disk));
+      size = disk::size_when_flat(top_first(disk), stop);
       add(size);
     } else {
       for (const auto& file : disk.chain) {
@@ -224,7 +224,7 @@ Task<Exported> export_source(Parts& parts, const ExportOrder& order, const Expor
     check_empty(order, source.name);
     const auto policy = host_policy(parts.config, host, source.accelerator);
     check_firmware(source, policy);
-    const auto sizes = measure(order, source);
+    const auto sizes = measure(order, source, job.stop);
     result.written = sizes.total;
     ByteCount steps = source.memory ? source.memory->steps : ByteCount();
     for (const auto& size : sizes.disks) steps = steps + size;

@@ -51,6 +51,7 @@ class Layers {
       // The lowest first.
       for (const auto& each : overlay->frozen)
         if (!ship(each, layer + "-" + std::to_string(++number) + ".qcow2")) return std::nullopt;
+      disk.virtual_size = size_now(*overlay, disk.virtual_size, session.domain_name);
       if (!ship(overlay->path, layer + ".qcow2")) return std::nullopt;
     }
     return out;
@@ -63,13 +64,40 @@ class Layers {
     return file;
   }
 
+  /// A disk may have grown while the machine ran (virsh blockresize).
+  static ByteCount size_now(const DiskOverlay& overlay, ByteCount before,
+                            const std::string& domain) {
+    const auto header = disk::read_qcow2(open_file(overlay.path).get());
+    if (!header)
+      throw Fault(Remedy::report_bug,
+                  {"read the overlay", overlay.path, to_string(header.error()), {}});
+    if (header->virtual_size < before)
+      throw Fault(Remedy::fix_config,
+                  {"check in disk", overlay.target,
+                   "it was made smaller while the machine ran, which Satchel can't carry",
+                   "Make it as large as it was: virsh blockresize " + domain + " " +
+                       overlay.target + " " + std::to_string(before.value) + "B"});
+    return header->virtual_size;
+  }
+
+  /// What other programs keep in it must not reach the device, which could not be used then.
+  static UniqueFd as_it_is(const std::string& overlay) {
+    auto file = open_file(overlay);
+    if (const auto header = disk::read_qcow2(file.get()); header && header->has_bitmaps)
+      throw Fault(Remedy::free_space,
+                  {"write the overlay", overlay,
+                   "it has bitmaps of a backup program, and could not be written without them",
+                   "Free some space on this computer, or remove them: virsh checkpoint-delete"});
+    return file;
+  }
+
   /// Neither a merge while the guest ran nor the compression left the neighbour's name in its
   /// header.
   std::optional<format::Object> ship_one(const std::string& overlay, const std::string& below,
                                          const std::string& object, const ProgressSink& progress) {
     auto from = compressed(overlay);
     if (!from && overlays_ == Overlays::are_open) return std::nullopt;
-    if (!from) from = open_file(overlay);
+    if (!from) from = as_it_is(overlay);
     on_host([&] { disk::set_backing(from.get(), file_name(below)); });
     auto layer = shipment_.capsule.create_object(object);
     const disk::SparseSink sink{[&](std::span<const std::byte> bytes) {

@@ -65,7 +65,8 @@ std::string name_beside(const std::string& name, const std::string& host) {
 }
 
 /// Files lane: qemu-img measures the chains.
-NewCapsule plan(const Parts& parts, std::shared_ptr<Stick> stick, const Opened& opened) {
+NewCapsule plan(const Parts& parts, std::shared_ptr<Stick> stick, const Opened& opened,
+                const std::stop_token& stop) {
   const auto& content = opened.source.content;
   NewCapsule out;
   out.stick = std::move(stick);
@@ -77,7 +78,7 @@ NewCapsule plan(const Parts& parts, std::shared_ptr<Stick> stick, const Opened& 
     NewDisk copy{disk.target, {}, disk.virtual_size, {}};
     for (auto file = disk.chain.rbegin(); file != disk.chain.rend(); ++file)
       copy.source.push_back({disk::path_of(file->fd.get()), "qcow2"});
-    copy.image_size = disk::size_when_flat(copy.source);
+    copy.image_size = disk::size_when_flat(copy.source, stop);
     // Only media have one file: every disk of a session has its overlay over at least an image.
     if (disk.chain.size() == 1) copy.kind = NewDisk::Kind::medium;
     out.disks.push_back(std::move(copy));
@@ -110,7 +111,7 @@ Task<KeptBeside> keep_beside(Parts& parts, std::shared_ptr<Stick> stick, Capsule
                              JobContext job) {
   auto looking = open_here(parts, stick, capsule, "keep", job);
   const auto opened = co_await std::move(looking);
-  auto planning = offload(parts.lanes.files, [&] { return plan(parts, stick, opened); });
+  auto planning = offload(parts.lanes.files, [&] { return plan(parts, stick, opened, job.stop); });
   auto order = co_await std::move(planning);
   Undo undo;
   auto making = or_undo(undo, parts.log, make(parts, order, opened, job, undo));

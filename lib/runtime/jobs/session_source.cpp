@@ -12,6 +12,7 @@
 #include "base/host_fault.hpp"
 #include "base/host_file.hpp"
 #include "core/describe.hpp"
+#include "disk/qcow2.hpp"
 #include "runtime/chains.hpp"
 #include "runtime/heads.hpp"
 #include "runtime/jobs/machine_now.hpp"
@@ -82,6 +83,9 @@ ExportedDisk open_disk(const Below& below, const Session& session, const DiskOve
     const auto size = size_of(file.get(), *each);
     out.chain.push_back({file_name(*each), std::move(file), size});
   }
+  // It may have grown since its device was written.
+  if (const auto top = disk::read_qcow2(out.chain.back().fd.get()))
+    out.virtual_size = std::max(out.virtual_size, top->virtual_size);
   return out;
 }
 

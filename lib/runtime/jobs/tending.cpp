@@ -202,8 +202,9 @@ void merge_span(Tending& at, const Span& span, const JobContext& job) {
     files[span.base] =
         at.capsule.open_checked(at.object(base), format::CapsuleDirectory::Access::read_write);
   }
-  const auto wrong =
-      disk::check_qcow2(files[span.base].get(), disk::Expected{below, disk.virtual_size});
+  disk::Expected expected{below, disk.virtual_size};
+  expected.size = disk::Expected::Size::at_most;
+  const auto wrong = disk::check_qcow2(files[span.base].get(), expected);
   if (!wrong.empty()) throw at.fault(Remedy::other_device, base + " " + to_string(wrong), {});
   disk::ChainMerge merge;
   for (const auto& file : files) merge.files.push_back(file.get());
