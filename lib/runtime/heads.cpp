@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 
@@ -43,12 +44,27 @@ std::set<std::size_t> open_changes(const std::vector<format::Past>& history) {
   return lines;
 }
 
+/// Where another host first changed the files below a session that began at this line.
+std::optional<std::size_t> changed_below(const std::vector<format::Past>& history,
+                                         const HostId& host, std::size_t began) {
+  for (auto i = began + 1; i < history.size(); ++i) {
+    const auto& [generation, done] = history[i];
+    const bool changes = done.starts_with(what::merge) || done.starts_with(what::fold);
+    if (changes && generation.host != host) return i;
+  }
+  return std::nullopt;
+}
+
 /// The oldest line that nothing is read from: not the first generation's, not where a session began
-/// that may still be somewhere, nor what tells that a file may be unlike its digest.
+/// that may still be somewhere, nor who has changed what lies below it, nor what tells that a file
+/// may be unlike its digest.
 std::size_t dispensable(const std::vector<format::Past>& history) {
   auto kept = open_changes(history);
   if (history.front().generation.seq == Sequence(1)) kept.insert(0);
-  for (const auto& [host, line] : open_sessions(history)) kept.insert(line);
+  for (const auto& [host, line] : open_sessions(history)) {
+    kept.insert(line);
+    if (const auto changed = changed_below(history, host, line)) kept.insert(*changed);
+  }
   for (std::size_t i = 0; i < history.size(); ++i)
     if (!kept.contains(i)) return i;
   return history.front().generation.seq == Sequence(1) ? 1 : 0;

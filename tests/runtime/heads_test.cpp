@@ -83,6 +83,28 @@ TEST_CASE("history forgets neither who packed nor whose session is still somewhe
   }));
 }
 
+TEST_CASE("history does not forget who has changed the files below a session") {
+  auto head = checked_out(packed_by(1), 2);
+  head = checked_out(head, 3);
+  head = next_head(head, by(3), what::eject);
+  head = next_head(head, by(3), what::merge_begun);
+  head = next_head(head, by(3), what::merge);
+  for (int i = 0; i < 100; ++i) {
+    head = checked_out(head, 3);
+    head = next_head(head, by(3), what::eject);
+  }
+  CHECK(head.history.size() == 32);
+  CHECK(std::ranges::any_of(head.history, [](const format::Past& each) {
+    return each.what.starts_with(what::merge) && each.generation.host == host(3);
+  }));
+  // Without a session that is still somewhere, it may go.
+  head = next_head(head, by(2), what::eject);
+  for (int i = 0; i < 100; ++i) head = next_head(head, by(3), what::checkpoint);
+  CHECK(std::ranges::none_of(head.history, [](const format::Past& each) {
+    return each.what.starts_with(what::merge);
+  }));
+}
+
 TEST_CASE("history does not forget that a file may be unlike its digest") {
   auto head = sized({100, 10, 1});
   const auto use_it = [&head] {
