@@ -13,6 +13,7 @@
 
 #include "base/handle.hpp"
 #include "disk/map.hpp"
+#include "disk/qcow2.hpp"
 
 namespace satchel::disk {
 
@@ -41,6 +42,16 @@ std::uint64_t number_in(const ProcessEnd& end, const char* key, const Deed& deed
   if (!answer.is_object() || !answer.contains(key) || !answer[key].is_number_unsigned())
     throw failed(deed, "qemu-img's answer is unreadable", Remedy::report_bug);
   return answer[key].get<std::uint64_t>();
+}
+
+/// A QEMU that its guest has broken into may have written any header: no file of this computer is
+/// taken for the overlay's data. (What it writes after this look is not seen.)
+void check_own_data(const std::string& overlay, const Deed& deed) {
+  const UniqueFd file(::open(overlay.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) throw of_either_disk(fault_from_errno(errno, deed.doing, deed.object));
+  const auto header = read_qcow2(file.get());
+  if (!header) throw failed(deed, to_string(header.error()));
+  if (header->has_data_file) throw failed(deed, "its data are in another file");
 }
 
 /// Past the page cache where the filesystem can: a stick's backlog would stall the host and hide
@@ -155,6 +166,7 @@ void create_overlay(const NewOverlay& overlay) {
 void compress_overlay(const std::string& overlay, const std::string& target, std::stop_token stop) {
   const Deed deed{"compress the overlay", overlay};
   const SourceFile source{overlay, "qcow2"};
+  check_own_data(overlay, deed);
   // Of what stands above an empty disk, nothing but its own clusters is copied.
   const auto below = target + ".below";
   create_overlay({below, virtual_size(source), std::nullopt});
@@ -185,6 +197,7 @@ void compress_overlay(const std::string& overlay, const std::string& target, std
 
 void merge_into(const SourceFile& below, const std::string& overlay) {
   const Deed deed{"merge the overlay", overlay};
+  check_own_data(overlay, deed);
   demand_success(qemu_img({"rebase", "-q", "-u", "-f", "qcow2", "-F", below.format, "-b",
                            absolute(below.path), absolute(overlay)}),
                  deed);

@@ -86,6 +86,20 @@ TEST_CASE("an overlay without a change, one that a merge gave another backing fi
   chain.check_same();
 }
 
+TEST_CASE("no other file of this computer is taken for an overlay's data") {
+  const Chain chain;
+  chain.files.run("yes secret | head -c 1M > secret && truncate -s 256M secret");
+  chain.files.run(
+      "rm overlay && qemu-img create -q -f qcow2 -o data_file=secret,data_file_raw=on overlay "
+      "256M");
+  CHECK_THROWS_WITH(compress_overlay(chain.files.path("overlay"), chain.files.path("packed"), {}),
+                    Catch::Contains("in another file"));
+  CHECK_FALSE(chain.files.has("packed"));
+  CHECK_THROWS_WITH(
+      merge_into({chain.files.path("cow.qcow2"), "qcow2"}, chain.files.path("overlay")),
+      Catch::Contains("in another file"));
+}
+
 TEST_CASE("a stop or a failure leaves nothing behind") {
   const Chain chain;
   chain.files.run("head -c 32M /dev/urandom > noise");

@@ -100,9 +100,8 @@ TEST_CASE("history does not forget who has changed the files below a session") {
   // Without a session that is still somewhere, it may go.
   head = next_head(head, by(2), what::eject);
   for (int i = 0; i < 100; ++i) head = next_head(head, by(3), what::checkpoint);
-  CHECK(std::ranges::none_of(head.history, [](const format::Past& each) {
-    return each.what.starts_with(what::merge);
-  }));
+  CHECK(std::ranges::none_of(
+      head.history, [](const format::Past& each) { return each.what.starts_with(what::merge); }));
 }
 
 TEST_CASE("history does not forget that a file may be unlike its digest") {

@@ -83,7 +83,11 @@ class Layers {
   /// What other programs keep in it must not reach the device, which could not be used then.
   static UniqueFd as_it_is(const std::string& overlay) {
     auto file = open_file(overlay);
-    if (const auto header = disk::read_qcow2(file.get()); header && header->has_bitmaps)
+    const auto header = disk::read_qcow2(file.get());
+    if (header && header->has_data_file)
+      throw Fault(Remedy::report_bug,
+                  {"write the overlay", overlay, "its data are in another file", {}});
+    if (header && header->has_bitmaps)
       throw Fault(Remedy::free_space,
                   {"write the overlay", overlay,
                    "it has bitmaps of a backup program, and could not be written without them",
