@@ -35,6 +35,7 @@ constexpr std::array walls{
     "ProtectKernelLogs=yes",
     "ProtectKernelTunables=yes",
     "ProtectProc=invisible",
+    "MemoryMax=60%",
     "Nice=10",
     "IOSchedulingClass=best-effort",
     "IOSchedulingPriority=7",

@@ -11,7 +11,7 @@
 namespace satchel::sync {
 namespace {
 
-constexpr std::size_t most_entries = 16U << 20;
+constexpr std::size_t most_entries = 4U << 20;  // about 7 GB
 constexpr std::size_t longest_link = 4095;
 constexpr UnixNanos clock_step(2'000'000'000);  // FAT's is the coarsest
 constexpr std::size_t told_each = 1024;
