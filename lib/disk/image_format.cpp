@@ -178,7 +178,7 @@ Mistakes check_foreign_qcow2(int fd) {
              "it holds the changes to another file only: make both one file with qemu-img convert "
              "-f qcow2 -O qcow2"}};
   Expected expected{std::nullopt, header->virtual_size};
-  expected.bitmaps = Expected::Bitmaps::allowed;
+  expected.made_by = Expected::MadeBy::people;
   return check_qcow2(fd, expected);
 }
 

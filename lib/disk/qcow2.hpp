@@ -35,20 +35,20 @@ struct Expected {
     exact,
     at_most,  ///< a disk may have grown since: what lies below is as large as it was then
   };
-  /// Bitmaps that QEMU keeps in the file. It reads them all when it opens it, and a small file can
-  /// have it take any amount of memory for them.
-  enum class Bitmaps { refused, allowed };
+  /// Satchel's files have no bitmaps, and no level 1 table that is larger than the disk needs. QEMU
+  /// reads both whole when it opens a file: a small one can have it take any amount of memory.
+  enum class MadeBy { satchel, people };
   /// Plain file name of the one below in the same directory; none for an image file.
   std::optional<std::string> backing_name;
   ByteCount virtual_size;
   std::optional<std::string> backing_format = "qcow2";
   Size size = Size::exact;
-  Bitmaps bitmaps = Bitmaps::refused;
+  MadeBy made_by = MadeBy::satchel;
 };
 
 /// Empty when QEMU may open it: backing name and format exactly as expected, no data file,
-/// no encryption, no bitmaps where they are not allowed, no feature that we don't know (dirty and
-/// corrupt bits among them: say so), size as expected, tables within the file.
+/// no encryption, neither bitmaps nor spare tables where Satchel made it, no feature that we don't
+/// know (dirty and corrupt bits among them: say so), size as expected, tables within the file.
 Mistakes check_qcow2(int fd, const Expected& expected);
 
 /// Makes a qcow2 file's header name this backing file, of format qcow2, in place and with nothing

@@ -35,7 +35,7 @@ std::optional<Below> check(int fd, const std::string& format, const std::string&
   if (!header) throw unfit(shown, to_string(header.error()));
   // It is checked against itself: what it names is looked for in the directory alone.
   disk::Expected expected{header->backing_name, header->virtual_size, header->backing_format};
-  expected.bitmaps = disk::Expected::Bitmaps::allowed;
+  expected.made_by = disk::Expected::MadeBy::people;
   const auto wrong = disk::check_qcow2(fd, expected);
   if (!wrong.empty()) throw unfit(shown, to_string(wrong));
   if (!header->backing_name) return std::nullopt;
