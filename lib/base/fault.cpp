@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
+
+#include "base/plain_text.hpp"
 
 namespace satchel {
 
@@ -67,10 +70,19 @@ std::string sentence(const Fault::Text& text) {
   return out;
 }
 
+/// Names on a device, what QEMU has printed, arguments of calls: not all of it is fit for a line of
+/// the journal or for the bus, nor is it short.
+Fault::Text plain(Fault::Text text) {
+  constexpr std::size_t longest = 4096;
+  for (auto* each : {&text.doing, &text.object, &text.why, &text.next})
+    *each = plain_text(std::move(*each), longest);
+  return text;
+}
+
 }  // namespace
 
 Fault::Fault(Remedy remedy, Text text)
-    : remedy_(remedy), text_(std::move(text)), message_(sentence(text_)) {}
+    : remedy_(remedy), text_(plain(std::move(text))), message_(sentence(text_)) {}
 
 std::string Fault::next_step() const {
   return text_.next.empty() ? std::string(advice(remedy_)) : text_.next;

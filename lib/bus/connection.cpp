@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <string_view>
 
 namespace satchel {
 
@@ -201,6 +202,11 @@ struct Subscription {
 };
 
 int on_match(sd_bus_message* message, void* userdata, sd_bus_error*) {
+  // What is listened for is said to all. A signal to one connection passes the bus by its rules
+  // whoever sends it, and sd-bus takes any sender for that of a well-known name.
+  const char* sender = sd_bus_message_get_sender(message);
+  const bool is_of_bus = sender != nullptr && std::string_view(sender) == "org.freedesktop.DBus";
+  if (sd_bus_message_get_destination(message) != nullptr && !is_of_bus) return 0;
   auto& subscription = *static_cast<Subscription*>(userdata);
   // The callback may end its own subscription.
   const auto heard = subscription.heard;

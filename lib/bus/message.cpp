@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/plain_text.hpp"
 #include "bus/bus_error.hpp"
 
 namespace satchel {
@@ -59,6 +60,9 @@ int Message::checked(int result, const char* doing) const {
 }
 
 void Message::append_basic(char type, const void* value) {
+  // One text that is not UTF-8 would have whole answers fail, GetManagedObjects among them.
+  const auto* text = type == 's' ? static_cast<const char*>(value) : nullptr;
+  if (text != nullptr && !is_utf8(text)) return append_basic(type, escaped(text, "\\").c_str());
   checked(sd_bus_message_append_basic(message_, type, value), "write a value of");
 }
 

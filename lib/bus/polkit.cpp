@@ -1,5 +1,6 @@
 #include "bus/polkit.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace satchel {
@@ -33,7 +34,35 @@ std::string one_line(std::string text) {
   return text;
 }
 
+constexpr std::size_t most_questions_of_one = 4;
+constexpr std::size_t most_questions = 32;
+
 }  // namespace
+
+/// One question that a person may take any time to answer, or never.
+class PolkitAuthority::Question {
+ public:
+  Question(std::shared_ptr<Questions> open, std::uint32_t user)
+      : open_(std::move(open)), user_(user) {
+    std::size_t all = 0;
+    for (const auto& [each, count] : *open_) all += count;
+    auto& own = (*open_)[user_];
+    if (own >= most_questions_of_one || all >= most_questions)
+      throw Fault(Remedy::retry, {"ask for", "an authorisation", "too many questions are open",
+                                  "Answer those first, or close them."});
+    ++own;
+  }
+  ~Question() {
+    const auto own = open_->find(user_);
+    if (--own->second == 0) open_->erase(own);
+  }
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+
+ private:
+  std::shared_ptr<Questions> open_;
+  std::uint32_t user_;
+};
 
 std::string polkit_action(Action action) {
   switch (action) {
@@ -71,6 +100,8 @@ Task<bool> PolkitAuthority::allows(std::string client, Undertaking wanted,
   const auto user = co_await std::move(finding);
   bool allowed = user == 0;
   if (!allowed) {
+    std::optional<Question> question;
+    if (interaction == Interaction::allowed) question.emplace(questions_, user);
     try {
       auto asking = polkit_allows(client, wanted, interaction);
       allowed = co_await std::move(asking);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,9 @@ std::string polkit_action(Action action);
 std::map<std::string, std::string> polkit_details(const Undertaking& wanted);
 
 /// Root may do everything without polkit being asked. Everybody else: what polkit says, and
-/// nothing while there is no polkit. Throws BusError when polkit is there but fails to answer.
+/// nothing while there is no polkit. Throws BusError when polkit is there but fails to answer, and
+/// Fault with Remedy::retry when too many questions to people are open: the bus lets one connection
+/// wait for no more than 128 answers in all.
 class PolkitAuthority : public Authority {
  public:
   enum class Answer { allowed, refused };
@@ -41,8 +44,12 @@ class PolkitAuthority : public Authority {
 
   void tell(std::uint32_t user, const Undertaking& wanted, Answer answer);
 
+  using Questions = std::map<std::uint32_t, std::size_t>;  ///< how many of each user are open
+  class Question;
+
   Bus& bus_;
   Listener listener_;
+  std::shared_ptr<Questions> questions_ = std::make_shared<Questions>();
   std::map<std::uint32_t, std::chrono::steady_clock::time_point> refused_;  ///< when, last told
 };
 

@@ -63,7 +63,7 @@ constexpr R refused_while_running[] = {
 };
 
 constexpr R warned[] = {
-    {"devices/vsock|devices/smartcard", "left out"},
+    {"devices/vsock|devices/smartcard|devices/controller[@type='ccid']", "left out"},
     {"metadata", "notes of other programs stay here"},
     {"title|description", "stays here"},
     {"cputune|numatune|blkiotune|memtune|perf|throttlegroups", "this host's limits stay here"},
