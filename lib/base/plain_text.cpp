@@ -78,7 +78,8 @@ std::string plain_text(std::string text, std::size_t longest) {
   }
   const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
   if (!std::ranges::all_of(text, is_plain)) {
-    std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    std::ranges::replace_if(
+        text, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
     text = escaped(text, "\\");
   }
   if (is_cut) text += "…";

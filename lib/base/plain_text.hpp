@@ -1,4 +1,5 @@
-// Text that came from outside, as people, terminals, the journal and the bus can take it. Any thread.
+// Text that came from outside, as people, terminals, the journal and the bus can take it. Any
+// thread.
 #pragma once
 
 #include <cstddef>

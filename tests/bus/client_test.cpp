@@ -1,11 +1,14 @@
 // The client part of lib/bus against a real bus daemon.
 #include <fcntl.h>
+#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
 #include "bus/bus.hpp"
+#include "bus/connection.hpp"
 #include "bus/private_bus.hpp"
 
 using namespace satchel;
@@ -151,6 +154,30 @@ TEST_CASE("a subscription that is gone hears nothing") {
   std::vector<std::string> names;
   run(world.io, list_names(world.bus, names));
   CHECK(heard == 0);
+}
+
+TEST_CASE("a signal that is sent to this connection alone is not taken for one that all hear") {
+  World world;
+  std::vector<std::string> heard;
+  run(world.io, own(world.bus, "org.example.Listener"));
+  Bus service(world.io.get_executor(), world.daemon.address(), {});
+  run(world.io, own(service, "org.example.Service"));
+  const auto listening =
+      world.bus.match("type='signal',sender='org.example.Service',interface='org.example.Service'",
+                      [&](Message signal) { heard.push_back(signal.member()); });
+  std::vector<std::string> names;
+  run(world.io, list_names(world.bus, names));
+  const auto forge = "dbus-send --bus=" + world.daemon.address() +
+                     " --type=signal --dest=org.example.Listener / org.example.Service.Forged";
+  REQUIRE(std::system(forge.c_str()) == 0);
+  sd_bus_message* raw = nullptr;
+  REQUIRE(sd_bus_message_new_signal(service.connection()->get(), &raw, "/", "org.example.Service",
+                                    "Said") >= 0);
+  const Message said(raw);
+  REQUIRE(sd_bus_send(service.connection()->get(), said.get(), nullptr) >= 0);
+  service.connection()->wake();
+  REQUIRE(run_until(world.io, [&] { return !heard.empty(); }));
+  CHECK(heard == std::vector<std::string>{"Said"});
 }
 
 TEST_CASE("what a listener to a signal throws is told and does no harm") {

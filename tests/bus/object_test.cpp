@@ -115,6 +115,21 @@ TEST_CASE("values of every kind come back from a method as they were sent") {
   CHECK(find<bool>(objects_back.at(ObjectPath("/o")).at("i.f"), "flag") == true);
 }
 
+TEST_CASE("a text that the bus does not carry is told byte by byte and breaks no answer") {
+  World world;
+  Interface has(face);
+  has.property("Detail", [] { return std::string("QEMU says \xff\xfe\x1b[31m"); });
+  has.property("Name", [] { return std::string("ü"); });
+  Object object(world.server, "/thing", {has}, Place::alone);
+  Dictionary all;
+  auto get = [](Bus& bus, Dictionary& out) -> Task<void> {
+    out = co_await bus.properties(service, "/thing", face);
+  };
+  run(world.io, get(world.client, all));
+  CHECK(find<std::string>(all, "Detail") == "QEMU says \\xff\\xfe\\x1b[31m");
+  CHECK(find<std::string>(all, "Name") == "ü");
+}
+
 TEST_CASE("a structure inside a variant is read field by field") {
   World world;
   Interface has(face);

@@ -6,6 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 #include <cstdio>
 
@@ -32,11 +36,22 @@ struct Asked {
 
 Task<Verdict> answer(bool allowed) { co_return Verdict(allowed, false, Details()); }
 
+/// A person who never answers.
+Task<Verdict> no_answer(boost::asio::any_io_executor on) {
+  boost::asio::steady_timer never(on, boost::asio::steady_timer::time_point::max());
+  co_await never.async_wait(boost::asio::use_awaitable);
+  co_return Verdict();
+}
+
 /// Owns org.freedesktop.PolicyKit1 as long as it lives.
 class FakePolkit {
  public:
-  FakePolkit(boost::asio::io_context& io, const PrivateBus& daemon, bool allowed)
-      : bus_(io.get_executor(), daemon.address(), {}),
+  enum class Person { answers, is_away };
+  FakePolkit(boost::asio::io_context& io, const PrivateBus& daemon, bool allowed,
+             Person person = Person::answers)
+      : io_(io),
+        person_(person),
+        bus_(io.get_executor(), daemon.address(), {}),
         object_(bus_, "/org/freedesktop/PolicyKit1/Authority", {describe(allowed)}, Place::alone) {
     auto own = [](Bus& bus) -> Task<void> {
       co_await bus.request_name("org.freedesktop.PolicyKit1");
@@ -55,11 +70,14 @@ class FakePolkit {
                  const auto name = find<std::string>(std::get<1>(subject), "name");
                  asked.push_back(
                      {std::move(details), std::get<0>(subject), name.value_or(""), action, flags});
+                 if (person_ == Person::is_away) return no_answer(io_.get_executor());
                  return answer(allowed);
                });
     return out;
   }
 
+  boost::asio::io_context& io_;
+  Person person_;
   Bus bus_;
   Object object_;
 };
@@ -183,6 +201,28 @@ TEST_CASE("what polkit denies is denied, and told once") {
   CHECK_FALSE(world.allows(Action::eject, Interaction::allowed));
   CHECK(world.told.empty());
   CHECK(world.refused == std::vector<std::uint32_t>{65534});
+}
+
+TEST_CASE("a user who leaves questions open is asked no more of them") {
+  if (geteuid() != 0) return;
+  World world;
+  FakePolkit polkit(world.io, world.daemon, true, FakePolkit::Person::is_away);
+  const Undertaking wanted{Action::manage, "format the device", {}, {}};
+  std::size_t refused = 0;
+  const auto ask = [&](Interaction interaction) -> Task<void> {
+    try {
+      co_await world.authority.allows("org.example.OtherUser", wanted, interaction);
+    } catch (const Fault& failure) {
+      refused += failure.remedy() == Remedy::retry ? 1 : 0;
+    }
+  };
+  for (int i = 0; i < 6; ++i)
+    boost::asio::co_spawn(world.io, ask(Interaction::allowed), boost::asio::detached);
+  REQUIRE(run_until(world.io, [&] { return refused == 2 && polkit.asked.size() == 4; }));
+  // What needs nobody's answer is asked as before.
+  boost::asio::co_spawn(world.io, ask(Interaction::refused), boost::asio::detached);
+  CHECK(run_until(world.io, [&] { return polkit.asked.size() == 5; }));
+  CHECK(refused == 2);
 }
 
 TEST_CASE("without polkit on the bus a user may do nothing") {

@@ -57,16 +57,14 @@ TEST_CASE("a level 1 table may have grown with its disk, and be no larger than t
   auto expected = standalone;
   expected.virtual_size = mebibytes(151);
   CHECK(against(files, expected) == "");
-  files.run("qemu-img resize -q disk.qcow2 4G && qemu-img resize -q --shrink disk.qcow2 100M");
-  auto of_people = standalone;
-  of_people.made_by = Expected::MadeBy::people;
-  CHECK(against(files, of_people) == "");
-  CHECK_THAT(against(files), Catch::Contains("too large for the size of the disk"));
-  create(files, "-o cluster_size=512");
+  create(files, "-o cluster_size=512,preallocation=full");
   // l1_size, of which QEMU reads all.
   files.run(
       "printf '\\000\\100\\000\\000' | dd of=disk.qcow2 bs=1 seek=36 conv=notrunc 2>/dev/null");
   CHECK_THAT(against(files), Catch::Contains("too large for the size of the disk"));
+  auto of_people = standalone;
+  of_people.made_by = Expected::MadeBy::people;
+  CHECK(against(files, of_people) == "");
 }
 
 TEST_CASE("a backing file is accepted only by its exact plain name and format") {
