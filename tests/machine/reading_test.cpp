@@ -141,6 +141,11 @@ TEST_CASE("a device that only the memory needs is left out of a machine that is 
   const auto reading = read_domain(xml, Moment::shut_off);
   REQUIRE(reading);
   CHECK(tells(reading->left_behind, "vsock"));
+  // libvirt gives a smartcard its own controller.
+  const std::string card = with_device(
+      "<smartcard mode='passthrough' type='spicevmc'/><controller type='ccid' index='0'/>");
+  CHECK_FALSE(read_domain(card, Moment::running));
+  CHECK(read_domain(card, Moment::shut_off));
 }
 
 TEST_CASE("disks that other parties take part in are refused") {
