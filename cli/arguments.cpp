@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "argument_checks.hpp"
+
 namespace satchel::cli {
 
 namespace {
@@ -145,7 +147,7 @@ void add_deciding(CLI::App& app, Invocation& invocation) {
       ->add_option("GENERATION", going_back->generation,
                    "One that 'satchelctl history' calls restorable")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(generation_check());
   rollback_command->add_flag("--although-needed", going_back->although_needed, although_needed);
   rollback_command->add_flag("--yes,-y", going_back->yes, "Do not ask");
   bind(rollback_command, invocation, going_back, rollback);
@@ -231,7 +233,7 @@ void add_carrying(CLI::App& app, Invocation& invocation) {
   export_command->add_flag("--no-memory", exporting->no_memory,
                            "Its disks only, as after a power cut");
   export_command->add_option("--generation", exporting->generation, "The newest when left out")
-      ->check(CLI::PositiveNumber);
+      ->check(generation_check());
   bind(export_command, invocation, exporting, export_to);
 
   auto importing = std::make_shared<ImportOptions>();
@@ -262,6 +264,7 @@ Invocation parse_arguments(int argc, const char* const* argv) {
   add_moving(app, invocation);
   add_deciding(app, invocation);
   add_carrying(app, invocation);
+  refuse_empty(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -150,6 +150,7 @@ Task<JobEnd> Client::follow(std::string job, Follower follower) {
   auto looking = refresh_owner();
   co_await std::move(looking);
   bool cancel_asked = false;
+  bool is_cancelled = false;
   auto next_report = std::chrono::steady_clock::now();
   for (;;) {
     const auto seen = news_;
@@ -158,16 +159,21 @@ Task<JobEnd> Client::follow(std::string job, Follower follower) {
       throw Refusal(ExitCode::no_daemon, "satcheld ended while it was at work.",
                     "'journalctl -u satcheld' tells why; what it was doing is undone or continued "
                     "when it starts again.");
+    if (interrupts.count() > 1 && is_cancelled)
+      throw Refusal(ExitCode::cancelled,
+                    "It is being cancelled; satchelctl did not wait for its end.",
+                    "'satchelctl status' shows what became of it.");
     if (interrupts.count() > 1)
       throw Refusal(ExitCode::left_running, "The job goes on without satchelctl.",
                     "'satchelctl status' shows it.");
     if (interrupts.count() == 1 && !cancel_asked) {
       cancel_asked = true;
       if (follower.notice)
-        follower.notice("Cancelling; press Ctrl-C again to leave it running instead.");
+        follower.notice("Cancelling; press Ctrl-C again not to wait for its end.");
       auto asking = ask(job, job_interface, "Cancel");
       try {
         co_await std::move(asking);
+        is_cancelled = true;
       } catch (const Refusal& refusal) {
         if (follower.notice) follower.notice("It can't be cancelled: " + refusal.reason());
       }

@@ -74,7 +74,10 @@ Task<void> probe_all(Context& context, std::vector<Finding>& findings) {
       co_await std::move(running);
       findings.push_back({check, Verdict::good, "It keeps what is written to it.", {}});
     } catch (const Refusal& refusal) {
-      if (refusal.code() == ExitCode::left_running || refusal.code() == ExitCode::cancelled) throw;
+      // Nobody takes a device for tested that was not.
+      if (refusal.code() == ExitCode::left_running || refusal.code() == ExitCode::cancelled ||
+          refusal.code() == ExitCode::not_authorised)
+        throw;
       const bool is_bad = refusal.code() == ExitCode::unsuitable_device;
       findings.push_back(
           {check, is_bad ? Verdict::bad : Verdict::unknown, refusal.reason(), refusal.next()});

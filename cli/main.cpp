@@ -53,15 +53,21 @@ int refuse(const Refusal& refusal, Output output) {
 
 }  // namespace
 
+/// What could not be written was not said.
+int said(ExitCode code) {
+  std::cout.flush();
+  if (std::cout) return static_cast<int>(code);
+  std::cerr << "satchelctl: could not write the output\n";
+  return static_cast<int>(ExitCode::failed);
+}
+
 int main(int argc, char** argv) {
   Invocation invocation;
   try {
     invocation = parse_arguments(argc, argv);
-    if (!invocation.text.empty()) {
-      std::cout << invocation.text;
-      return 0;
-    }
-    return static_cast<int>(run(invocation));
+    if (invocation.text.empty()) return said(run(invocation));
+    std::cout << invocation.text;
+    return said(ExitCode::done);
   } catch (const Refusal& refusal) {
     return refuse(refusal, invocation.output);
   } catch (const BusError& error) {

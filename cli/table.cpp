@@ -174,7 +174,7 @@ std::vector<int> Table::widths(const Screen& screen) const {
     total += width + gap;
   }
   if (screen.width <= 0) return widths;
-  for (std::size_t i = 0; i < columns_.size() && total > screen.width; ++i) {
+  for (auto i = columns_.size(); i-- > 0 && total > screen.width;) {
     if (columns_[i].fit != Fit::leave_out) continue;
     total -= widths[i] + gap;
     widths[i] = 0;

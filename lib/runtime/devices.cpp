@@ -20,8 +20,12 @@ namespace {
 constexpr auto asker_patience = std::chrono::seconds(6);
 constexpr auto asker_interval = std::chrono::milliseconds(200);
 
-std::uint64_t per_second(ByteCount bytes, std::chrono::milliseconds took) {
-  return took.count() <= 0 ? 0 : bytes.value * 1000 / static_cast<std::uint64_t>(took.count());
+/// Of less, what is measured is how long it takes to begin.
+constexpr auto least_measured = mebibytes(4);
+
+void note_speed(std::uint64_t& speed, ByteCount bytes, std::chrono::milliseconds took) {
+  if (bytes < least_measured || took.count() <= 0) return;
+  speed = bytes.value * 1000 / static_cast<std::uint64_t>(took.count());
 }
 
 Fault locked(const std::string& node) {
@@ -285,12 +289,12 @@ Task<void> Devices::measure_space(core::Insertion insertion) {
 
 void Devices::note_write(core::Insertion insertion, ByteCount bytes,
                          std::chrono::milliseconds took) {
-  if (auto* entry = find(insertion)) entry->view.write_speed = per_second(bytes, took);
+  if (auto* entry = find(insertion)) note_speed(entry->view.write_speed, bytes, took);
 }
 
 void Devices::note_read(core::Insertion insertion, ByteCount bytes,
                         std::chrono::milliseconds took) {
-  if (auto* entry = find(insertion)) entry->view.read_speed = per_second(bytes, took);
+  if (auto* entry = find(insertion)) note_speed(entry->view.read_speed, bytes, took);
 }
 
 }  // namespace satchel

@@ -29,9 +29,11 @@ void check_removable(const CapsuleRunner& runner) {
   const auto& state = runner.state();
   const auto* failed = std::get_if<core::Failed>(&state);
   if (std::holds_alternative<core::Ready>(state) || (failed != nullptr && !failed->ours)) return;
+  const bool is_safe = std::holds_alternative<core::Safe>(state);
   throw Fault(Remedy::fix_request,
               Fault::Text{"remove", runner.view().name, "it is " + std::string(core::name(state)),
-                          "Only a capsule at rest can be removed: eject it first."});
+                          is_safe ? "Its device was let go of: pull it out and plug it in again."
+                                  : "Only a capsule at rest can be removed: eject it first."});
 }
 
 }  // namespace

@@ -60,6 +60,26 @@ TEST_CASE("what is verified may be named, or is the only device") {
   CHECK_THROWS_AS(parse({"verify", "web", "desk"}), Refusal);
 }
 
+TEST_CASE("an empty argument is neither all nor the only one") {
+  for (const auto& words :
+       std::vector<std::vector<const char*>>{{"eject", ""},
+                                             {"drop-cache", ""},
+                                             {"verify", ""},
+                                             {"pack", "web", ""},
+                                             {"create", "web", "--device", ""}}) {
+    INFO(words[0]);
+    CHECK_THROWS_WITH(parse(words), Catch::Contains("it is empty"));
+  }
+}
+
+TEST_CASE("a generation is a number as history shows it") {
+  CHECK(parse({"rollback", "web", "7"}).command);
+  CHECK(parse({"export", "web", "--to", "d", "--generation", "12"}).command);
+  for (const auto* each : {"0", "-1", "abc", "1.5", "99999999999999999999999", ""})
+    CHECK_THROWS_AS(parse({"rollback", "web", each}), Refusal);
+  CHECK_THROWS_WITH(parse({"rollback", "web", "0"}), Catch::Contains("satchelctl history"));
+}
+
 TEST_CASE("no command at all is status") { CHECK(parse({}).command); }
 
 TEST_CASE("help and version are printed, not done") {

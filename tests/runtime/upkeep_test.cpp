@@ -301,6 +301,28 @@ TEST_CASE("an eject that merges too is answered when all that it had to end and 
   CHECK(world.content() == before);
 }
 
+TEST_CASE("work on the disks that was cancelled is not begun again by itself") {
+  UpkeepWorld world(3, [](Config& config) {
+    two_layers_at_most(config);
+    config.merge.rate = ByteCount(64U << 10);
+  });
+  auto& anvil = world.anvil;
+  const auto before = world.content();
+  anvil.start();
+  anvil.plug_only();
+  REQUIRE(
+      anvil.until([&] { return world.head(world.capsule).history.back().what == "merge begun"; }));
+  const auto jobs = anvil.host().view().running_jobs;
+  REQUIRE(jobs.size() == 1);
+  anvil.host().cancel(jobs.front().id);
+  CHECK(anvil.end_of(jobs.front().id).result == "cancelled");
+  REQUIRE(anvil.reaches(world.capsule, "ready"));
+  anvil.wait_for_jobs();
+  INFO(anvil.log.all());
+  CHECK(anvil.log.times("ready -> merging") == 1);
+  CHECK(world.content() == before);
+}
+
 TEST_CASE("a machine that still runs on the files it was packed from has nothing to merge") {
   HostWorld world;
   world.anvil.start();
