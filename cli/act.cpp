@@ -2,17 +2,15 @@
 #include <algorithm>
 #include <optional>
 #include <ostream>
-#include <set>
 
 #include "commands.hpp"
 #include "names.hpp"
 #include "run_job.hpp"
+#include "unplugging.hpp"
 
 namespace satchel::cli {
 
 namespace {
-
-using namespace std::chrono_literals;
 
 /// Starts a job by a call that answers with it, and sees it through.
 Task<JobEnd> carry_out(Context& context, Task<Message> call, std::string begun) {
@@ -22,55 +20,6 @@ Task<JobEnd> carry_out(Context& context, Task<Message> call, std::string begun) 
 }
 
 std::string quoted(const std::string& name) { return "'" + printable(name) + "'"; }
-
-/// What must hold before anybody is told to unplug.
-struct Unplugging {
-  std::optional<DeviceNumber> device;
-  std::set<CapsuleId> capsules;  ///< that were on it
-
-  /// As the properties say: the device's, or its capsules' when it is gone already.
-  bool allowed(const HostView& host) const {
-    if (const auto* still = device_of(host, device)) return still->can_unplug;
-    return std::all_of(host.capsules.begin(), host.capsules.end(), [&](const auto& capsule) {
-      return capsules.count(capsule.id) == 0 || capsule.can_unplug;
-    });
-  }
-
-  /// What the device says of itself, with a space before it.
-  std::string in_use_by(const HostView& host) const {
-    const auto* still = device_of(host, device);
-    return still == nullptr || still->detail.empty() ? "" : " " + printable(still->detail);
-  }
-};
-
-Unplugging unplugging(const HostView& host, std::optional<DeviceNumber> device) {
-  Unplugging out;
-  out.device = device;
-  for (const auto& capsule : host.capsules)
-    if (device && capsule.device == device) out.capsules.insert(capsule.id);
-  return out;
-}
-
-struct Verdict {
-  bool allowed = false;
-  std::string sentence;
-};
-
-/// Whether it may be unplugged. The properties may follow the job's end by a moment.
-Task<Verdict> verdict_on(Context& context, Unplugging what) {
-  const auto deadline = std::chrono::steady_clock::now() + 2s;
-  for (;;) {
-    const auto seen = context.client.news();
-    auto asking = context.client.overview();
-    const auto host = co_await std::move(asking);
-    if (what.allowed(host)) co_return Verdict{true, "You can unplug the device now."};
-    if (std::chrono::steady_clock::now() >= deadline)
-      co_return Verdict{false,
-                        "The device is still in use: do not unplug it yet." + what.in_use_by(host)};
-    auto waiting = context.client.wait_for_news(seen, 200ms);
-    co_await std::move(waiting);
-  }
-}
 
 /// The layers of each capsule are merged with its own eject; that of the last one lets the device
 /// go.

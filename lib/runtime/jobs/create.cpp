@@ -85,6 +85,7 @@ Image look_at_medium(const CreateOrder& order) {
 /// What an empty image file takes: header, tables and counts, a few clusters of 64 KiB.
 constexpr ByteCount empty_image(1 << 20);
 constexpr ByteCount least_disk = mebibytes(1);
+constexpr ByteCount least_memory = mebibytes(16);
 
 std::vector<NewDisk> look_at_files(const CreateOrder& order, std::vector<std::string>& notes) {
   std::vector<NewDisk> out(1);
@@ -124,6 +125,9 @@ Task<void> fit_to_hosts(Parts& parts, machine::Wish& wish, std::vector<std::stri
 }
 
 machine::Description describe(const CreateOrder& order) {
+  if (order.wish.memory < least_memory)
+    throw unfit(order, to_string(order.wish.memory) + " of memory is too little for a machine",
+                "Say how much in MiB or GiB, 4GiB for example.");
   auto machine = machine::build_machine(order.wish);
   if (!machine)
     throw unfit(order, "there is no such machine: " + to_string(machine.error()),
