@@ -53,10 +53,8 @@ int refuse(const Refusal& refusal, Output output) {
 
 }  // namespace
 
-/// What could not be written was not said.
 int said(ExitCode code) {
-  std::cout.flush();
-  if (std::cout) return static_cast<int>(code);
+  if (std::cout.flush()) return static_cast<int>(code);
   std::cerr << "satchelctl: could not write the output\n";
   return static_cast<int>(ExitCode::failed);
 }
