@@ -44,13 +44,14 @@ std::set<std::size_t> open_changes(const std::vector<format::Past>& history) {
   return lines;
 }
 
-/// Where another host first changed the files below a session that began at this line.
+/// Where another host had first changed the files below a session that began at this line. Its end
+/// and not its beginning: without the one, the other says that nobody knows how far it came.
 std::optional<std::size_t> changed_below(const std::vector<format::Past>& history,
                                          const HostId& host, std::size_t began) {
   for (auto i = began + 1; i < history.size(); ++i) {
     const auto& [generation, done] = history[i];
-    const bool changes = done.starts_with(what::merge) || done.starts_with(what::fold);
-    if (changes && generation.host != host) return i;
+    const bool changed = done == what::merge || done == what::fold;
+    if (changed && generation.host != host) return i;
   }
   return std::nullopt;
 }
