@@ -119,6 +119,10 @@ Mounting::Root Mounting::look(const GuestPlace& place) {
   if (!real || guestfs_is_dir(g_, real.get()) != 1)
     throw not_there(place, "there is no such folder",
                     "Correct 'guest' in satchel.yaml. Nothing was changed on this computer.");
+  // By a link it may lie elsewhere than its name says.
+  for (const auto& [point, why] : unmounted_)
+    if (lies_in(real.get(), point))
+      throw Fault(Remedy::other_device, Fault::Text{"mount", point, why, {}});
   Root out{real.get(), {}, unmounted_};
   const auto mounted = values(Strings(guestfs_mountpoints(g_)));
   std::size_t deepest = 0;

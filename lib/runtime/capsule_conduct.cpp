@@ -155,8 +155,10 @@ Task<core::Event> CapsuleRunner::failed(JobContext job, const Fault& fault) {
   auto found = co_await std::move(looking);
   // What was cancelled had somebody in a hurry, who lets go of the device maybe: its beginning,
   // which is committed, makes it no other work to be tried at once.
-  if (const auto* tending = std::get_if<core::Tending>(&state_); tending != nullptr && head_)
-    tended_[tending->what] = head_->head.generation.seq;
+  if (const auto* tending = std::get_if<core::Tending>(&state_); tending != nullptr && head_) {
+    auto& tried = tended_[tending->what];
+    tried = std::max(tried, head_->head.generation.seq);  // never_again stays
+  }
   if (found) {
     auto following = follow_device();
     co_await std::move(following);

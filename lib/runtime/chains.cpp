@@ -18,6 +18,13 @@ namespace {
 /// Of all chains of a machine: QEMU holds each open as long as it runs.
 constexpr std::size_t most_files = 256;
 
+/// Its header names a neighbour that is not where it is: qemu-img must not look for that.
+std::string enlarge(const std::string& path, ByteCount size) {
+  return R"(Make it as large as it was: qemu-img resize 'json:{"driver":"qcow2","backing":null,)"
+         R"("file":{"driver":"file","filename":")" +
+         path + "\"}}' " + std::to_string(size.value);
+}
+
 /// `access`: as QEMU will ask for it; it takes no descriptor that may do more. `least`: what the
 /// disk had when it was last written to its device; it may have grown since.
 UniqueFd open_overlay(const std::string& path, ByteCount least, int access) {
@@ -32,8 +39,7 @@ UniqueFd open_overlay(const std::string& path, ByteCount least, int access) {
     throw Fault(
         Remedy::fix_config,
         Fault::Text{"use the overlay", path, "the disk was made smaller, which Satchel can't carry",
-                    "Make it as large as it was: qemu-img resize " + path + " " +
-                        std::to_string(least.value)});
+                    enlarge(path, least)});
   return fd;
 }
 

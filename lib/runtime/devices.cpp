@@ -186,7 +186,9 @@ Task<Devices::Content> Devices::open_up(std::shared_ptr<Stick> stick) {
   }
   stick->close();
   // Refused, it may be pulled at any time: what was mounted for this alone is in nobody's use.
-  if (stick->volume().mount_points.empty() && find(stick->insertion()) != nullptr) {
+  // (Where this service may not write, others have mounted it meanwhile.)
+  if (stick->volume().mount_points.empty() && find(stick->insertion()) != nullptr &&
+      unusable->remedy() != Remedy::ask_admin) {
     try {
       auto unmounting = parts_.volumes.unmount(stick->volume().node);
       co_await std::move(unmounting);

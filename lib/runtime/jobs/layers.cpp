@@ -75,8 +75,8 @@ class Layers {
       throw Fault(Remedy::fix_config,
                   {"check in disk", overlay.target,
                    "it was made smaller while the machine ran, which Satchel can't carry",
-                   "Make it as large as it was: virsh blockresize " + domain + " " +
-                       overlay.target + " " + std::to_string(before.value) + "B"});
+                   "Launch it if it is off, and make it as large as it was: virsh blockresize " +
+                       domain + " " + overlay.target + " " + std::to_string(before.value) + "B"});
     return header->virtual_size;
   }
 

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_lines = 100;
+constexpr std::size_t most_lines = 20;
 
 /// The core tells how far it is in the whole, the meter wants it by steps.
 ProgressSink stepwise(std::shared_ptr<Meter> meter) {
@@ -132,9 +132,9 @@ std::optional<Fault> fault_of(const Verified& verified) {
   if (flaws.empty()) return std::nullopt;
   std::string why = "of what its kept generations need, not all is as it was written:";
   for (std::size_t i = 0; i < flaws.size() && i < most_lines; ++i)
-    why += "\n" + flaws[i].sentence();
+    why += (i == 0 ? " " : "; ") + flaws[i].sentence();
   if (flaws.size() > most_lines)
-    why += "\nand " + std::to_string(flaws.size() - most_lines) + " more";
+    why += "; and " + std::to_string(flaws.size() - most_lines) + " more";
   return Fault(Remedy::other_device,
                Fault::Text{"vouch for", verified.name, std::move(why), next_step(verified)});
 }
