@@ -10,7 +10,7 @@ import threading
 
 from checks import Failure, run, wait_for
 from host import BUILD, Host
-from stick import Stick
+from stick import Stick, settle
 
 WORLD = os.environ.get("WORLD", "/nonexistent")
 TRANSFER_KIB = 120  # what a USB stick gets in one write
@@ -43,7 +43,7 @@ class RecordedStick(Stick):
         node, self.node = self.node, None
         run("losetup", "-d", node)
         wait_for(lambda: self._backing(node) is None, 10, f"{node} is free (is it still mounted?)")
-        run("udevadm", "settle", "--timeout=20")
+        settle()
 
     def mark(self, seq, words):
         """From here on generation `seq` has to be on the device: somebody was told so."""

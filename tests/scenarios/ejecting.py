@@ -104,7 +104,7 @@ def what_cannot_be_is_refused_in_sentences():
 def a_guest_that_shut_itself_down_boots_at_the_next_insert():
     """Shut down from inside, the guest travels without memory, and boots at the next insert from its disk"""
     stick, machine, a, b = new_stick("640M"), Machine("halting"), new_host("a"), new_host("b")
-    pack_here(a, stick, machine, append="satchel.halt=40")
+    pack_here(a, stick, machine, append="satchel.halt=100")
     wait_for(machine.ticks.halted, 120, "the guest halts")
     wait_for(lambda: not a.guests(), 60, "its QEMU ends")
 
@@ -119,7 +119,7 @@ def a_guest_that_shut_itself_down_boots_at_the_next_insert():
     a.stop()
     b.start()
     machine.insert(b, stick)
-    equal("boots", machine.ticks.boots()[-1], 40)
+    equal("boots", machine.ticks.boots()[-1], 100)
     machine.eject(b)
     equal("HasMemory", machine.here(b)["HasMemory"], True)
 

@@ -11,6 +11,11 @@ from checks import Failure, run, wait_for
 WORLD = os.environ.get("WORLD", "/nonexistent")
 
 
+def settle():
+    """udevd has told of all that the kernel told it. It may close the connection of one who asks, who asks again."""
+    wait_for(lambda: run("udevadm", "settle", "--timeout=20"), 40, "udevd has settled")
+
+
 class Stick:
     """A USB stick. A plain one is a loop device over its image; one with a rate, or that can fail or be
     pulled in use ("pullable"), has nbdkit between the two: 40 MB/s is rate=40_000_000, after a burst of so many
@@ -61,7 +66,7 @@ class Stick:
             return
         run("losetup", "-d", node)
         wait_for(lambda: self._backing(node) is None, 10, f"{node} is free (is it still mounted?)")
-        run("udevadm", "settle", "--timeout=20")
+        settle()
 
     def be_missed(self):
         """The kernel finds out that what it has still to write can't be written any more: ext4 is read-only from then on."""
