@@ -103,6 +103,8 @@ void PageStore::encode(std::uint64_t number, const std::string& stream, PageBase
   auto& segment = segments[number];
   stand_in.clear();
   PageEncoderSettings settings;
+  // Two encodings of the same are held against each other, however long their writing takes.
+  settings.level_is = PageEncoderSettings::Level::as_set;
   settings.number = number;
   settings.threads = threads;
   settings.own_tags = own_tags;
