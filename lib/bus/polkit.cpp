@@ -44,13 +44,16 @@ class PolkitAuthority::Question {
  public:
   Question(std::shared_ptr<Questions> open, std::uint32_t user)
       : open_(std::move(open)), user_(user) {
+    std::size_t own = 0;
     std::size_t all = 0;
-    for (const auto& [each, count] : *open_) all += count;
-    auto& own = (*open_)[user_];
+    for (const auto& [each, count] : *open_) {
+      if (each == user_) own = count;
+      all += count;
+    }
     if (own >= most_questions_of_one || all >= most_questions)
       throw Fault(Remedy::retry, {"ask for", "an authorisation", "too many questions are open",
                                   "Answer those first, or close them."});
-    ++own;
+    ++(*open_)[user_];
   }
   ~Question() {
     const auto own = open_->find(user_);
